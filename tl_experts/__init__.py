@@ -1,0 +1,81 @@
+"""tl-experts: find, steer and study the language experts of multilingual LLMs, on TransformerLens.
+
+    from tl_experts import load_model, load_sentences, find_experts, steer
+
+    model = load_model("gemma-3-270m")
+    sentences = load_sentences("bundled", split="dev")
+    experts = find_experts(model, sentences, k=500)
+    with steer(model, experts["es"]):
+        print(model.generate("The weather today", max_new_tokens=30))
+
+Names are imported on first use, so that `import tl_experts` stays fast.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tl_experts.embeddings import Embeddings, embed
+    from tl_experts.errors import TLExpertsError
+    from tl_experts.experts import Experts, find_experts, select_experts
+    from tl_experts.expertise import Expertise, score_responses
+    from tl_experts.interventions import intervention_hooks, steer
+    from tl_experts.models import available_models, load_model
+    from tl_experts.readers import load_sentences
+    from tl_experts.responses import Responses, collect_responses, responses_from_cache
+    from tl_experts.retrieval import top1_accuracy
+    from tl_experts.sentences import Corpus
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Corpus": "sentences",
+    "Embeddings": "embeddings",
+    "Expertise": "expertise",
+    "Experts": "experts",
+    "Responses": "responses",
+    "TLExpertsError": "errors",
+    "available_models": "models",
+    "collect_responses": "responses",
+    "embed": "embeddings",
+    "find_experts": "experts",
+    "intervention_hooks": "interventions",
+    "load_model": "models",
+    "load_sentences": "readers",
+    "responses_from_cache": "responses",
+    "score_responses": "expertise",
+    "select_experts": "experts",
+    "steer": "interventions",
+    "top1_accuracy": "retrieval",
+}
+
+__all__ = [  # noqa: RUF022 (in the order of use)
+    "load_model",
+    "available_models",
+    "load_sentences",
+    "Corpus",
+    "find_experts",
+    "select_experts",
+    "Experts",
+    "collect_responses",
+    "responses_from_cache",
+    "Responses",
+    "score_responses",
+    "Expertise",
+    "steer",
+    "intervention_hooks",
+    "embed",
+    "Embeddings",
+    "top1_accuracy",
+    "TLExpertsError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tl_experts' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"tl_experts.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

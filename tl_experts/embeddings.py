@@ -1,0 +1,145 @@
+"""Sentence embeddings: the mean of a layer's hidden states over the sentence's own tokens.
+
+Source: Sundar et al. 2025, section 4: the last hidden state (after the final norm, Hugging Face's
+``last_hidden_state``). Other layers are the residual stream after a block (``hidden_states[i + 1]``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, make_batches
+from tl_experts.errors import SiteError, TLExpertsError
+from tl_experts.models import Hook, Model, forward_batches, hook_name, token_policy
+from tl_experts.responses import pool
+from tl_experts.sentences import Corpus
+
+Layer = int | None
+"""A block's number (negative: from the end), or None for the last hidden state."""
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """One vector per sentence of a corpus.
+
+    Raises:
+        TLExpertsError: not one row per sentence.
+    """
+
+    vectors: Float[Tensor, "sentence d_model"]
+    """float32, on the CPU, in the corpus's order."""
+
+    corpus: Corpus
+    """The sentences."""
+
+    layer: Layer
+    """The block they are from; None: after the final norm."""
+
+    def __post_init__(self) -> None:
+        """Check the shape."""
+        if len(self.vectors) != len(self.corpus):
+            raise TLExpertsError(f"{len(self.vectors)} vectors for {len(self.corpus)} sentences")
+
+    def __getitem__(self, language: str) -> Float[Tensor, "row d_model"]:
+        """The vectors of one language, in the corpus's order."""
+        self.corpus[language]  # for its error
+        from tl_experts.languages import language_code
+
+        code = language_code(language)
+        return self.vectors[[index for index, label in enumerate(self.corpus.labels) if label == code]]
+
+    def parallel(self, languages: Sequence[str] | None = None) -> dict[str, Float[Tensor, "row d_model"]]:
+        """The vectors by language, row by row translations of each other.
+
+        Raises:
+            CorpusError: the corpus is not aligned.
+        """
+        return {language: self.vectors[rows] for language, rows in self.corpus.parallel(languages).items()}
+
+
+def embed(model: Model, sentences: Corpus, *, layer: Layer = None, **options: Any) -> Embeddings:
+    """Embed every sentence by one layer; see `embed_layers` for the options.
+
+    >>> import torch
+    >>> from tl_experts.geometry import mean_cosine_distance
+    >>> mean_cosine_distance(torch.eye(2)[:1], torch.eye(2)[1:])
+    1.0
+    """
+    return embed_layers(model, sentences, [layer], **options)[layer]
+
+
+def embed_layers(
+    model: Model,
+    sentences: Corpus,
+    layers: Sequence[Layer],
+    *,
+    hooks: Sequence[Hook] = (),
+    token_budget: int = TOKEN_BUDGET,
+    padding_side: PaddingSide = "right",
+    prepend_bos: bool | None = None,
+    truncate: bool = False,
+    description: str = "embeddings",
+    progress: bool = True,
+) -> dict[Layer, Embeddings]:
+    """Embed every sentence by several layers in one pass.
+
+    Args:
+        model: either class; steered if this is called inside `steer`.
+        sentences: any corpus.
+        layers: block numbers, negative ones from the end; None is the last hidden state, after the final norm.
+        hooks: interventions for this call, from `intervention_hooks`.
+        token_budget: token slots per batch.
+        padding_side: of the batches; right is faster.
+        prepend_bos: None: as the model is used to. BOS never counts.
+        truncate: cut sentences that are longer than the model's context.
+        description: of the progress bar.
+        progress: show it.
+
+    Returns:
+        `Embeddings` by the layers as given.
+
+    Raises:
+        SiteError: a layer the model does not have.
+        ModelError: a sentence without a token or longer than the context.
+    """
+    count = int(model.cfg.n_layers)
+    for layer in layers:
+        if layer is not None and not -count <= layer < count:
+            raise SiteError(f"layer {layer}: the model has layers 0 to {count - 1} (or None: after the final norm)")
+    blocks = {layer: layer % count for layer in layers if layer is not None}
+    policy = token_policy(model, prepend_bos=prepend_bos)
+    batches = make_batches(
+        policy.encode(sentences.texts, truncate=truncate), policy, token_budget=token_budget, padding_side=padding_side
+    )
+    out = {layer: torch.empty(len(sentences), int(model.cfg.d_model)) for layer in layers}
+
+    def readers(batch: Batch) -> list[Hook]:
+        return [(hook_name(block, "hook_resid_post"), _reader(batch, out[layer])) for layer, block in blocks.items()]
+
+    def read_final(batch: Batch, state: Tensor) -> None:
+        _reader(batch, out[None])(state, None)
+
+    final = None in layers
+    for _ in forward_batches(
+        model,
+        batches,
+        readers,
+        last_layer=None if final else max(blocks.values()),
+        read_final=read_final if final else None,
+        hooks=hooks,
+        description=description,
+        progress=progress,
+    ):
+        pass
+    return {layer: Embeddings(vectors, sentences, layer) for layer, vectors in out.items()}
+
+
+def _reader(batch: Batch, out: Tensor) -> Any:
+    def read(state: Tensor, hook: Any) -> None:
+        out[batch.indices] = pool(state, batch.pooled.to(state.device), "mean").float().cpu()
+
+    return read

@@ -1,0 +1,62 @@
+"""The one family of errors, and the helpers that make their messages say what was given, expected and to do."""
+
+import difflib
+from collections.abc import Collection
+
+
+class TLExpertsError(Exception):
+    """Base of every error that tl-experts raises on purpose; its message names the value, the expectation, the fix."""
+
+
+class CorpusError(TLExpertsError):
+    """Sentences that cannot be read, labelled or aligned."""
+
+
+class ModelError(TLExpertsError):
+    """A model that cannot be found, converted or used for language experts."""
+
+
+class SiteError(TLExpertsError):
+    """A hook site, hook name or layer that the model does not have."""
+
+
+class ResponseError(TLExpertsError):
+    """Responses that cannot be collected or scored (NaN, one language only, wrong shape...)."""
+
+
+class SelectionError(TLExpertsError):
+    """A selection of experts that cannot be made."""
+
+
+class InterventionError(TLExpertsError):
+    """An intervention that is not defined."""
+
+
+class ArtefactError(TLExpertsError):
+    """A saved artefact that is damaged, of another version, or made for another model or corpus."""
+
+
+class TLExpertsWarning(UserWarning):
+    """Something that works, but probably not as meant."""
+
+
+def near(value: object, options: Collection[str]) -> str:
+    """Say which of the options resemble the value, or list them: the last part of an error message.
+
+    >>> near("mlp.hook_pots", ["mlp.hook_post", "mlp.hook_pre"])
+    "did you mean 'mlp.hook_post' or 'mlp.hook_pre'?"
+    """
+    names = [str(option) for option in options]
+    close = difflib.get_close_matches(str(value), names, n=3, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(repr(name) for name in close)}?"
+    listed = ", ".join(repr(name) for name in names[:12])
+    return f"choose one of {listed}{', ...' if len(names) > 12 else ''}"
+
+
+def require_choice(
+    value: object, options: Collection[str], what: str, error: type[TLExpertsError] = TLExpertsError
+) -> None:
+    """Raise `error` unless the value is one of the options."""
+    if value not in options:
+        raise error(f"{what} {value!r} is not known; {near(value, options)}")

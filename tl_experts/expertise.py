@@ -1,0 +1,133 @@
+"""Expertise: how well each neuron's response tells each language from the others. One pass, exact.
+
+Source: Sundar et al. 2025, section 3 (AUROC); Suau et al. 2022 and Kojima et al. 2024 (average precision).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tl_experts.errors import ResponseError
+from tl_experts.ranking import STATISTICS, score
+from tl_experts.responses import NeuronTable, Responses
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS = ("auroc", "ap")
+Scores = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class Expertise:
+    """Statistics of every neuron for every language (positives: its sentences; negatives: all others).
+
+    Raises:
+        ResponseError: arrays of unequal shape.
+    """
+
+    languages: tuple[str, ...]
+    """The columns."""
+
+    neurons: NeuronTable
+    """The rows."""
+
+    auroc: Scores
+    """``[neuron language]``: P(positive > negative) + P(equal) / 2."""
+
+    ap: Scores
+    """``[neuron language]``: average precision, tied scores one threshold."""
+
+    mean: Scores
+    """``[neuron language]``: mean response over the positives."""
+
+    median: Scores
+    """``[neuron language]``: median response over the positives."""
+
+    p90: Scores
+    """``[neuron language]``: 90th percentile of the responses to the positives."""
+
+    negative_mean: Scores
+    """``[neuron language]``: mean response over the negatives."""
+
+    site: str
+    """The hook site of the neurons."""
+
+    pooling: str
+    """How responses were pooled."""
+
+    corpus: str
+    """Fingerprint of the corpus."""
+
+    fingerprint: dict[str, str]
+    """Of the model."""
+
+    def __post_init__(self) -> None:
+        """Check the shapes."""
+        expected = (self.neurons.total, len(self.languages))
+        for name in STATISTICS:
+            if getattr(self, name).shape != expected:
+                raise ResponseError(f"{name} has shape {getattr(self, name).shape}; expected {expected}")
+
+    def to_pandas(self, language: str) -> "pd.DataFrame":
+        """One row per neuron: layer, neuron and the statistics for a language."""
+        import pandas as pd
+
+        column = self.column(language)
+        table = {"layer": self.neurons.layer_of, "neuron": self.neurons.neuron_of}
+        table |= {name: getattr(self, name)[:, column] for name in STATISTICS}
+        return pd.DataFrame(table)
+
+    def column(self, language: str) -> int:
+        """The column of a language.
+
+        Raises:
+            ResponseError: it was not scored.
+        """
+        from tl_experts.errors import near
+        from tl_experts.languages import language_code
+
+        code = language_code(language)
+        if code not in self.languages:
+            raise ResponseError(f"language {language!r} was not scored; {near(code, self.languages)}")
+        return self.languages.index(code)
+
+
+def score_responses(responses: Responses) -> Expertise:
+    """Score every neuron for every language of the corpus, in one pass over the responses.
+
+    Args:
+        responses: of a corpus of two languages or more.
+
+    Returns:
+        float32 statistics; AUROC and AP equal scikit-learn's (`roc_auc_score`, `average_precision_score`) to 1e-6.
+
+    Raises:
+        ResponseError: one language only, or a NaN (naming layer, neuron and sentence).
+    """
+    languages = responses.corpus.languages
+    if len(languages) < 2:
+        raise ResponseError(
+            f"the corpus has one language only ({languages[0]}); expertise tells a language from others: add some"
+        )
+    places = {language: place for place, language in enumerate(languages)}
+    labels = np.array([places[label] for label in responses.corpus.labels], dtype=np.int64)
+    values = responses.values.float().numpy()
+    try:
+        statistics = score(values, labels, len(languages))
+    except FloatingPointError as error:
+        row, column = error.args
+        raise ResponseError(
+            f"the response of neuron {responses.neurons.describe(column)} to sentence {row} "
+            f"({responses.corpus.texts[row][:60]!r}) is NaN; was the model loaded in a dtype that overflows? use float32"
+        ) from error
+    return Expertise(
+        languages,
+        responses.neurons,
+        *statistics,
+        site=responses.site,
+        pooling=responses.pooling,
+        corpus=responses.corpus.fingerprint,
+        fingerprint=responses.fingerprint,
+    )

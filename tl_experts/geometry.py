@@ -1,0 +1,23 @@
+"""Geometry of embedding spaces: pure functions of arrays."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def normalise(vectors: Float[Tensor, "sentence dim"]) -> Float[Tensor, "sentence dim"]:
+    """Scale every vector to length 1 (a zero vector stays zero)."""
+    return torch.nn.functional.normalize(vectors.float(), dim=1)
+
+
+def centre(vectors: Float[Tensor, "sentence dim"]) -> Float[Tensor, "sentence dim"]:
+    """Subtract the mean vector: per-language centring, when the vectors are of one language."""
+    return vectors - vectors.mean(dim=0, keepdim=True)
+
+
+def mean_cosine_distance(a: Float[Tensor, "first dim"], b: Float[Tensor, "second dim"]) -> float:
+    """The mean of 1 - cosine over all pairs of a vector of `a` and a vector of `b`.
+
+    The mean over pairs of a dot product is the dot product of the means: no matrix of pairs is made.
+    """
+    return 1.0 - float(normalise(a).double().mean(dim=0) @ normalise(b).double().mean(dim=0))

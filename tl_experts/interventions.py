@@ -1,0 +1,212 @@
+"""Interventions: from experts to hook functions, and the `steer` context.
+
+Each expert is set to its mean response over the sentences of its language, at every token position, while the model
+reads any text (Sundar et al. 2025, section 3). Hook functions are values, ``(hook name, fn)`` pairs as in
+TransformerLens's ``fwd_hooks``; they never write in place.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from tl_experts.errors import InterventionError, TLExpertsWarning, require_choice
+from tl_experts.experts import Experts
+from tl_experts.models import Hook, HookFunction, Model, PassTracker, attached, hook_name, track_passes
+
+Operation = Literal["set", "add", "scale", "damp"]
+Value = Literal["mean", "median", "p90", "zero"]
+Positions = Literal["all", "last", "generated"]
+
+OPERATIONS = {
+    "set": "activation <- value",
+    "add": "activation <- activation + strength x value",
+    "scale": "activation <- strength x activation",
+    "damp": "activation <- activation x (1 - Gini), Gini = 2 AUROC - 1 (AurA, Suau et al. 2024)",
+}
+VALUES = ("mean", "median", "p90", "zero")
+POSITIONS = ("all", "last", "generated")
+
+Edit = Callable[[Float[Tensor, "batch pos expert"], Float[Tensor, " expert"]], Tensor]
+
+
+def intervention_hooks(
+    experts: Experts,
+    *,
+    operation: Operation = "set",
+    value: Value = "mean",
+    strength: float = 1.0,
+    positions: Positions = "all",
+    passes: PassTracker | None = None,
+) -> list[Hook]:
+    """The hook functions of an intervention, one per layer that has experts.
+
+    Args:
+        experts: of one language.
+        operation: ``"set"`` (the paper's), ``"add"``, ``"scale"`` or ``"damp"``.
+        value: what is set or added: the experts' ``"mean"`` response to their language, ``"median"``, ``"p90"`` or
+            ``"zero"``.
+        strength: the factor of ``"add"`` and ``"scale"``.
+        positions: ``"all"``; ``"last"``: the last token of each text in each pass; ``"generated"``: what is fed
+            back while generating with the key-value cache (needs `passes`).
+        passes: a tracker of the model's passes; with it padding is left alone. `steer` supplies one.
+
+    Returns:
+        ``(hook name, fn)`` pairs for ``model.run_with_hooks(..., fwd_hooks=...)`` or ``embed(..., hooks=...)``.
+
+    Raises:
+        InterventionError: experts of several languages, an unknown option, or one that has no effect.
+    """
+    _require_intervention(experts, operation, value, strength, positions, passes)
+    amounts = _amounts(experts, operation, value, strength)
+    edit = _EDITS[operation]
+    hooks: list[Hook] = []
+    for layer in sorted(set(experts.layer.tolist())):
+        rows = np.flatnonzero(experts.layer == layer)
+        neurons = torch.from_numpy(experts.neuron[rows].copy())
+        function = _hook(neurons, torch.from_numpy(amounts[rows].copy()), edit, positions, passes)
+        hooks.append((hook_name(layer, experts.site), function))
+    return hooks
+
+
+@contextmanager
+def steer(
+    model: Model,
+    experts: Experts,
+    *,
+    operation: Operation = "set",
+    value: Value = "mean",
+    strength: float = 1.0,
+    positions: Positions = "all",
+    check: bool = True,
+) -> Iterator[Model]:
+    """Steer the model with the experts of a language while the block runs.
+
+    Whatever runs inside (the model itself, `generate` with or without the key-value cache, `embed`...) is steered;
+    padding is left alone. On leaving, also by an exception or from a nested block, the model computes exactly what
+    it did before: nothing in it was changed.
+
+    Args:
+        model: the model the experts were found in.
+        experts: of one language: ``experts["es"]``.
+        operation: see `intervention_hooks`.
+        value: see `intervention_hooks`.
+        strength: see `intervention_hooks`.
+        positions: see `intervention_hooks`.
+        check: refuse experts of another model; False to try them all the same (on a fine-tuned sibling, say).
+
+    Raises:
+        InterventionError: as `intervention_hooks`.
+        ArtefactError: the experts are of another model.
+
+    Warns:
+        TLExpertsWarning: ``positions="generated"`` met no generation with a key-value cache, so nothing was steered.
+    """
+    if check:
+        experts.require_model(model)
+    with track_passes(model) as passes:
+        hooks = intervention_hooks(
+            experts, operation=operation, value=value, strength=strength, positions=positions, passes=passes
+        )
+        with attached(model, hooks):
+            yield model
+    if positions == "generated" and passes.passes and not passes.continued:
+        warnings.warn(
+            f"positions='generated' steered none of {passes.passes} passes: none continued a key-value cache. "
+            "Generate with use_past_kv_cache=True, or use positions='all'",
+            TLExpertsWarning,
+            stacklevel=3,
+        )
+
+
+def _require_intervention(
+    experts: Experts, operation: str, value: str, strength: float, positions: str, passes: PassTracker | None
+) -> None:
+    if not isinstance(experts, Experts):
+        raise InterventionError(f"expected Experts, got {type(experts).__name__}; they come from find_experts(...)")
+    if len(experts.languages) != 1:
+        raise InterventionError(
+            f"these are experts of {len(experts.languages)} languages ({', '.join(experts.languages)}); "
+            f"steer with those of one: experts[{experts.languages[0]!r}]"
+        )
+    require_choice(operation, OPERATIONS, "operation", InterventionError)
+    require_choice(value, VALUES, "value", InterventionError)
+    require_choice(positions, POSITIONS, "positions", InterventionError)
+    if not np.isfinite(strength):
+        raise InterventionError(f"strength is {strength}; expected a finite number")
+    if operation in ("set", "damp") and strength != 1.0:
+        raise InterventionError(f"strength={strength} has no effect on operation={operation!r}; use 'add' or 'scale'")
+    if operation == "damp" and np.isnan(experts.statistics["auroc"]).any():
+        raise InterventionError("operation='damp' needs the neurons' AUROC, which random controls do not have")
+    if positions == "generated" and passes is None:
+        raise InterventionError("positions='generated' needs to follow the model's passes; use steer(...)")
+
+
+def _amounts(experts: Experts, operation: str, value: str, strength: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The number each expert's edit takes."""
+    if operation == "scale":
+        return np.full(len(experts), strength, dtype=np.float32)
+    if operation == "damp":
+        gini = 2 * experts.statistics["auroc"] - 1
+        return (1 - gini).clip(0, 1).astype(np.float32)
+    if value == "zero":
+        return np.zeros(len(experts), dtype=np.float32)
+    factor = strength if operation == "add" else 1.0
+    return (experts.statistics[value] * np.float32(factor)).astype(np.float32)
+
+
+def _set(activation: Tensor, amount: Tensor) -> Tensor:
+    return amount.expand_as(activation)
+
+
+def _add(activation: Tensor, amount: Tensor) -> Tensor:
+    return activation + amount
+
+
+def _multiply(activation: Tensor, amount: Tensor) -> Tensor:
+    return activation * amount
+
+
+_EDITS: dict[str, Edit] = {"set": _set, "add": _add, "scale": _multiply, "damp": _multiply}
+
+
+def _hook(neurons: Tensor, amounts: Tensor, edit: Edit, positions: str, passes: PassTracker | None) -> HookFunction:
+    placed: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
+
+    def intervene(activation: Tensor, hook: Any) -> Tensor | None:
+        if positions == "generated" and passes is not None and not passes.continues:
+            return None
+        key = (activation.device, activation.dtype)
+        if key not in placed:  # moved to each layer's device once, not in every pass
+            placed[key] = (neurons.to(activation.device), amounts.to(activation.device, activation.dtype))
+        index, amount = placed[key]
+        flat = activation.flatten(2)
+        before = flat.index_select(-1, index)
+        after = edit(before, amount)
+        where = _where(positions, passes, flat)
+        if where is not None:
+            after = torch.where(where[..., None], after, before)
+        return flat.index_copy(-1, index, after).view(activation.shape)
+
+    return intervene
+
+
+def _where(positions: str, passes: PassTracker | None, activation: Tensor) -> Bool[Tensor, "batch pos"] | None:
+    """Which positions to edit; None: all."""
+    batch, length = activation.shape[:2]
+    real = passes.real if passes is not None else None
+    if real is not None:
+        real = real.to(activation.device)
+        if real.shape != (batch, length):  # broadcast passes of a single row
+            real = real.expand(batch, length)
+    if positions != "last":
+        return real
+    place = torch.arange(length, device=activation.device).expand(batch, length)
+    if real is None:
+        return place == length - 1
+    return place == place.masked_fill(~real, -1).amax(dim=1, keepdim=True)

@@ -1,0 +1,39 @@
+"""Models: loading, hook names, the one forward loop. The only package that imports transformer_lens."""
+
+from tl_experts.models.catalogue import ModelEntry, available_models
+from tl_experts.models.forward import forward_batches
+from tl_experts.models.hooks import (
+    SITES,
+    Hook,
+    HookFunction,
+    Model,
+    attached,
+    hook_name,
+    require_hooks,
+    require_site,
+    site_widths,
+)
+from tl_experts.models.identity import model_fingerprint
+from tl_experts.models.loading import load_model
+from tl_experts.models.passes import PassTracker, track_passes
+from tl_experts.models.tokens import token_policy
+
+__all__ = [
+    "SITES",
+    "Hook",
+    "HookFunction",
+    "Model",
+    "ModelEntry",
+    "PassTracker",
+    "attached",
+    "available_models",
+    "forward_batches",
+    "hook_name",
+    "load_model",
+    "model_fingerprint",
+    "require_hooks",
+    "require_site",
+    "site_widths",
+    "token_policy",
+    "track_passes",
+]

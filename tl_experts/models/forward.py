@@ -1,0 +1,117 @@
+"""The one forward loop: batches through the model up to the last layer that is read, never the unembedding."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from tl_experts.batches import Batch, count_tokens
+from tl_experts.models.hooks import Hook, Model, attached, require_model
+from tl_experts.models.lens import is_bridge
+
+
+class _BeforeUnembedding(Exception):
+    """Raised in front of the unembedding, to leave the pass there."""
+
+
+def forward_pass(
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    *,
+    attended: Bool[Tensor, "batch pos"] | None = None,
+    last_layer: int | None = None,
+) -> None:
+    """Run the model for its hooks only, without gradients and without logits.
+
+    Args:
+        model: either class.
+        tokens: token ids.
+        attended: the attention mask; needed for left padding only (a causal model never looks right).
+        last_layer: stop after this block; None runs the final norm too.
+    """
+    kwargs: dict[str, Any] = {"return_type": None}
+    if attended is not None:
+        kwargs["attention_mask"] = attended.long().to(_input_device(model))
+    bridge = is_bridge(model)
+    if bridge:
+        kwargs["use_cache"] = False
+    if last_layer is not None and not (bridge and last_layer + 1 == model.cfg.n_layers):
+        kwargs["stop_at_layer"] = last_layer + 1
+    # HookedTransformer leaves out the unembedding by itself; the bridge runs Hugging Face's whole forward.
+    handle = model.unembed.register_forward_pre_hook(_stop) if bridge else None
+    try:
+        with torch.inference_mode(), contextlib.suppress(_BeforeUnembedding):
+            model(tokens.to(_input_device(model)), **kwargs)
+    finally:
+        if handle is not None:
+            handle.remove()
+
+
+def forward_batches(
+    model: Model,
+    batches: Sequence[Batch],
+    readers: Callable[[Batch], Sequence[Hook]],
+    *,
+    last_layer: int | None = None,
+    read_final: Callable[[Batch, Float[Tensor, "batch pos d_model"]], None] | None = None,
+    hooks: Sequence[Hook] = (),
+    description: str = "forward",
+    progress: bool = True,
+) -> Iterator[Batch]:
+    """Run every batch, with hooks that read it; yield each batch when it is done.
+
+    Args:
+        model: either class.
+        batches: from `make_batches`.
+        readers: for a batch, the hooks that read its activations.
+        last_layer: stop after this block; None runs through the final norm.
+        read_final: given the last hidden state, after the final norm (Hugging Face's ``last_hidden_state``).
+        hooks: interventions, added before the readers, so that these see what was set.
+        description: of the progress bar, which counts tokens.
+        progress: show the bar.
+    """
+    from tqdm.auto import tqdm
+
+    require_model(model)
+    with (
+        tqdm(total=count_tokens(batches), desc=description, unit="tok", unit_scale=True, disable=not progress) as bar,
+        attached(model, hooks),
+    ):
+        for batch in batches:
+            # Right padding needs no mask: the real tokens of a causal model do not see what stands after them.
+            left_padded = batch.padded and not bool(batch.attended[:, 0].all())
+            with attached(model, readers(batch)), _final_read(model, batch, read_final):
+                forward_pass(
+                    model, batch.tokens, attended=batch.attended if left_padded else None, last_layer=last_layer
+                )
+            bar.update(int(batch.attended.sum()))
+            yield batch
+
+
+@contextlib.contextmanager
+def _final_read(
+    model: Model, batch: Batch, read_final: Callable[[Batch, Float[Tensor, "batch pos d_model"]], None] | None
+) -> Iterator[None]:
+    if read_final is None:
+        yield
+        return
+
+    def read(_module: Any, _args: Any, output: Tensor) -> None:
+        read_final(batch, output)
+
+    handle = model.ln_final.register_forward_hook(read)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _stop(_module: Any, _args: Any) -> None:
+    raise _BeforeUnembedding
+
+
+def _input_device(model: Model) -> torch.device:
+    return next(iter(model.embed.parameters())).device

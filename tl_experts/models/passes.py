@@ -1,0 +1,113 @@
+"""Follow the passes that anybody runs through a model: which positions are text, and which were generated."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from tl_experts.models.hooks import Model, require_model
+from tl_experts.models.lens import is_bridge
+
+
+@dataclass
+class PassTracker:
+    """What is known of the pass that is running."""
+
+    real: Bool[Tensor, "batch pos"] | None = None
+    """False at padding; None: nothing is padded, or nothing is known."""
+
+    continues: bool = False
+    """The pass adds to a filled key-value cache: its positions are generated ones."""
+
+    continued: int = 0
+    """How many such passes there were."""
+
+    passes: int = 0
+    """How many passes there were."""
+
+    def begin(self, real: Bool[Tensor, "batch pos"] | None, continues: bool) -> None:
+        """Note the start of a pass."""
+        # A mask without a hole costs every hook a comparison, and says nothing.
+        self.real = None if real is None or bool(real.all()) else real
+        self.continues = continues
+        self.continued += continues
+        self.passes += 1
+
+
+@contextmanager
+def track_passes(model: Model) -> Iterator[PassTracker]:
+    """Keep a tracker up to date while the block runs, by read-only hooks on the model's modules."""
+    require_model(model)
+    tracker = PassTracker()
+    handles = _watch_bridge(model, tracker) if is_bridge(model) else _watch_hooked(model, tracker)
+    try:
+        yield tracker
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def real_positions(
+    tokens: Int[Tensor, "batch pos"], pad: int | None, bos: int | None
+) -> Bool[Tensor, "batch pos"] | None:
+    """Where the text is: between the first and the last token that is not padding.
+
+    Padding at the end and at the start of a row is recognised by its id. Where BOS has the same id, the one just
+    before the text counts as BOS. A row of nothing but padding is taken as text (an empty prompt, an EOS).
+    """
+    if pad is None:
+        return None
+    text = tokens != pad
+    begun = text.int().cummax(dim=1).values.bool()
+    if pad == bos:
+        begun = begun | torch.cat([begun[:, 1:], begun[:, -1:]], dim=1)
+    unfinished = text.int().flip(1).cummax(dim=1).values.flip(1).bool()
+    return (begun & unfinished) | ~text.any(dim=1, keepdim=True)
+
+
+def _special(model: Model) -> tuple[int | None, int | None]:
+    tokenizer = getattr(model, "tokenizer", None)
+    return getattr(tokenizer, "pad_token_id", None), getattr(tokenizer, "bos_token_id", None)
+
+
+def _real(model: Model, mask: Tensor | None, tokens: Tensor | None, length: int) -> Tensor | None:
+    if mask is not None and mask.ndim == 2 and mask.shape[1] >= length:
+        return mask[:, -length:].bool()
+    if tokens is not None and tokens.ndim == 2 and tokens.shape[1] == length:
+        return real_positions(tokens, *_special(model))
+    return None
+
+
+def _watch_hooked(model: Model, tracker: PassTracker) -> list[Any]:
+    seen: list[Tensor] = []
+
+    def see_tokens(_module: Any, args: tuple[Any, ...]) -> None:
+        seen[:] = [args[0]]
+
+    def see_pass(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        residual = args[0] if args else kwargs["resid_pre"]
+        cache = kwargs.get("past_kv_cache_entry")
+        real = _real(model, kwargs.get("attention_mask"), seen[0] if seen else None, residual.shape[1])
+        tracker.begin(real, cache is not None and cache.past_keys.shape[1] > 0)
+
+    return [
+        model.embed.register_forward_pre_hook(see_tokens),
+        model.blocks[0].register_forward_pre_hook(see_pass, with_kwargs=True),
+    ]
+
+
+def _watch_bridge(model: Model, tracker: PassTracker) -> list[Any]:
+    def see_pass(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        tokens = args[0] if args else kwargs.get("input_ids")
+        if tokens is None:
+            tracker.begin(None, False)
+            return
+        cache = kwargs.get("past_key_values")
+        filled = cache is not None and int(cache.get_seq_length()) > 0
+        tracker.begin(_real(model, kwargs.get("attention_mask"), tokens, tokens.shape[1]), filled)
+
+    return [model.original_model.register_forward_pre_hook(see_pass, with_kwargs=True)]

@@ -1,0 +1,33 @@
+"""How a model's text becomes tokens: BOS where the model is used to it, no EOS."""
+
+from tl_experts.batches import TokenPolicy
+from tl_experts.errors import ModelError
+from tl_experts.models.hooks import Model, require_model
+
+
+def token_policy(model: Model, *, prepend_bos: bool | None = None) -> TokenPolicy:
+    """The token policy of a model.
+
+    Args:
+        model: either class.
+        prepend_bos: None follows the model's own default (``cfg.default_prepend_bos``) where its tokenizer has a
+            BOS token.
+
+    Raises:
+        ModelError: the model has no tokenizer, or BOS is asked for and there is none.
+    """
+    require_model(model)
+    tokenizer = model.tokenizer
+    if tokenizer is None:
+        raise ModelError(f"{model.cfg.model_name} has no tokenizer; call model.set_tokenizer(...) first")
+    bos = tokenizer.bos_token_id
+    if prepend_bos and bos is None:
+        raise ModelError(f"{model.cfg.model_name}: prepend_bos=True, but its tokenizer has no BOS token; leave it out")
+    wanted = bool(model.cfg.default_prepend_bos) if prepend_bos is None else prepend_bos
+    fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
+    return TokenPolicy(
+        tokenizer=tokenizer,
+        bos=bos if wanted else None,
+        pad=next(token for token in fillers if token is not None),
+        context=int(model.cfg.n_ctx),
+    )

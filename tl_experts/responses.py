@@ -1,0 +1,250 @@
+"""Responses: one number per sentence and neuron, a neuron's activation pooled over the sentence's own tokens.
+
+Source: Sundar et al. 2025, section 3 (z_m,i); the pooling, not stated there, is that of the lineage (Suau et al.
+2022): the maximum. Padding and BOS never count. Pooling happens inside the hook, so that no more than one layer's
+activations of one batch are ever held.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, make_batches
+from tl_experts.errors import ResponseError, SiteError, require_choice
+from tl_experts.models import (
+    Hook,
+    Model,
+    forward_batches,
+    hook_name,
+    model_fingerprint,
+    site_widths,
+    token_policy,
+)
+from tl_experts.sentences import Corpus
+
+Pooling = Literal["max", "mean"]
+POOLINGS = ("max", "mean")
+DEFAULT_SITE = "mlp.hook_post"
+
+
+@dataclass(frozen=True)
+class NeuronTable:
+    """Which layer and place a column of a neuron matrix belongs to: the layers' neurons side by side."""
+
+    layers: tuple[int, ...]
+    """The layers, ascending."""
+
+    widths: tuple[int, ...]
+    """The number of neurons of each of them."""
+
+    @property
+    def total(self) -> int:
+        """All neurons."""
+        return sum(self.widths)
+
+    @property
+    def layer_of(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The layer of every column."""
+        return np.repeat(np.array(self.layers, dtype=np.int64), self.widths)
+
+    @property
+    def neuron_of(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The place of every column within its layer."""
+        return np.concatenate([np.arange(width, dtype=np.int64) for width in self.widths])
+
+    def span(self, layer: int) -> slice:
+        """The columns of a layer."""
+        place = self.layers.index(layer)
+        start = sum(self.widths[:place])
+        return slice(start, start + self.widths[place])
+
+    def describe(self, column: int) -> str:
+        """A column as people write it: ``L3 N117``."""
+        return f"L{self.layer_of[column]} N{self.neuron_of[column]}"
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Pooled activations of every neuron for every sentence of a corpus.
+
+    Raises:
+        ResponseError: the shape does not fit the corpus and the neurons.
+    """
+
+    values: Float[Tensor, "sentence neuron"]
+    """Response of each neuron (layers side by side) to each sentence, in the corpus's order; on the CPU."""
+
+    corpus: Corpus
+    """The sentences."""
+
+    neurons: NeuronTable
+    """What the columns are."""
+
+    site: str
+    """The hook site, for example ``mlp.hook_post``."""
+
+    pooling: str
+    """How a sentence's tokens become one number."""
+
+    fingerprint: dict[str, str]
+    """Of the model (`tl_experts.models.model_fingerprint`)."""
+
+    def __post_init__(self) -> None:
+        """Check the shape."""
+        expected = (len(self.corpus), self.neurons.total)
+        if tuple(self.values.shape) != expected:
+            raise ResponseError(
+                f"responses have shape {tuple(self.values.shape)}; expected {expected}: "
+                f"{len(self.corpus)} sentences x {self.neurons.total} neurons"
+            )
+
+    def __repr__(self) -> str:
+        sentences, neurons = self.values.shape
+        return f"Responses({sentences} sentences x {neurons:,} neurons of {self.site}, {self.pooling} pooling)"
+
+
+def pool(
+    activation: Float[Tensor, "batch pos neuron"], pooled: Bool[Tensor, "batch pos"], pooling: str
+) -> Float[Tensor, "batch neuron"]:
+    """Pool a layer's activations over each sentence's own tokens.
+
+    Args:
+        activation: one layer's activations.
+        pooled: True at the tokens that count; at least one in every row.
+        pooling: ``"max"`` or ``"mean"``.
+    """
+    if pooling == "mean":
+        weights = pooled.to(torch.float32)
+        weights = weights / weights.sum(dim=1, keepdim=True)
+        # Zero x inf is NaN: what padding holds must not leak in.
+        kept = activation.float().masked_fill(~pooled[..., None], 0.0)
+        return torch.einsum("bpn,bp->bn", kept, weights)
+    first = int(pooled.int().argmax(dim=1).min())
+    inner = pooled[:, first:]
+    activation = activation[:, first:]
+    if not bool(inner.all()):
+        activation = activation.masked_fill(~inner[..., None], float("-inf"))
+    return activation.amax(dim=1)
+
+
+def collect_responses(
+    model: Model,
+    sentences: Corpus,
+    *,
+    site: str = DEFAULT_SITE,
+    pooling: Pooling = "max",
+    layers: Sequence[int] | None = None,
+    token_budget: int = TOKEN_BUDGET,
+    padding_side: PaddingSide = "right",
+    prepend_bos: bool | None = None,
+    truncate: bool = False,
+    store: torch.dtype = torch.float32,
+    progress: bool = True,
+) -> Responses:
+    """Run the sentences through the model once and pool the activations of a site in every layer.
+
+    Sentences are batched by length under a token budget; the result is in the corpus's order and depends on neither
+    batches nor padding (to float tolerance). The pass stops after the last layer read.
+
+    Args:
+        model: from `load_model`, or any `HookedTransformer` or `TransformerBridge`.
+        sentences: any corpus.
+        site: one of `tl_experts.models.SITES`; attention heads lie side by side.
+        pooling: ``"max"`` (default) or ``"mean"`` over the sentence's tokens, BOS and padding left out.
+        layers: only these; None: all.
+        token_budget: token slots per batch.
+        padding_side: of the batches; right is faster.
+        prepend_bos: None: as the model is used to.
+        truncate: cut sentences that are longer than the model's context instead of refusing them.
+        store: dtype of the stored responses (float32, or a 16-bit one to halve the memory).
+        progress: show a progress bar, in tokens.
+
+    Raises:
+        SiteError: the model has not the site or a layer.
+        ResponseError: an unknown pooling.
+        ModelError: a sentence without a token or longer than the context.
+    """
+    require_choice(pooling, POOLINGS, "pooling", ResponseError)
+    neurons = neuron_table(model, site, layers)
+    policy = token_policy(model, prepend_bos=prepend_bos)
+    batches = make_batches(
+        policy.encode(sentences.texts, truncate=truncate), policy, token_budget=token_budget, padding_side=padding_side
+    )
+    values = torch.empty(len(sentences), neurons.total, dtype=store)
+
+    def readers(batch: Batch) -> list[Hook]:
+        return [_reader(layer, neurons.span(layer), batch, site, pooling, values) for layer in neurons.layers]
+
+    last = neurons.layers[-1]
+    for _ in forward_batches(
+        model, batches, readers, last_layer=last, description="responses", progress=progress
+    ):
+        pass
+    return Responses(values, sentences, neurons, site, pooling, model_fingerprint(model))
+
+
+def responses_from_cache(
+    model: Model,
+    cache: Mapping[str, Tensor],
+    sentences: Corpus,
+    pooled: Bool[Tensor, "sentence pos"],
+    *,
+    site: str = DEFAULT_SITE,
+    pooling: Pooling = "max",
+    layers: Sequence[int] | None = None,
+) -> Responses:
+    """The same from an `ActivationCache` of TransformerLens's ``run_with_cache``.
+
+    Args:
+        model: the model that made the cache.
+        cache: activations by hook name, one row per sentence in the corpus's order.
+        sentences: what was run.
+        pooled: True at the tokens that count (text; neither BOS nor padding).
+        site: which activations.
+        pooling: ``"max"`` or ``"mean"``.
+        layers: only these; None: all.
+
+    Raises:
+        SiteError: the cache lacks a layer of the site.
+        ResponseError: rows that do not fit the corpus, or a sentence without a token that counts.
+    """
+    require_choice(pooling, POOLINGS, "pooling", ResponseError)
+    neurons = neuron_table(model, site, layers)
+    if pooled.shape[0] != len(sentences) or not bool(pooled.any(dim=1).all()):
+        raise ResponseError(
+            f"`pooled` has {pooled.shape[0]} rows for {len(sentences)} sentences, each needing at least one True; "
+            "run all sentences of the corpus, in its order"
+        )
+    missing = [hook_name(layer, site) for layer in neurons.layers if hook_name(layer, site) not in cache]
+    if missing:
+        raise SiteError(f"the cache lacks {missing[0]!r} and {len(missing) - 1} more; widen run_with_cache's names_filter")
+    parts = [pool(cache[hook_name(layer, site)].flatten(2), pooled, pooling) for layer in neurons.layers]
+    values = torch.cat([part.float().cpu() for part in parts], dim=1)
+    return Responses(values, sentences, neurons, site, pooling, model_fingerprint(model))
+
+
+def neuron_table(model: Model, site: str, layers: Sequence[int] | None = None) -> NeuronTable:
+    """The neurons of a site in some layers (None: all).
+
+    Raises:
+        SiteError: the model has not the site or a layer.
+    """
+    widths = site_widths(model, site)
+    chosen = tuple(sorted(set(layers))) if layers is not None else tuple(range(len(widths)))
+    unknown = [layer for layer in chosen if not 0 <= layer < len(widths)]
+    if unknown or not chosen:
+        raise SiteError(f"layers {list(layers or [])}: the model has layers 0 to {len(widths) - 1}")
+    return NeuronTable(chosen, tuple(widths[layer] for layer in chosen))
+
+
+def _reader(layer: int, columns: slice, batch: Batch, site: str, pooling: str, out: Tensor) -> Hook:
+    def read(activation: Tensor, hook: Any) -> None:
+        flat = activation.flatten(2)
+        out[batch.indices, columns] = pool(flat, batch.pooled.to(flat.device), pooling).to("cpu", out.dtype)
+
+    return hook_name(layer, site), read

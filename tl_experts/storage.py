@@ -1,0 +1,201 @@
+"""Every artefact on disk: tensors as safetensors, the rest as JSON, each file written aside and renamed.
+
+The only module that writes files. An artefact is a folder of ``<kind>.safetensors`` and ``<kind>.json`` (which
+carries the SHA-256 of the former and is written last), or one ``.safetensors`` file with the JSON in its header.
+Nothing is ever pickled.
+"""
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tl_experts.errors import ArtefactError
+
+SCHEMA = 1
+"""Version of the layout of artefacts."""
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+
+def save_artefact(path: str | Path, kind: str, arrays: Arrays, header: Mapping[str, Any]) -> Path:
+    """Write an artefact: a folder, or one file where the path ends in ``.safetensors``.
+
+    Args:
+        path: folder or file; parents are made.
+        kind: what it is ("experts"); checked on reading.
+        arrays: numeric arrays by name.
+        header: anything JSON can hold.
+
+    Returns:
+        The path.
+
+    Raises:
+        ArtefactError: the place cannot be written; what was there before is still there then.
+    """
+    from safetensors.numpy import save
+
+    target = Path(path)
+    document = {"kind": kind, "schema": SCHEMA, **header}
+    packed = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    if target.suffix == ".safetensors":
+        _write(target, save(packed, metadata={"tl_experts": json.dumps(document, ensure_ascii=False)}))
+        return target
+    if target.is_file():
+        raise ArtefactError(f"{target} is a file; give a folder, or a name that ends in .safetensors")
+    content = save(packed)
+    _write(target / f"{kind}.safetensors", content)
+    document["sha256"] = hashlib.sha256(content).hexdigest()
+    _write(target / f"{kind}.json", json.dumps(document, indent=1, ensure_ascii=False).encode())
+    return target
+
+
+def load_artefact(path: str | Path, kind: str) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+    """Read an artefact back.
+
+    Returns:
+        The arrays and the header.
+
+    Raises:
+        ArtefactError: nothing there, damaged, of another kind or of a newer schema.
+    """
+    source = Path(path)
+    if source.is_dir():
+        document = _read_json(source / f"{kind}.json")
+        content = _read_bytes(source / f"{kind}.safetensors")
+        if hashlib.sha256(content).hexdigest() != document.get("sha256"):
+            raise ArtefactError(
+                f"{source / kind}.safetensors does not match the checksum in {kind}.json: it is damaged or of another "
+                "save; make it again"
+            )
+        arrays, _ = _unpack(content, source)
+    else:
+        arrays, document = _unpack(_read_bytes(source), source)
+    if document.get("kind") != kind:
+        raise ArtefactError(f"{source} holds {document.get('kind')!r}; expected {kind!r}")
+    if document.get("schema") != SCHEMA:
+        raise ArtefactError(f"{source} has schema {document.get('schema')!r}, this version reads {SCHEMA}; make it again")
+    return arrays, document
+
+
+def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+    """Write a CSV file (UTF-8, with header)."""
+    target = Path(path)
+
+    def fill(stream: Any) -> None:
+        writer = csv.writer(stream)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+    with _aside(target) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
+        fill(stream)
+    return target
+
+
+def write_json(path: str | Path, document: Any) -> Path:
+    """Write a JSON file."""
+    target = Path(path)
+    _write(target, json.dumps(document, indent=1, ensure_ascii=False).encode())
+    return target
+
+
+def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
+    """Make a folder by `build` (given an empty folder beside it), which appears whole or not at all.
+
+    If two processes build it at once, the first to finish wins and the other's work is thrown away.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise ArtefactError(f"{target} cannot be written: {error.strerror}; choose a folder you may write to") from error
+    try:
+        build(aside)
+        try:
+            aside.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return target
+
+
+def join_files(parts: Sequence[Path], target: Path) -> str:
+    """Concatenate files into one.
+
+    Returns:
+        The SHA-256 of the whole, hexadecimal.
+    """
+    digest = hashlib.sha256()
+    with _aside(target) as aside, aside.open("wb") as stream:
+        for part in parts:
+            with part.open("rb") as piece:
+                while block := piece.read(1 << 20):
+                    digest.update(block)
+                    stream.write(block)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _aside(target: Path) -> Iterator[Path]:
+    """A temporary file beside the target, renamed onto it when the block ends well, removed when not."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise ArtefactError(f"{target} cannot be written: {error.strerror}; choose a place you may write to") from error
+    aside = Path(name)
+    try:
+        yield aside
+        aside.replace(target)
+    except OSError as error:
+        raise ArtefactError(f"{target} cannot be written: {error.strerror or error}; nothing was changed") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _write(target: Path, content: bytes) -> None:
+    with _aside(target) as aside:
+        aside.write_bytes(content)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be read: {error.strerror}; is the path right?") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(_read_bytes(path))
+    except ValueError as error:
+        raise ArtefactError(f"{path} is damaged ({error}); make it again") from error
+    if not isinstance(document, dict):
+        raise ArtefactError(f"{path} holds a {type(document).__name__}; expected a JSON object")
+    return document
+
+
+def _unpack(content: bytes, source: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+    from safetensors import SafetensorError, deserialize
+    from safetensors.numpy import load
+
+    try:
+        deserialize(content)
+        arrays = load(content)
+        size = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
+        document = json.loads(metadata.get("tl_experts", "{}"))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ArtefactError(f"{source} is no readable safetensors file ({error}); make it again") from error
+    return arrays, document
