@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tl_experts.embeddings import Embeddings, embed
     from tl_experts.errors import TLExpertsError
-    from tl_experts.experts import Experts, find_experts, select_experts
     from tl_experts.expertise import Expertise, score_responses
+    from tl_experts.experts import Experts, find_experts, select_experts
     from tl_experts.interventions import intervention_hooks, steer
     from tl_experts.models import available_models, load_model
     from tl_experts.readers import load_sentences

@@ -113,7 +113,10 @@ def embed_layers(
     blocks = {layer: layer % count for layer in layers if layer is not None}
     policy = token_policy(model, prepend_bos=prepend_bos)
     batches = make_batches(
-        policy.encode(sentences.texts, truncate=truncate), policy, token_budget=token_budget, padding_side=padding_side
+        policy.encode(sentences.texts, truncate=truncate),
+        policy,
+        token_budget=token_budget,
+        padding_side=padding_side,
     )
     out = {layer: torch.empty(len(sentences), int(model.cfg.d_model)) for layer in layers}
 
@@ -139,7 +142,7 @@ def embed_layers(
 
 
 def _reader(batch: Batch, out: Tensor) -> Any:
-    def read(state: Tensor, hook: Any) -> None:
+    def read(state: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
         out[batch.indices] = pool(state, batch.pooled.to(state.device), "mean").float().cpu()
 
     return read

@@ -4,9 +4,10 @@ Source: Sundar et al. 2025, section 3 (AUROC); Suau et al. 2022 and Kojima et al
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tl_experts.errors import ResponseError
 from tl_experts.ranking import STATISTICS, score
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METRICS = ("auroc", "ap")
-Scores = np.ndarray[Any, np.dtype[np.float32]]
+Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,12 @@ class Expertise:
         return self.languages.index(code)
 
 
-def score_responses(responses: Responses) -> Expertise:
+def score_responses(responses: Responses, *, progress: bool = True) -> Expertise:
     """Score every neuron for every language of the corpus, in one pass over the responses.
 
     Args:
         responses: of a corpus of two languages or more.
+        progress: show a progress bar, in neurons.
 
     Returns:
         float32 statistics; AUROC and AP equal scikit-learn's (`roc_auc_score`, `average_precision_score`) to 1e-6.
@@ -114,18 +116,21 @@ def score_responses(responses: Responses) -> Expertise:
     places = {language: place for place, language in enumerate(languages)}
     labels = np.array([places[label] for label in responses.corpus.labels], dtype=np.int64)
     values = responses.values.float().numpy()
+    from tqdm.auto import tqdm
+
     try:
-        statistics = score(values, labels, len(languages))
+        with tqdm(total=values.shape[1], desc="expertise", unit="neuron", unit_scale=True, disable=not progress) as bar:
+            statistics = score(values, labels, len(languages), advance=bar.update)
     except FloatingPointError as error:
         row, column = error.args
         raise ResponseError(
             f"the response of neuron {responses.neurons.describe(column)} to sentence {row} "
-            f"({responses.corpus.texts[row][:60]!r}) is NaN; was the model loaded in a dtype that overflows? use float32"
+            f"({responses.corpus.texts[row][:60]!r}) is NaN; does the model's dtype overflow? use float32"
         ) from error
     return Expertise(
-        languages,
-        responses.neurons,
-        *statistics,
+        languages=languages,
+        neurons=responses.neurons,
+        **dict(zip(STATISTICS, statistics, strict=True)),
         site=responses.site,
         pooling=responses.pooling,
         corpus=responses.corpus.fingerprint,

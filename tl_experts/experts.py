@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from tl_experts.errors import ArtefactError, SelectionError, near, require_choice
 from tl_experts.expertise import METRICS, Expertise, score_responses
@@ -18,7 +19,7 @@ from tl_experts.models import Model, model_fingerprint
 from tl_experts.ranking import STATISTICS
 from tl_experts.responses import DEFAULT_SITE, NeuronTable, Pooling, collect_responses
 from tl_experts.sentences import Corpus
-from tl_experts.storage import load_artefact, save_artefact
+from tl_experts.storage import Arrays, load_artefact, save_artefact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 DEFAULT_K = 500
 Metric = Literal["auroc", "ap"]
 How = Literal["top", "bottom", "random"]
-Integers = np.ndarray[Any, np.dtype[np.int64]]
-Floats = np.ndarray[Any, np.dtype[np.float32]]
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Experts:
         """One row per expert: language, rank (from 1), layer, neuron and the statistics."""
         import pandas as pd
 
-        ranks = np.concatenate([np.arange(1, count + 1) for count in self.counts.values()]) if len(self) else []
+        ranks = [rank for count in self.counts.values() for rank in range(1, count + 1)]
         table: dict[str, Any] = {
             "language": [self.languages[place] for place in self.language_of],
             "rank": ranks,
@@ -202,7 +203,12 @@ class Experts:
         Raises:
             ArtefactError: the place cannot be written.
         """
-        arrays = {"language_of": self.language_of, "layer": self.layer, "neuron": self.neuron, **self.statistics}
+        arrays: Arrays = {
+            "language_of": self.language_of,
+            "layer": self.layer,
+            "neuron": self.neuron,
+            **self.statistics,
+        }
         header = {
             "languages": self.languages,
             "layers": self.candidates.layers,
@@ -293,7 +299,7 @@ def find_experts(
         store=store,
         progress=progress,
     )
-    expertise = score_responses(responses)
+    expertise = score_responses(responses, progress=progress)
     return select_experts(expertise, k=k, threshold=threshold, metric=metric, how=how, seed=seed)
 
 
@@ -382,7 +388,9 @@ def _choose(
         kept = scores[allowed] >= threshold if how == "top" else scores[allowed] <= threshold
         allowed = allowed[kept]
         if not len(allowed):
-            raise SelectionError(f"no neuron reaches threshold {threshold} for {language}; its best is {scores.max():.3f}")
+            raise SelectionError(
+                f"no neuron reaches threshold {threshold} for {language}; its best is {scores.max():.3f}"
+            )
         k = min(k or len(allowed), len(allowed))
     k = k or DEFAULT_K
     if k > len(allowed):
@@ -394,7 +402,9 @@ def _choose(
 
 
 def _words(k: int | None, threshold: float | None, how: str, seed: int, layers: Sequence[int] | None) -> str:
-    amount = f"{how} {k or DEFAULT_K}" if threshold is None else f"{how} at {threshold}" + (f", at most {k}" if k else "")
+    amount = (
+        f"{how} {k or DEFAULT_K}" if threshold is None else f"{how} at {threshold}" + (f", at most {k}" if k else "")
+    )
     return amount + (f" (seed {seed})" if how == "random" else "") + (f" of layers {sorted(layers)}" if layers else "")
 
 
@@ -404,10 +414,10 @@ def _columns(neurons: NeuronTable, layer: Integers, neuron: Integers) -> Integer
 
 
 def _require_consistent(experts: Experts) -> None:
-    columns = [experts.language_of, experts.layer, experts.neuron, *experts.statistics.values()]
+    columns: list[NDArray[Any]] = [experts.language_of, experts.layer, experts.neuron, *experts.statistics.values()]
     if len({column.shape for column in columns}) != 1:
         raise ValueError("columns of unequal length")
-    if len(experts) and not (0 <= experts.language_of.min() and experts.language_of.max() < len(experts.languages)):
+    if len(experts) and not (experts.language_of.min() >= 0 and experts.language_of.max() < len(experts.languages)):
         raise ValueError("a row of an unknown language")
     widths = dict(zip(experts.candidates.layers, experts.candidates.widths, strict=True))
     for layer, neuron in zip(experts.layer.tolist(), experts.neuron.tolist(), strict=True):

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.errors import InterventionError, TLExpertsWarning, require_choice
@@ -147,7 +148,7 @@ def _require_intervention(
         raise InterventionError("positions='generated' needs to follow the model's passes; use steer(...)")
 
 
-def _amounts(experts: Experts, operation: str, value: str, strength: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _amounts(experts: Experts, operation: str, value: str, strength: float) -> NDArray[np.float32]:
     """The number each expert's edit takes."""
     if operation == "scale":
         return np.full(len(experts), strength, dtype=np.float32)
@@ -178,7 +179,7 @@ _EDITS: dict[str, Edit] = {"set": _set, "add": _add, "scale": _multiply, "damp":
 def _hook(neurons: Tensor, amounts: Tensor, edit: Edit, positions: str, passes: PassTracker | None) -> HookFunction:
     placed: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
 
-    def intervene(activation: Tensor, hook: Any) -> Tensor | None:
+    def intervene(activation: Tensor, hook: Any) -> Tensor | None:  # noqa: ARG001 (TransformerLens's signature)
         if positions == "generated" and passes is not None and not passes.continues:
             return None
         key = (activation.device, activation.dtype)

@@ -12,13 +12,15 @@ Counts are integers and sums float64, so the results equal scikit-learn's to rou
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
-Array = np.ndarray[Any, Any]
+Array = NDArray[Any]
 
 STATISTICS = ("auroc", "ap", "mean", "median", "p90", "negative_mean")
 """The statistics, in the order of the result's first axis."""
@@ -27,7 +29,14 @@ _QUANTILES = (0.5, 0.9)
 _CHUNK_BYTES = 1 << 20  # keys of a chunk stay in a core's second-level cache
 
 
-def score(values: Array, labels: Array, languages: int, *, threads: int | None = None) -> Array:
+def score(
+    values: Array,
+    labels: Array,
+    languages: int,
+    *,
+    threads: int | None = None,
+    advance: Callable[[int], object] | None = None,
+) -> Array:
     """Score every column of a matrix for every label.
 
     Args:
@@ -35,6 +44,7 @@ def score(values: Array, labels: Array, languages: int, *, threads: int | None =
         labels: the language of each sentence, 0 to ``languages - 1``; each occurs, and none is all.
         languages: how many.
         threads: default: the cores this process may use.
+        advance: called with the number of neurons done, for a progress bar.
 
     Returns:
         float32, ``[statistic neuron language]``, statistics as in `STATISTICS`.
@@ -53,15 +63,16 @@ def score(values: Array, labels: Array, languages: int, *, threads: int | None =
     def work(start: int) -> None:
         stop = min(start + width, neurons)
         keys = np.empty((stop - start, sentences), dtype=np.uint64)
-        bad = _build_keys(values[:, start:stop], labels, keys)
+        bad: int = _build_keys(values[:, start:stop], labels, keys)
         if bad >= 0:
             raise FloatingPointError(bad // (stop - start), start + bad % (stop - start))
         keys.sort(axis=1)
         _walk(keys, counts, targets, fractions, out[:, start:stop])
 
     with ThreadPoolExecutor(threads or _cores()) as pool:
-        for _ in pool.map(work, starts):
-            pass
+        for start, _ in zip(starts, pool.map(work, starts), strict=True):
+            if advance is not None:
+                advance(min(width, neurons - start))
     return out
 
 

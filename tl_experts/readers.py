@@ -100,7 +100,9 @@ def _read_bundled(split: str | None, limit: int | None) -> Corpus:
 def _read_folder(folder: Path, aligned: bool, limit: int | None) -> Corpus:
     files = {path.stem: path for path in sorted(folder.glob("*.txt")) if names_language(path.stem)}
     if not files:
-        raise CorpusError(f"{folder} holds no file named like a language ('en.txt', 'deu_Latn.txt'); one each is expected")
+        raise CorpusError(
+            f"{folder} holds no file named like a language ('en.txt', 'deu_Latn.txt'); one each is expected"
+        )
     return _read_texts(files, aligned, limit, str(folder))
 
 
@@ -144,7 +146,9 @@ def _records(source: object, split: str | None, config: str | None, limit: int |
 
 def _from_hub(name: str, split: str | None, config: str | None) -> object:
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise CorpusError(f"{name!r} does not exist; give 'bundled', an existing file or folder, or a hub name 'owner/name'")
+        raise CorpusError(
+            f"{name!r} does not exist; give 'bundled', an existing file or folder, or a hub name 'owner/name'"
+        )
     if split is None:
         raise CorpusError(f"{name}: say which split of the data set to read (split='dev', for example)")
     from datasets import load_dataset

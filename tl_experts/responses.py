@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, make_batches
@@ -48,12 +49,12 @@ class NeuronTable:
         return sum(self.widths)
 
     @property
-    def layer_of(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def layer_of(self) -> NDArray[np.int64]:
         """The layer of every column."""
         return np.repeat(np.array(self.layers, dtype=np.int64), self.widths)
 
     @property
-    def neuron_of(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def neuron_of(self) -> NDArray[np.int64]:
         """The place of every column within its layer."""
         return np.concatenate([np.arange(width, dtype=np.int64) for width in self.widths])
 
@@ -173,7 +174,10 @@ def collect_responses(
     neurons = neuron_table(model, site, layers)
     policy = token_policy(model, prepend_bos=prepend_bos)
     batches = make_batches(
-        policy.encode(sentences.texts, truncate=truncate), policy, token_budget=token_budget, padding_side=padding_side
+        policy.encode(sentences.texts, truncate=truncate),
+        policy,
+        token_budget=token_budget,
+        padding_side=padding_side,
     )
     values = torch.empty(len(sentences), neurons.total, dtype=store)
 
@@ -181,9 +185,7 @@ def collect_responses(
         return [_reader(layer, neurons.span(layer), batch, site, pooling, values) for layer in neurons.layers]
 
     last = neurons.layers[-1]
-    for _ in forward_batches(
-        model, batches, readers, last_layer=last, description="responses", progress=progress
-    ):
+    for _ in forward_batches(model, batches, readers, last_layer=last, description="responses", progress=progress):
         pass
     return Responses(values, sentences, neurons, site, pooling, model_fingerprint(model))
 
@@ -222,7 +224,9 @@ def responses_from_cache(
         )
     missing = [hook_name(layer, site) for layer in neurons.layers if hook_name(layer, site) not in cache]
     if missing:
-        raise SiteError(f"the cache lacks {missing[0]!r} and {len(missing) - 1} more; widen run_with_cache's names_filter")
+        raise SiteError(
+            f"the cache lacks {missing[0]!r} and {len(missing) - 1} more; widen run_with_cache's names_filter"
+        )
     parts = [pool(cache[hook_name(layer, site)].flatten(2), pooled, pooling) for layer in neurons.layers]
     values = torch.cat([part.float().cpu() for part in parts], dim=1)
     return Responses(values, sentences, neurons, site, pooling, model_fingerprint(model))
@@ -243,7 +247,7 @@ def neuron_table(model: Model, site: str, layers: Sequence[int] | None = None) -
 
 
 def _reader(layer: int, columns: slice, batch: Batch, site: str, pooling: str, out: Tensor) -> Hook:
-    def read(activation: Tensor, hook: Any) -> None:
+    def read(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
         flat = activation.flatten(2)
         out[batch.indices, columns] = pool(flat, batch.pooled.to(flat.device), pooling).to("cpu", out.dtype)
 

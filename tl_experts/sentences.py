@@ -212,4 +212,3 @@ def concatenate(corpora: Sequence[Corpus], *, name: str) -> Corpus:
 def _require_positive(value: int, what: str) -> None:
     if value < 1:
         raise CorpusError(f"{what} is {value}; expected at least 1")
-

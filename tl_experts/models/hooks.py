@@ -120,7 +120,7 @@ def site_widths(model: Model, site: str) -> tuple[int, ...]:
     widths: dict[int, int] = {}
 
     def note(layer: int) -> HookFunction:
-        def look(activation: Tensor, hook: Any) -> None:
+        def look(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
             widths[layer] = activation.flatten(2).shape[-1]
 
         return look

