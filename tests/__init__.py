@@ -1,0 +1,3 @@
+"""The tests; `shapes` is imported here because jaxtyping reaches it as an attribute."""
+
+from tests import shapes as shapes

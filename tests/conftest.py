@@ -54,7 +54,7 @@ TEXTS = {
 ARCHITECTURES = ("llama", "bloom", "qwen3", "gpt2", "gemma3", "cohere")
 CONVERTED = ("llama", "bloom", "qwen3", "gpt2", "gemma3")
 """Those that HookedTransformer converts; Cohere (Aya) is for the bridge only."""
-CONTEXT = 128
+CONTEXT = 512
 
 
 def tiny_config(architecture: str, vocabulary: int):

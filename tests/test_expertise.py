@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -70,20 +71,20 @@ def reference(values, labels, language):
 
 
 def agrees(expertise, values, labels, names):
-    finite = np.abs(values[np.isfinite(values)])
-    # Half a step of a denormal, and float64's rounding of a sum whose terms cancel.
-    slack = 1.5 * DENORMAL + 1e-12 * float(finite.max(initial=0.0))
+    # A step of a denormal, and float64's rounding of a sum whose terms cancel.
+    largest = np.abs(values).max(axis=0, where=np.isfinite(values), initial=0.0).astype(np.float64)
+    slack = 1.5 * DENORMAL + 1e-12 * largest
     for language in expertise.languages:
         expected = reference(values, labels, language)
         for name in names:
-            tolerance = {"rtol": 0, "atol": 1e-6} if name in RANKED else {"rtol": 1e-6, "atol": slack}
-            np.testing.assert_allclose(
-                columns_of(expertise, name)[language], expected[name], **tolerance, err_msg=f"{name} of {language}"
-            )
+            rtol, atol = (0.0, 1e-6) if name in RANKED else (1e-6, slack)
+            actual = columns_of(expertise, name)[language]
+            close = np.isclose(actual, expected[name], rtol=rtol, atol=atol, equal_nan=True)
+            assert close.all(), f"{name} of {language}: {actual}, expected {expected[name]}"
 
 
 @st.composite
-def cases(draw, elements=ANY, languages=len(LANGUAGES), sentences=25, neurons=3):
+def cases(draw, elements=ANY, languages=5, sentences=25, neurons=3):
     """A matrix and its labels in any order: two languages or more, cells drawn freely or from a handful of values."""
     present = LANGUAGES[: draw(st.integers(2, languages))]
     more = draw(st.lists(st.sampled_from(present), max_size=sentences - len(present)))
@@ -221,13 +222,11 @@ def test_order_of_languages_changes_no_bit_of_the_rank_statistics(case, random):
     )
 
 
-@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 2, 0], [1, 3, 0, 2], [2, 3, 1, 0]])
+@pytest.mark.parametrize("order", [[3, 1, 2, 0], [1, 3, 0, 2], [2, 3, 1, 0]])
 def test_order_of_languages_changes_no_bit_of_the_negative_mean(order):
     values = np.array([[0.0, 0.1], [1e30, 0.2], [-1e30, 0.3], [1.0, 0.7]], np.float32)
     labels = ["en", "de", "ru", "ja"]
-    same_bits(
-        expertise_of(values, labels), expertise_of(values[order], [labels[i] for i in order]), ("negative_mean",)
-    )
+    same_bits(expertise_of(values, labels), expertise_of(values[order], [labels[i] for i in order]), ("negative_mean",))
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +242,7 @@ def test_scoring_columns_together_or_apart_changes_no_bit(wide):
     values, labels = wide
     whole = expertise_of(values, labels)
     edges = [0, 1, 8, 130, 131, 132, 263, 399, 400]
-    parts = [expertise_of(values[:, a:b], labels) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [expertise_of(values[:, a:b], labels) for a, b in pairwise(edges)]
     for name in STATISTICS:
         joined = np.concatenate([getattr(part, name) for part in parts])
         assert joined.tobytes() == getattr(whole, name).tobytes(), name
@@ -276,9 +275,7 @@ def test_memory_layout_of_the_responses_changes_no_bit(wide):
 def test_responses_held_in_16_bits_score_as_the_same_numbers_in_32(wide, store):
     values, labels = wide
     rounded = replace(respond(values, labels), values=torch.as_tensor(values).to(store))
-    same_bits(
-        score_responses(rounded, progress=False), expertise_of(torch.as_tensor(values).to(store).float(), labels)
-    )
+    same_bits(score_responses(rounded, progress=False), expertise_of(torch.as_tensor(values).to(store).float(), labels))
 
 
 @settings(max_examples=80, deadline=None)

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from tl_experts.embeddings import Embeddings, embed
     from tl_experts.errors import TLExpertsError
     from tl_experts.expertise import Expertise, score_responses
-    from tl_experts.experts import Experts, find_experts, select_experts
+    from tl_experts.experts import Experts
     from tl_experts.interventions import intervention_hooks, steer
     from tl_experts.models import available_models, load_model
     from tl_experts.readers import load_sentences
     from tl_experts.responses import Responses, collect_responses, responses_from_cache
     from tl_experts.retrieval import top1_accuracy
+    from tl_experts.selection import find_experts, select_experts
     from tl_experts.sentences import Corpus
 
 __version__ = "0.1.0"
@@ -38,13 +39,13 @@ _HOME = {
     "available_models": "models",
     "collect_responses": "responses",
     "embed": "embeddings",
-    "find_experts": "experts",
+    "find_experts": "selection",
     "intervention_hooks": "interventions",
     "load_model": "models",
     "load_sentences": "readers",
     "responses_from_cache": "responses",
     "score_responses": "expertise",
-    "select_experts": "experts",
+    "select_experts": "selection",
     "steer": "interventions",
     "top1_accuracy": "retrieval",
 }

@@ -14,13 +14,14 @@ from torch import Tensor
 from tl_experts.embeddings import embed
 from tl_experts.errors import TLExpertsError
 from tl_experts.expertise import Expertise, score_responses
-from tl_experts.experts import Experts, select_experts
+from tl_experts.experts import Experts
 from tl_experts.geometry import centre, mean_cosine_distance
 from tl_experts.interventions import steer
 from tl_experts.languages import language_code
 from tl_experts.models import Model
 from tl_experts.responses import collect_responses
 from tl_experts.retrieval import top1_accuracy
+from tl_experts.selection import select_experts
 from tl_experts.sentences import Corpus
 from tl_experts.storage import write_json, write_table
 

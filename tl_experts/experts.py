@@ -1,32 +1,22 @@
-"""Experts: the neurons of highest expertise for each language, over all layers together.
+"""`Experts`: selected neurons of each language with their statistics; saved, loaded, compared."""
 
-Source: Sundar et al. 2025, section 3 (k = 100 for Bloom-7b, 2000 for Aya-8b and PolyLM-13b).
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from tl_experts.errors import ArtefactError, SelectionError, near, require_choice
-from tl_experts.expertise import METRICS, Expertise, score_responses
+from tl_experts.errors import ArtefactError, SelectionError, near
 from tl_experts.languages import language_code
 from tl_experts.models import Model, model_fingerprint
 from tl_experts.ranking import STATISTICS
-from tl_experts.responses import DEFAULT_SITE, NeuronTable, Pooling, collect_responses
-from tl_experts.sentences import Corpus
+from tl_experts.responses import NeuronTable
 from tl_experts.storage import Arrays, load_artefact, save_artefact
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DEFAULT_K = 500
-Metric = Literal["auroc", "ap"]
-How = Literal["top", "bottom", "random"]
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
@@ -245,167 +235,6 @@ class Experts:
         except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError(f"{path} is not a complete set of experts ({error!r}); make it again") from error
         return experts
-
-
-def find_experts(
-    model: Model,
-    sentences: Corpus,
-    *,
-    k: int | None = None,
-    threshold: float | None = None,
-    metric: Metric = "auroc",
-    how: How = "top",
-    site: str = DEFAULT_SITE,
-    pooling: Pooling = "max",
-    layers: Sequence[int] | None = None,
-    seed: int = 0,
-    prepend_bos: bool | None = None,
-    truncate: bool = False,
-    store: torch.dtype = torch.float32,
-    progress: bool = True,
-) -> Experts:
-    """Find the experts of every language of a corpus, in one pass of the model.
-
-    `collect_responses`, `score_responses` and `select_experts` in a row; call those to keep what lies between.
-
-    Args:
-        model: from `load_model`, or any `HookedTransformer` or `TransformerBridge`.
-        sentences: labelled sentences of two languages or more.
-        k: experts per language; default 500, or all above the threshold.
-        threshold: only neurons whose metric reaches this (for ``how="bottom"``: stays below).
-        metric: ``"auroc"`` (the paper's) or ``"ap"``.
-        how: ``"top"``, ``"bottom"`` or ``"random"``.
-        site: where responses are read: see `tl_experts.models.SITES`.
-        pooling: ``"max"`` or ``"mean"`` over tokens.
-        layers: only these.
-        seed: of ``how="random"``.
-        prepend_bos: None: as the model is used to. BOS never counts.
-        truncate: cut sentences that are longer than the model's context.
-        store: dtype of the responses held in memory.
-        progress: show progress bars.
-
-    Raises:
-        TLExpertsError: of the stage that refuses its input.
-    """
-    _require_selection(k, threshold, metric, how)
-    responses = collect_responses(
-        model,
-        sentences,
-        site=site,
-        pooling=pooling,
-        layers=layers,
-        prepend_bos=prepend_bos,
-        truncate=truncate,
-        store=store,
-        progress=progress,
-    )
-    expertise = score_responses(responses, progress=progress)
-    return select_experts(expertise, k=k, threshold=threshold, metric=metric, how=how, seed=seed)
-
-
-def select_experts(
-    expertise: Expertise,
-    *,
-    k: int | None = None,
-    threshold: float | None = None,
-    metric: Metric = "auroc",
-    how: How = "top",
-    layers: Sequence[int] | None = None,
-    seed: int = 0,
-) -> Experts:
-    """Select experts of every language by their expertise.
-
-    Equal scores are taken in the order of layer and neuron, so that the result is always the same.
-
-    Args:
-        expertise: from `score_responses`.
-        k: per language; default 500, or all that pass the threshold.
-        threshold: of the metric.
-        metric: ``"auroc"`` or ``"ap"``.
-        how: ``"top"`` (best first), ``"bottom"`` (worst first) or ``"random"`` (with their own statistics; for the
-            paper's control see `Experts.random_control`).
-        layers: only neurons of these layers.
-        seed: of ``how="random"``.
-
-    Raises:
-        SelectionError: k beyond the neurons, a threshold nobody reaches, an unknown metric or layer.
-    """
-    _require_selection(k, threshold, metric, how)
-    scores: Floats = getattr(expertise, metric)
-    allowed = _allowed(expertise.neurons, layers)
-    chosen = [
-        _choose(scores[:, place], allowed, k, threshold, how, (seed, place), language)
-        for place, language in enumerate(expertise.languages)
-    ]
-    columns = np.concatenate(chosen)
-    language_of = np.repeat(np.arange(len(chosen)), [len(part) for part in chosen])
-    return Experts(
-        languages=expertise.languages,
-        language_of=language_of,
-        layer=expertise.neurons.layer_of[columns],
-        neuron=expertise.neurons.neuron_of[columns],
-        statistics={name: getattr(expertise, name)[columns, language_of] for name in STATISTICS},
-        candidates=expertise.neurons,
-        site=expertise.site,
-        pooling=expertise.pooling,
-        metric=metric,
-        selection=_words(k, threshold, how, seed, layers),
-        corpus=expertise.corpus,
-        fingerprint=expertise.fingerprint,
-    )
-
-
-def _require_selection(k: int | None, threshold: float | None, metric: str, how: str) -> None:
-    require_choice(metric, METRICS, "metric", SelectionError)
-    require_choice(how, ("top", "bottom", "random"), "how", SelectionError)
-    if k is not None and k < 1:
-        raise SelectionError(f"k is {k}; expected at least 1 expert per language")
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise SelectionError(f"threshold is {threshold}; AUROC and AP lie between 0 and 1")
-    if threshold is not None and how == "random":
-        raise SelectionError("how='random' takes k, not a threshold")
-
-
-def _allowed(neurons: NeuronTable, layers: Sequence[int] | None) -> Integers:
-    if layers is None:
-        return np.arange(neurons.total)
-    unknown = sorted(set(layers) - set(neurons.layers))
-    if unknown or not layers:
-        raise SelectionError(f"layers {list(layers)}: scored were layers {neurons.layers[0]} to {neurons.layers[-1]}")
-    return np.flatnonzero(np.isin(neurons.layer_of, list(layers)))
-
-
-def _choose(
-    scores: Floats,
-    allowed: Integers,
-    k: int | None,
-    threshold: float | None,
-    how: str,
-    seed: tuple[int, int],
-    language: str,
-) -> Integers:
-    if threshold is not None:
-        kept = scores[allowed] >= threshold if how == "top" else scores[allowed] <= threshold
-        allowed = allowed[kept]
-        if not len(allowed):
-            raise SelectionError(
-                f"no neuron reaches threshold {threshold} for {language}; its best is {scores.max():.3f}"
-            )
-        k = min(k or len(allowed), len(allowed))
-    k = k or DEFAULT_K
-    if k > len(allowed):
-        raise SelectionError(f"k is {k}, but there are {len(allowed)} neurons to choose from; lower k")
-    if how == "random":
-        return np.random.default_rng(list(seed)).choice(allowed, size=k, replace=False)
-    order = np.argsort(-scores[allowed] if how == "top" else scores[allowed], kind="stable")
-    return allowed[order[:k]]
-
-
-def _words(k: int | None, threshold: float | None, how: str, seed: int, layers: Sequence[int] | None) -> str:
-    amount = (
-        f"{how} {k or DEFAULT_K}" if threshold is None else f"{how} at {threshold}" + (f", at most {k}" if k else "")
-    )
-    return amount + (f" (seed {seed})" if how == "random" else "") + (f" of layers {sorted(layers)}" if layers else "")
 
 
 def _columns(neurons: NeuronTable, layer: Integers, neuron: Integers) -> Integers:

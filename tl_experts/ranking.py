@@ -11,6 +11,7 @@ sorted: no index array is moved. One walk down the sorted keys then gives, for e
 Counts are integers and sums float64, so the results equal scikit-learn's to rounding of the float32 they end in.
 """
 
+import inspect
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,13 @@ STATISTICS = ("auroc", "ap", "mean", "median", "p90", "negative_mean")
 
 _QUANTILES = (0.5, 0.9)
 _CHUNK_BYTES = 1 << 20  # keys of a chunk stay in a core's second-level cache
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel once, for good; it runs without the interpreter's lock."""
+    # Shape checks of a test run wrap every function of the package; numba compiles only the bare one.
+    kernel: Callable[..., Any] = numba.njit(nogil=True, cache=True)(inspect.unwrap(function))
+    return kernel
 
 
 def score(
@@ -95,7 +103,7 @@ def _quantile_ranks(counts: Array) -> tuple[Array, Array]:
     return targets, fractions
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@_compiled
 def _build_keys(values: Array, labels: Array, keys: Array) -> int:
     """Fill ``keys[neuron, sentence]``; returns the flat place of the first NaN, or -1."""
     sentences, neurons = values.shape
@@ -104,13 +112,13 @@ def _build_keys(values: Array, labels: Array, keys: Array) -> int:
         for j in range(neurons):
             b = bits[j]
             if (b & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000):
-                return i * neurons + j
+                return int(i * neurons + j)
             flipped = b ^ (np.uint32(0xFFFFFFFF) if b >> np.uint32(31) else np.uint32(0x80000000))
             keys[j, i] = (np.uint64(flipped) << np.uint64(32)) | labels[i]
     return -1
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@_compiled
 def _walk(keys: Array, counts: Array, targets: Array, fractions: Array, out: Array) -> None:
     """Walk each neuron's sorted keys from the top, one group of equal values at a time."""
     neurons, sentences = keys.shape

