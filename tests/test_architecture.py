@@ -105,7 +105,7 @@ def test_only_models_imports_transformer_lens_and_transformers():
         assert not roots & {"transformer_lens", "transformers"}, path
 
 
-@pytest.mark.parametrize("writer", ["write_text", "write_bytes", "savetxt", "to_csv", "save_file", "mkdtemp"])
+@pytest.mark.parametrize("writer", ["write_text", "write_bytes", "savetxt", "to_csv", "save_file", "mkdir", "touch"])
 def test_only_storage_writes_files(writer):
     for path in modules():
         if path.name != "storage.py":

@@ -5,8 +5,13 @@ name is no language code are ignored, `row` or `row_id` gives the row's name). *
 with a text column and a language column, and, for aligned text, a row column.
 """
 
+import csv
+import io
 import json
+import reprlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -71,19 +76,28 @@ def load_sentences(
     if limit is not None and limit < 1:
         raise CorpusError(f"limit is {limit}; expected at least 1, or None for all")
     if isinstance(source, Mapping) and not hasattr(source, "column_names"):
+        _require_no_split(split, "text files")
+        wrong = next((key for key, value in source.items() if not isinstance(value, str | Path)), None)
+        if wrong is not None:
+            raise CorpusError(
+                f"{wrong!r} is given a {type(source[wrong]).__name__}; expected the path of a text file. "
+                "For sentences at hand use Corpus.from_texts"
+            )
         corpus = _read_texts({str(k): Path(v) for k, v in source.items()}, aligned, limit, "text files")
     elif isinstance(source, str | Path) and str(source) == "bundled":
         corpus = _read_bundled(split, limit)
     elif isinstance(source, str | Path) and Path(source).is_dir():
+        _require_no_split(split, str(source))
         corpus = _read_folder(Path(source), aligned, limit)
     else:
-        records, name = _records(source, split, config, limit)
-        corpus = _from_records(records, name, split, text_column, language_column, row_column)
+        records, name, chosen = _records(source, split, config, limit)
+        corpus = _from_records(records, name, split, text_column, language_column, row_column, chosen=chosen)
     if languages is not None:
         corpus = corpus.only(languages)
     if len(corpus.languages) < min_languages:
+        found = "one language" if len(corpus.languages) == 1 else f"{len(corpus.languages)} languages"
         raise CorpusError(
-            f"{corpus.name} has one language only ({', '.join(corpus.languages)}), expected at least {min_languages}; "
+            f"{corpus.name} has {found} only ({', '.join(corpus.languages)}), expected at least {min_languages}; "
             "experts are found against other languages. For a single language say min_languages=1"
         )
     return corpus
@@ -97,6 +111,11 @@ def _read_bundled(split: str | None, limit: int | None) -> Corpus:
     return _from_records(islice(_read_jsonl(path), limit), f"bundled/{split}", None, "text", "language", None)
 
 
+def _require_no_split(split: str | None, name: str) -> None:
+    if split is not None:
+        raise CorpusError(f"{name}: split {split!r} was asked for, but text files have no splits; leave split= out")
+
+
 def _read_folder(folder: Path, aligned: bool, limit: int | None) -> Corpus:
     files = {path.stem: path for path in sorted(folder.glob("*.txt")) if names_language(path.stem)}
     if not files:
@@ -107,13 +126,13 @@ def _read_folder(folder: Path, aligned: bool, limit: int | None) -> Corpus:
 
 
 def _read_texts(files: Mapping[str, Path], aligned: bool, limit: int | None, name: str) -> Corpus:
-    lines = {code: islice((line for line in _decode(path).split("\n")), limit) for code, path in files.items()}
     texts: dict[str, list[str]] = {}
-    for code, content in lines.items():
-        rows = [line.rstrip("\r") for line in content]
+    for code, path in files.items():
+        rows = [line.rstrip("\r") for line in _decode(path).split("\n")]
         # Only the newline that ends the file is no sentence; an empty line inside would shift aligned rows.
         while rows and not rows[-1].strip():
             rows.pop()
+        rows = rows[:limit]
         empty = next((number for number, row in enumerate(rows, 1) if not row.strip()), None)
         if empty:
             raise CorpusError(f"{files[code]}: line {empty} is empty; every line must hold a sentence")
@@ -121,27 +140,40 @@ def _read_texts(files: Mapping[str, Path], aligned: bool, limit: int | None, nam
     return Corpus.from_texts(texts, aligned=aligned, name=name)
 
 
-def _records(source: object, split: str | None, config: str | None, limit: int | None) -> tuple[Iterable[Record], str]:
-    """The rows of a table or data set, and its name."""
+def _records(
+    source: object, split: str | None, config: str | None, limit: int | None
+) -> tuple[Iterable[Record], str, bool]:
+    """The rows of a table or data set, its name, and whether the split is chosen already."""
+    chosen = False
     if isinstance(source, str | Path):
         path = Path(source)
         if path.suffix in SUFFIXES:
-            return islice(_read_table(path), limit), str(path)
+            return islice(_read_table(path), limit), str(path), False
         if path.exists() or path.suffix == ".txt":
             raise CorpusError(
                 f"{path}: cannot tell what this is; expected one of {', '.join(SUFFIXES)}, a folder of XX.txt, "
                 "or {'en': 'path/to/en.txt', ...} for text files"
             )
-        source = _from_hub(str(source), split, config)
+        hub = str(source)
+        return islice(_guarded(_from_hub(hub, split, config), hub), limit), hub, True
     if hasattr(source, "keys") and hasattr(source, "column_names"):  # a DatasetDict or IterableDatasetDict
         require_choice(split, list(source.keys()), "split", CorpusError)
         source = source[split]  # type: ignore[index]
+        chosen = True
     if isinstance(source, Iterable) and hasattr(source, "features"):
-        return islice(source, limit), str(getattr(getattr(source, "info", None), "dataset_name", None) or "dataset")
+        name = str(getattr(getattr(source, "info", None), "dataset_name", None) or "dataset")
+        return islice(source, limit), name, chosen
     raise CorpusError(
-        f"cannot read sentences from {type(source).__name__} {source!r}; expected 'bundled', a file, a folder, "
-        "a mapping of language to text file, a datasets.Dataset or a hub name"
+        f"cannot read sentences from {type(source).__name__} {reprlib.repr(source)}; expected 'bundled', a file, "
+        "a folder, a mapping of language to text file, a datasets.Dataset or a hub name"
     )
+
+
+def _guarded(stream: Any, name: str) -> Iterable[Record]:
+    try:
+        yield from stream
+    except Exception as error:  # as many types as in opening it
+        raise CorpusError(f"{name}: the stream from the data hub broke off: {error}. Try again") from error
 
 
 def _from_hub(name: str, split: str | None, config: str | None) -> object:
@@ -163,9 +195,16 @@ def _from_hub(name: str, split: str | None, config: str | None) -> object:
 
 
 def _from_records(
-    records: Iterable[Record], name: str, split: str | None, text: str, language: str, row: str | None
+    records: Iterable[Record],
+    name: str,
+    split: str | None,
+    text: str,
+    language: str,
+    row: str | None,
+    *,
+    chosen: bool = False,
 ) -> Corpus:
-    table = list(records)
+    table: list[Record] = [{str(key): _cell(value) for key, value in record.items()} for record in records]
     if not table:
         raise CorpusError(f"{name}: no rows; expected one sentence (or one aligned row) each")
     columns = list(dict.fromkeys(column for record in table for column in record))
@@ -176,9 +215,17 @@ def _from_records(
     candidates = (*_ROW_COLUMNS, "id") if build is _long else _ROW_COLUMNS
     row = row or next((column for column in candidates if column in columns), None)
     whole = build(table, name, columns, text, language, row)
-    if split is None or "split" not in columns:
+    if split is None or chosen:
         return whole
+    if "split" not in columns:
+        raise CorpusError(f"{name}: split {split!r} was asked for, but there is no column 'split'; leave split= out")
     return _keep_split(whole, table, name, split, per_row=build is _wide)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float) and value != value:  # the hole of pandas
+        return None
+    return value
 
 
 def _long(table: list[Record], name: str, columns: list[str], text: str, language: str, row: str | None) -> Corpus:
@@ -186,6 +233,8 @@ def _long(table: list[Record], name: str, columns: list[str], text: str, languag
     for number, record in enumerate(table):
         if record.get(text) is None or record.get(language) is None:
             raise CorpusError(f"{name}: row {number} has no {text!r} or no {language!r}: {dict(record)!r}")
+        if isinstance(record[text], list | dict):
+            raise CorpusError(f"{name}: row {number} has {record[text]!r} as {text!r}; expected a sentence")
     return Corpus(
         texts=tuple(str(record[text]) for record in table),
         labels=tuple(str(record[language]) for record in table),
@@ -208,6 +257,8 @@ def _wide(table: list[Record], name: str, columns: list[str], text: str, languag
                 f"{name}: row {number} is empty in {', '.join(missing)}; aligned rows need every language "
                 "(keep some of them with languages=[...] only after filling or dropping the row)"
             )
+        if row and record.get(row) is None:
+            raise CorpusError(f"{name}: row {number} has no {row!r}: {dict(record)!r}; give every row its id, or none")
     ids = [str(record[row]) if row else str(number) for number, record in enumerate(table)]
     return Corpus(
         texts=tuple(str(record[code]) for code in codes for record in table),
@@ -221,11 +272,14 @@ def _keep_split(whole: Corpus, table: list[Record], name: str, split: str, *, pe
     values = [str(record.get("split")) for record in table]
     require_choice(split, sorted(set(values)), f"{name}: split", CorpusError)
     marks = values * (len(whole) // len(values)) if per_row else values
-    kept = whole.take(i for i, mark in enumerate(marks) if mark == split)
-    rest = [i for i, mark in enumerate(marks) if mark != split]
-    if rest:
-        kept.require_disjoint(whole.take(rest))
-    return kept
+    parts = {
+        value: replace(whole.take(i for i, mark in enumerate(marks) if mark == value), name=f"{name}, split {value!r}")
+        for value in dict.fromkeys(values)
+    }
+    for value, part in parts.items():
+        if value != split:
+            parts[split].require_disjoint(part)
+    return parts[split]
 
 
 def _read_table(path: Path) -> Iterable[Record]:
@@ -239,14 +293,27 @@ def _read_table(path: Path) -> Iterable[Record]:
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
         else:
-            _decode(path)  # for an error that names the byte
+            delimiter = "\t" if path.suffix == ".tsv" else ","
+            _check_shape(_decode(path), delimiter, path)
             # dtype and na_filter: the text "NA" or "1.0" in a cell is a sentence, not a number or a hole.
-            frame = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, na_filter=False)
+            frame = pd.read_csv(path, sep=delimiter, dtype=str, na_filter=False)
     except CorpusError:
         raise
     except Exception as error:  # pandas and pyarrow raise many types for a damaged file
         raise CorpusError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
     return [{str(key): value for key, value in record.items()} for record in frame.to_dict("records")]
+
+
+def _check_shape(content: str, delimiter: str, path: Path) -> None:
+    """Refuse what pandas would shift or rename without a word."""
+    rows = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
+    columns = next(rows, [])
+    twice = next((column for column, count in Counter(columns).items() if count > 1), None)
+    if twice:
+        raise CorpusError(f"{path} has the column {twice!r} twice; rename or remove one")
+    for number, row in enumerate(rows):
+        if len(row) > len(columns):
+            raise CorpusError(f"{path}: row {number} has {len(row)} cells for {len(columns)} columns; quote or mend it")
 
 
 def _read_jsonl(path: Path) -> Iterable[Record]:
@@ -255,8 +322,8 @@ def _read_jsonl(path: Path) -> Iterable[Record]:
             continue
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise CorpusError(f"{path}: line {number} is not JSON ({error.msg}): {line[:80]!r}") from error
+        except (ValueError, RecursionError) as error:
+            raise CorpusError(f"{path}: line {number} is not JSON ({error}): {line[:80]!r}") from error
         if not isinstance(record, dict):
             raise CorpusError(f"{path}: line {number} is a {type(record).__name__}; expected an object {{...}}")
         yield record
@@ -271,4 +338,4 @@ def _decode(path: Path) -> str:
             "convert it (iconv -t UTF-8)"
         ) from error
     except OSError as error:
-        raise CorpusError(f"{path} cannot be read: {error.strerror}") from error
+        raise CorpusError(f"{path} cannot be read: {error.strerror}; give an existing file") from error

@@ -1,6 +1,7 @@
 """`Corpus`: sentences labelled by language, aligned by row id where they are translations of each other."""
 
 import hashlib
+import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,6 +51,13 @@ class Corpus:
                     f"{self.name}: sentence {index} ({self.labels[index]}, row {self.rows[index]}) is empty "
                     f"({text!r}); remove it or fill it in"
                 )
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:  # half a surrogate pair, as broken JSON escapes leave it
+                raise CorpusError(
+                    f"{self.name}: sentence {index} ({self.labels[index]}, row {self.rows[index]}) is no valid text "
+                    f"({text!r} holds half a surrogate pair); write it again"
+                ) from error
         placed = Counter((row, label) for row, label in zip(self.rows, self.labels, strict=True) if row is not None)
         twice = next((key for key, count in placed.items() if count > 1), None)
         if twice:
@@ -110,8 +118,7 @@ class Corpus:
         """SHA-256 (16 hex digits) of labels, row ids and texts in their order."""
         digest = hashlib.sha256()
         for parts in zip(self.labels, self.rows, self.texts, strict=True):
-            digest.update("\x1f".join(map(str, parts)).encode())
-            digest.update(b"\x1e")
+            digest.update(json.dumps(parts).encode())  # JSON, so that no text can pass for a separator
         return digest.hexdigest()[:16]
 
     def __getitem__(self, language: str) -> "Corpus":
@@ -171,7 +178,7 @@ class Corpus:
         Raises:
             CorpusError: no row has all of the languages.
         """
-        wanted = tuple(map(language_code, languages)) if languages else self.languages
+        wanted = tuple(dict.fromkeys(map(language_code, languages))) if languages else self.languages
         found: dict[str, dict[str, int]] = defaultdict(dict)
         for index, (row, label) in enumerate(zip(self.rows, self.labels, strict=True)):
             if row is not None and label in wanted:

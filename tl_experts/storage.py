@@ -9,9 +9,8 @@ import contextlib
 import csv
 import hashlib
 import json
-import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,17 +44,21 @@ def save_artefact(path: str | Path, kind: str, arrays: Arrays, header: Mapping[s
     from safetensors.numpy import save
 
     target = Path(path)
-    document = {"kind": kind, "schema": SCHEMA, **header}
-    packed = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    document = {**header, "kind": kind, "schema": SCHEMA}
+    packed = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     if target.suffix == ".safetensors":
+        document["sha256"] = hashlib.sha256(save(packed)).hexdigest()
         _write(target, save(packed, metadata={"tl_experts": json.dumps(document, ensure_ascii=False)}))
         return target
     if target.is_file():
         raise ArtefactError(f"{target} is a file; give a folder, or a name that ends in .safetensors")
     content = save(packed)
-    _write(target / f"{kind}.safetensors", content)
     document["sha256"] = hashlib.sha256(content).hexdigest()
-    _write(target / f"{kind}.json", json.dumps(document, indent=1, ensure_ascii=False).encode())
+    text = json.dumps(document, indent=1, ensure_ascii=False).encode()
+    # Both are written aside before either is renamed: a full disk changes nothing. The header is renamed last.
+    with _aside(target / f"{kind}.json") as header_aside, _aside(target / f"{kind}.safetensors") as tensors_aside:
+        header_aside.write_bytes(text)
+        tensors_aside.write_bytes(content)
     return target
 
 
@@ -68,8 +71,13 @@ def load_artefact(path: str | Path, kind: str) -> tuple[dict[str, NDArray[Any]],
     Raises:
         ArtefactError: nothing there, damaged, of another kind or of a newer schema.
     """
+    from safetensors.numpy import save
+
     source = Path(path)
     if source.is_dir():
+        others = sorted(path.stem for path in source.glob("*.json"))
+        if others and kind not in others:
+            raise ArtefactError(f"{source} holds {', '.join(map(repr, others))}; expected {kind!r}")
         document = _read_json(source / f"{kind}.json")
         content = _read_bytes(source / f"{kind}.safetensors")
         if hashlib.sha256(content).hexdigest() != document.get("sha256"):
@@ -80,6 +88,12 @@ def load_artefact(path: str | Path, kind: str) -> tuple[dict[str, NDArray[Any]],
         arrays, _ = _unpack(content, source)
     else:
         arrays, document = _unpack(_read_bytes(source), source)
+        if (
+            document.get("sha256", "") != hashlib.sha256(save(arrays)).hexdigest()
+            and document.get("kind") == kind
+            and document.get("schema") == SCHEMA
+        ):
+            raise ArtefactError(f"{source} does not match its own checksum: it is damaged; make it again")
     if document.get("kind") != kind:
         raise ArtefactError(f"{source} holds {document.get('kind')!r}; expected {kind!r}")
     if document.get("schema") != SCHEMA:
@@ -117,7 +131,8 @@ def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        aside = _name_aside(target)
+        aside.mkdir()
     except OSError as error:
         raise ArtefactError(
             f"{target} cannot be written: {error.strerror}; choose a folder you may write to"
@@ -126,9 +141,11 @@ def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
         build(aside)
         try:
             aside.rename(target)
-        except OSError:
+        except OSError as error:
             if not target.is_dir():
-                raise
+                raise ArtefactError(
+                    f"{target} cannot be written: {error.strerror}; choose a folder you may write to"
+                ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return target
@@ -141,6 +158,9 @@ def join_files(parts: Sequence[Path], target: Path) -> str:
         The SHA-256 of the whole, hexadecimal.
     """
     digest = hashlib.sha256()
+    missing = next((part for part in parts if not part.is_file()), None)
+    if missing:
+        raise ArtefactError(f"{missing} cannot be read: No such file; is the path right?")
     with _aside(target) as aside, aside.open("wb") as stream:
         for part in parts:
             with part.open("rb") as piece:
@@ -150,16 +170,20 @@ def join_files(parts: Sequence[Path], target: Path) -> str:
     return digest.hexdigest()
 
 
+def _name_aside(target: Path) -> Path:
+    # tempfile's own names come with permissions that would lock others out of a shared cache.
+    return target.with_name(f".{target.name}-{secrets.token_hex(8)}")
+
+
 @contextlib.contextmanager
 def _aside(target: Path) -> Iterator[Path]:
     """A temporary file beside the target, renamed onto it when the block ends well, removed when not."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-        os.close(handle)
+        aside = _name_aside(target)
+        aside.touch(exist_ok=False)
     except OSError as error:
         raise ArtefactError(f"{target} cannot be written: {error.strerror}; choose a place you may write to") from error
-    aside = Path(name)
     try:
         yield aside
         aside.replace(target)
@@ -200,6 +224,8 @@ def _unpack(content: bytes, source: Path) -> tuple[dict[str, NDArray[Any]], dict
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
         document = json.loads(metadata.get("tl_experts", "{}"))
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ArtefactError(f"{source} is no readable safetensors file ({error}); make it again") from error
+    if not isinstance(document, dict):
+        raise ArtefactError(f"{source} holds a {type(document).__name__}; expected a JSON object")
     return arrays, document

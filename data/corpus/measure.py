@@ -8,11 +8,11 @@ import sys
 import unicodedata
 from collections import Counter
 from itertools import permutations
-from statistics import mean
+from statistics import mean, median
 
 import numpy as np
 
-from tl_experts import Corpus, load_sentences
+from tl_experts import Corpus, load_model, load_sentences
 
 SPLITS = ("dev", "test")
 
@@ -29,7 +29,7 @@ def digits(text: str) -> Counter:
 
 def punctuation(text: str) -> Counter:
     """Marks, the same over all scripts: 。 counts as a full stop, 「 and « as a quotation mark."""
-    same = str.maketrans("。、「」『』«»„“”—", ".,\"\"\"\"\"\"\"\"\"-")
+    same = str.maketrans("。、「」『』«»„“”—", '.,"""""""""-')
     marks = unicodedata.normalize("NFKC", text).translate(same)
     return Counter(c for c in marks if unicodedata.category(c).startswith("P"))
 
@@ -40,8 +40,8 @@ def trigrams(text: str) -> Counter:
     return Counter(folded[i : i + 3] for i in range(len(folded) - 2))
 
 
-def found_by(corpus: Corpus, features) -> tuple[float, str, float]:
-    """Mean top-1 over ordered pairs, the worst pair and its top-1; ties share the hit among them."""
+def found_by(corpus: Corpus, features) -> dict[tuple[str, str], float]:
+    """Top-1 of every ordered pair; ties share the hit among them."""
     texts = {code: [corpus.texts[i] for i in rows] for code, rows in corpus.parallel().items()}
     bags = {code: [features(text) for text in rows] for code, rows in texts.items()}
     names = sorted({name for rows in bags.values() for bag in rows for name in bag})
@@ -53,13 +53,12 @@ def found_by(corpus: Corpus, features) -> tuple[float, str, float]:
             for name, count in bag.items():
                 matrix[row, place[name]] = count
         vectors[code] = matrix
-    scores = {(a, b): top1(vectors[a], vectors[b], by_length=names == ["length"]) for a, b in permutations(vectors, 2)}
-    worst = max(scores, key=scores.get)
-    return mean(scores.values()), f"{worst[0]}-{worst[1]}", scores[worst]
+    by_length = names == ["length"]
+    return {(a, b): top1(vectors[a], vectors[b], by_length=by_length) for a, b in permutations(vectors, 2)}
 
 
 def top1(a, b, *, by_length: bool) -> float:
-    """Expected top-1: cosine of counts, or, for the length, its closeness after scaling to the other language's mean."""
+    """Expected top-1: cosine of counts, or, for the length, its closeness relative to the language's mean."""
     if by_length:
         similarity = -np.abs(a / a.mean() - (b / b.mean()).T)
     else:
@@ -69,32 +68,44 @@ def top1(a, b, *, by_length: bool) -> float:
     return float((best.diagonal() / best.sum(axis=1)).mean())
 
 
+def print_row(*cells: object) -> None:
+    """One line of a Markdown table."""
+    sys.stdout.write(f"| {' | '.join(map(str, cells))} |\n")
+
+
+def print_baselines(corpora: dict[str, Corpus]) -> None:
+    """How often each surface feature finds the translation."""
+    print_row("found by", "split", "mean top-1", "median", "worst pair", "its top-1", "chance")
+    print_row(*["---"] * 7)
+    for features in (characters, digits, punctuation, trigrams):
+        for split, corpus in corpora.items():
+            scores = found_by(corpus, features)
+            worst = max(scores, key=scores.get)
+            shares = (mean(scores.values()), median(scores.values()), scores[worst], 1 / min(corpus.counts.values()))
+            average, middle, most, chance = (f"{100 * share:.1f}%" for share in shares)
+            print_row(features.__name__, split, average, middle, "-".join(worst), most, chance)
+
+
+def print_lengths(corpora: dict[str, Corpus], models: list[str]) -> None:
+    """Rows and lengths of every language, in characters and in each model's tokens."""
+    tokenizers = [load_model(name).tokenizer for name in models]
+    print_row("language", "dev", "test", "characters: mean (min-max)", *[f"tokens of {name}" for name in models])
+    print_row(*["---"] * (4 + len(models)))
+    for code in corpora["dev"].languages:
+        texts = [text for split in SPLITS for text in corpora[split][code].texts]
+        spans = [[len(text) for text in texts]]
+        spans += [[len(ids) for ids in t(texts, add_special_tokens=False)["input_ids"]] for t in tokenizers]
+        cells = [f"{mean(span):.0f} ({min(span)}-{max(span)})" for span in spans]
+        print_row(code, *[corpora[split].counts[code] for split in SPLITS], *cells)
+
+
 def main(models: list[str]) -> None:
     """Print the tables."""
     corpora = {split: load_sentences("bundled", split=split) for split in SPLITS}
     corpora["dev"].require_disjoint(corpora["test"])
-    out = sys.stdout.write
-    out("| found by | split | mean top-1 | worst pair | its top-1 | chance |\n| --- | --- | --- | --- | --- | --- |\n")
-    for features in (characters, digits, punctuation, trigrams):
-        for split, corpus in corpora.items():
-            average, pair, worst = found_by(corpus, features)
-            chance = 100 / min(corpus.counts.values())
-            out(f"| {features.__name__} | {split} | {100 * average:.1f}% | {pair} | {100 * worst:.1f}% | {chance:.1f}% |\n")
-    tokenizers = {}
-    for name in models:
-        from tl_experts import load_model
-
-        tokenizers[name] = load_model(name).tokenizer
-    heads = "".join(f" tokens of {name} |" for name in models)
-    out(f"\n| language | dev | test | characters: mean (min-max) |{heads}\n| --- | --- | --- | --- |{' --- |' * len(models)}\n")
-    for code in corpora["dev"].languages:
-        texts = [text for split in SPLITS for text in corpora[split][code].texts]
-        spans = [[len(text) for text in texts]]
-        for tokenizer in tokenizers.values():
-            spans.append([len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]])
-        cells = [f"{mean(span):.0f} ({min(span)}-{max(span)})" for span in spans]
-        counts = [str(corpora[split].counts[code]) for split in SPLITS]
-        out(f"| {' | '.join([code, *counts, *cells])} |\n")
+    print_baselines(corpora)
+    sys.stdout.write("\n")
+    print_lengths(corpora, models)
 
 
 if __name__ == "__main__":
