@@ -14,12 +14,13 @@ from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load, save
 from safetensors.torch import save as save_torch
 
-from tl_experts import experts as experts_module
+from tl_experts import selection
 from tl_experts.errors import ArtefactError, SelectionError
 from tl_experts.expertise import Expertise, score_responses
-from tl_experts.experts import Experts, find_experts, select_experts
+from tl_experts.experts import Experts
 from tl_experts.ranking import STATISTICS
 from tl_experts.responses import NeuronTable, collect_responses
+from tl_experts.selection import find_experts, select_experts
 from tl_experts.storage import load_artefact, save_artefact
 
 LANGUAGES = ("en", "es", "zh-Hant")
@@ -657,17 +658,18 @@ def test_find_experts_passes_truncate_on(llama, corpus):
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
-    "selecting", [{"k": 0}, {"threshold": 2.0}, {"metric": "f1"}, {"how": "best"}, {"threshold": 0.5, "how": "random"}]
+    "selecting",
+    [{"k": 0}, {"k": 97}, {"threshold": 2.0}, {"metric": "f1"}, {"how": "best"}, {"threshold": 0.5, "how": "random"}],
 )
-def test_a_selection_that_cannot_be_made_is_refused_before_the_model_runs(monkeypatch, corpus, selecting):
+def test_a_selection_that_cannot_be_made_is_refused_before_the_model_runs(monkeypatch, llama, corpus, selecting):
     def runs(*args, **kwargs):
         raise InterruptedError("the model runs")
 
-    monkeypatch.setattr(experts_module, "collect_responses", runs)
+    monkeypatch.setattr(selection, "collect_responses", runs)
     with pytest.raises(SelectionError):
-        find_experts(None, corpus, **selecting)
+        find_experts(llama, corpus, **selecting)
     with pytest.raises(InterruptedError):
-        find_experts(None, corpus, k=1)
+        find_experts(llama, corpus, k=96)
 
 
 def test_experts_of_a_model_are_accepted_by_it_in_either_class(llama, model_of, bridge_of, corpus):

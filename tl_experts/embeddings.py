@@ -22,7 +22,7 @@ Layer = int | None
 """A block's number (negative: from the end), or None for the last hidden state."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Embeddings:
     """One vector per sentence of a corpus.
 

@@ -20,7 +20,7 @@ METRICS = ("auroc", "ap")
 Scores = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Expertise:
     """Statistics of every neuron for every language (positives: its sentences; negatives: all others).
 
@@ -113,7 +113,8 @@ def score_responses(responses: Responses, *, progress: bool = True) -> Expertise
         raise ResponseError(
             f"the corpus has one language only ({languages[0]}); expertise tells a language from others: add some"
         )
-    places = {language: place for place, language in enumerate(languages)}
+    # Numbered by name: sums over the other languages must not depend on which of them came first.
+    places = {language: place for place, language in enumerate(sorted(languages))}
     labels = np.array([places[label] for label in responses.corpus.labels], dtype=np.int64)
     values = responses.values.float().numpy()
     from tqdm.auto import tqdm
@@ -130,7 +131,7 @@ def score_responses(responses: Responses, *, progress: bool = True) -> Expertise
     return Expertise(
         languages=languages,
         neurons=responses.neurons,
-        **dict(zip(STATISTICS, statistics, strict=True)),
+        **dict(zip(STATISTICS, statistics[:, :, [places[language] for language in languages]], strict=True)),
         site=responses.site,
         pooling=responses.pooling,
         corpus=responses.corpus.fingerprint,

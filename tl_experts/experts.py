@@ -21,7 +21,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Experts:
     """Selected neurons of one or more languages, best first, with their statistics. Frozen.
 
@@ -151,16 +151,16 @@ class Experts:
         AUROC or AP of their own here (NaN).
 
         Raises:
-            SelectionError: more experts than other neurons.
+            SelectionError: more experts than other neurons, or a negative seed.
         """
         draws: list[Integers] = []
         for place, language in enumerate(self.languages):
             mine = self.language_of == place
-            taken = set(_columns(self.candidates, self.layer[mine], self.neuron[mine]).tolist())
-            free = np.array([c for c in range(self.candidates.total) if c not in taken], dtype=np.int64)
+            taken = self.candidates.columns_of(self.layer[mine], self.neuron[mine])
+            free = np.setdiff1d(np.arange(self.candidates.total), taken)
             if len(free) < int(mine.sum()):
                 raise SelectionError(f"{int(mine.sum())} {language} experts leave {len(free)} other neurons; lower k")
-            generator = np.random.default_rng([seed, place])
+            generator = random_stream(seed, language, "control")
             draws.append(generator.choice(free, size=int(mine.sum()), replace=False))
         columns = np.concatenate(draws)
         none = np.full(len(self), np.nan, dtype=np.float32)
@@ -237,15 +237,23 @@ class Experts:
         return experts
 
 
-def _columns(neurons: NeuronTable, layer: Integers, neuron: Integers) -> Integers:
-    starts = {number: neurons.span(number).start for number in neurons.layers}
-    return np.array([starts[int(number)] for number in layer], dtype=np.int64) + neuron
+def random_stream(seed: int, language: str, purpose: str) -> np.random.Generator:
+    """A generator of its own for each seed, language and purpose: draws of one never mirror another's.
+
+    Raises:
+        SelectionError: the seed is negative.
+    """
+    if seed < 0:
+        raise SelectionError(f"seed is {seed}; expected 0 or more")
+    return np.random.default_rng([seed, *f"{purpose}/{language}".encode()])
 
 
 def _require_consistent(experts: Experts) -> None:
     columns: list[NDArray[Any]] = [experts.language_of, experts.layer, experts.neuron, *experts.statistics.values()]
     if len({column.shape for column in columns}) != 1:
         raise ValueError("columns of unequal length")
+    if any(column.dtype != np.int64 for column in columns[:3]) or (np.diff(experts.language_of) < 0).any():
+        raise ValueError("rows that are not grouped by language, or places that are no integers")
     if len(experts) and not (experts.language_of.min() >= 0 and experts.language_of.max() < len(experts.languages)):
         raise ValueError("a row of an unknown language")
     widths = dict(zip(experts.candidates.layers, experts.candidates.widths, strict=True))

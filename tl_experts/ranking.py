@@ -179,7 +179,8 @@ def _walk(keys: Array, counts: Array, targets: Array, fractions: Array, out: Arr
             for q in range(fractions.shape[1]):
                 low = marks[language, 2 * q]
                 high = marks[language, 2 * q + 1]
-                # inf - inf is NaN: between equal values there is nothing to interpolate
-                middle = low if low == high else low + (high - low) * fractions[language, q]
+                weight = fractions[language, q]
+                # Weighed so that an infinity beside the quantile does not make it NaN (0 x inf, inf - inf).
+                middle = low if weight == 0.0 or low == high else (1.0 - weight) * low + weight * high
                 out[3 + q, n, language] = middle
             out[5, n, language] = rest / negatives

@@ -77,12 +77,24 @@ class NeuronTable:
         start = sum(self.widths[:place])
         return slice(start, start + self.widths[place])
 
+    def columns_of(self, layer: NDArray[np.int64], neuron: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The columns of neurons given by layer and place."""
+        starts = np.zeros(max(self.layers) + 1, dtype=np.int64)
+        starts[list(self.layers)] = np.cumsum((0, *self.widths[:-1]))
+        return starts[layer] + neuron
+
+    def only(self, layers: Sequence[int]) -> "NeuronTable":
+        """The neurons of some of the layers."""
+        widths = dict(zip(self.layers, self.widths, strict=True))
+        kept = tuple(sorted(set(layers)))
+        return NeuronTable(kept, tuple(widths[layer] for layer in kept))
+
     def describe(self, column: int) -> str:
         """A column as people write it: ``L3 N117``."""
         return f"L{self.layer_of[column]} N{self.neuron_of[column]}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Responses:
     """Pooled activations of every neuron for every sentence of a corpus.
 

@@ -11,10 +11,10 @@ import torch
 
 from tl_experts.errors import SelectionError, require_choice
 from tl_experts.expertise import METRICS, Expertise, score_responses
-from tl_experts.experts import Experts, Floats, Integers
+from tl_experts.experts import Experts, Floats, Integers, random_stream
 from tl_experts.models import Model
 from tl_experts.ranking import STATISTICS
-from tl_experts.responses import DEFAULT_SITE, NeuronTable, Pooling, collect_responses
+from tl_experts.responses import DEFAULT_SITE, NeuronTable, Pooling, collect_responses, neuron_table
 from tl_experts.sentences import Corpus
 
 DEFAULT_K = 500
@@ -47,7 +47,7 @@ def find_experts(
         model: from `load_model`, or any `HookedTransformer` or `TransformerBridge`.
         sentences: labelled sentences of two languages or more.
         k: experts per language; default 500, or all above the threshold.
-        threshold: only neurons whose metric reaches this (for ``how="bottom"``: stays below).
+        threshold: only neurons whose metric reaches this from above (``how="bottom"``: from below).
         metric: ``"auroc"`` (the paper's) or ``"ap"``.
         how: ``"top"``, ``"bottom"`` or ``"random"``.
         site: where responses are read: see `tl_experts.models.SITES`.
@@ -63,6 +63,9 @@ def find_experts(
         TLExpertsError: of the stage that refuses its input.
     """
     _require_selection(k, threshold, metric, how)
+    neurons = neuron_table(model, site, layers).total
+    if (k or DEFAULT_K) > neurons and threshold is None:  # before the long part
+        raise SelectionError(f"k is {k or DEFAULT_K}, but there are {neurons} neurons to choose from; lower k")
     responses = collect_responses(
         model,
         sentences,
@@ -106,10 +109,11 @@ def select_experts(
         SelectionError: k beyond the neurons, a threshold nobody reaches, an unknown metric or layer.
     """
     _require_selection(k, threshold, metric, how)
+    threshold = None if threshold is None else float(threshold)  # a NumPy one would compare in double precision
     scores: Floats = getattr(expertise, metric)
     allowed = _allowed(expertise.neurons, layers)
     chosen = [
-        _choose(scores[:, place], allowed, k, threshold, how, (seed, place), language)
+        _choose(scores[:, place], allowed, k, threshold, how, seed, language)
         for place, language in enumerate(expertise.languages)
     ]
     columns = np.concatenate(chosen)
@@ -120,7 +124,7 @@ def select_experts(
         layer=expertise.neurons.layer_of[columns],
         neuron=expertise.neurons.neuron_of[columns],
         statistics={name: getattr(expertise, name)[columns, language_of] for name in STATISTICS},
-        candidates=expertise.neurons,
+        candidates=expertise.neurons if layers is None else expertise.neurons.only(layers),
         site=expertise.site,
         pooling=expertise.pooling,
         metric=metric,
@@ -146,7 +150,8 @@ def _allowed(neurons: NeuronTable, layers: Sequence[int] | None) -> Integers:
         return np.arange(neurons.total)
     unknown = sorted(set(layers) - set(neurons.layers))
     if unknown or not layers:
-        raise SelectionError(f"layers {list(layers)}: scored were layers {neurons.layers[0]} to {neurons.layers[-1]}")
+        scored = ", ".join(map(str, neurons.layers))
+        raise SelectionError(f"layers {list(layers)}: choose among those that were scored, {scored}")
     return np.flatnonzero(np.isin(neurons.layer_of, list(layers)))
 
 
@@ -156,22 +161,21 @@ def _choose(
     k: int | None,
     threshold: float | None,
     how: str,
-    seed: tuple[int, int],
+    seed: int,
     language: str,
 ) -> Integers:
     if threshold is not None:
         kept = scores[allowed] >= threshold if how == "top" else scores[allowed] <= threshold
+        if not kept.any():
+            most = f"best is {scores[allowed].max():.3f}" if how == "top" else f"lowest is {scores[allowed].min():.3f}"
+            raise SelectionError(f"no neuron reaches threshold {threshold} for {language}; its {most}")
         allowed = allowed[kept]
-        if not len(allowed):
-            raise SelectionError(
-                f"no neuron reaches threshold {threshold} for {language}; its best is {scores.max():.3f}"
-            )
         k = min(k or len(allowed), len(allowed))
     k = k or DEFAULT_K
     if k > len(allowed):
         raise SelectionError(f"k is {k}, but there are {len(allowed)} neurons to choose from; lower k")
     if how == "random":
-        return np.random.default_rng(list(seed)).choice(allowed, size=k, replace=False)
+        return random_stream(seed, language, "selection").choice(allowed, size=k, replace=False)
     order = np.argsort(-scores[allowed] if how == "top" else scores[allowed], kind="stable")
     return allowed[order[:k]]
 
