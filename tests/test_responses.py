@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.conftest import ARCHITECTURES, CONVERTED
-from tl_experts import collect_responses, responses_from_cache
+from tl_experts import collect_responses, find_experts, responses_from_cache
 from tl_experts.batches import make_batches
 from tl_experts.errors import ModelError, ResponseError, SiteError
 from tl_experts.models import SITES, attached, hook_name, token_policy
@@ -75,6 +75,16 @@ def test_both_model_classes_respond_alike(architecture, model_of, bridge_of, cor
     bridge = collect_responses(bridge_of(architecture), corpus, **QUIET)
     torch.testing.assert_close(hooked.values, bridge.values, rtol=1e-4, atol=1e-4)
     assert hooked.fingerprint == bridge.fingerprint
+
+
+@pytest.mark.parametrize("architecture", CONVERTED)
+def test_both_model_classes_have_the_same_experts(architecture, model_of, bridge_of, corpus):
+    hooked = find_experts(model_of(architecture), corpus, k=10, progress=False)
+    bridge = find_experts(bridge_of(architecture), corpus, k=10, progress=False)
+    for language in corpus.languages:
+        assert hooked.neurons_of(language) == bridge.neurons_of(language)
+    for name, column in hooked.statistics.items():
+        torch.testing.assert_close(torch.tensor(column), torch.tensor(bridge.statistics[name]), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("pooling", ["max", "mean"])

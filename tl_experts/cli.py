@@ -95,12 +95,18 @@ def demo(
     with console.status(f"loading {model}") if not quiet else _nothing():
         from tl_experts.demo import run_demo, save_demo
         from tl_experts.models import load_model
+        from tl_experts.models.catalogue import ENTRIES
         from tl_experts.readers import load_sentences
 
         dev = load_sentences("bundled", split="dev", limit=rows)
         test = load_sentences("bundled", split="test", limit=rows)
         loaded = load_model(model, device=device)
-    console.print(f"loaded {model} ({type(loaded).__name__}) in {time.perf_counter() - started:.0f} s", highlight=False)
+        entry = ENTRIES.get(model)
+    console.print(
+        f"loaded {model} ({type(loaded).__name__}) in {time.perf_counter() - started:.0f} s"
+        + (f"; its weights: {entry.licence}" if entry else ""),
+        highlight=False,
+    )
     result = run_demo(loaded, dev, test, target=target, k=k, seeds=range(seeds), progress=not quiet)
     console.print(_experts_table(result, k), "", _retrieval_table(result, len(test.texts) // len(test.languages)), "")
     console.print(_distances(result), highlight=False)

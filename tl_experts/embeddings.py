@@ -62,13 +62,7 @@ class Embeddings:
 
 
 def embed(model: Model, sentences: Corpus, *, layer: Layer = None, **options: Any) -> Embeddings:
-    """Embed every sentence by one layer; see `embed_layers` for the options.
-
-    >>> import torch
-    >>> from tl_experts.geometry import mean_cosine_distance
-    >>> mean_cosine_distance(torch.eye(2)[:1], torch.eye(2)[1:])
-    1.0
-    """
+    """Embed every sentence by one layer; see `embed_layers` for the options."""
     return embed_layers(model, sentences, [layer], **options)[layer]
 
 
