@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, make_batches
+from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide
 from tl_experts.errors import SiteError, TLExpertsError
-from tl_experts.models import Hook, Model, forward_batches, hook_name, token_policy
+from tl_experts.models import Hook, Model, forward_batches, hook_name, text_batches
 from tl_experts.responses import pool
 from tl_experts.sentences import Corpus
 
@@ -105,12 +105,13 @@ def embed_layers(
         if layer is not None and not -count <= layer < count:
             raise SiteError(f"layer {layer}: the model has layers 0 to {count - 1} (or None: after the final norm)")
     blocks = {layer: layer % count for layer in layers if layer is not None}
-    policy = token_policy(model, prepend_bos=prepend_bos)
-    batches = make_batches(
-        policy.encode(sentences.texts, truncate=truncate),
-        policy,
+    batches = text_batches(
+        model,
+        sentences.texts,
         token_budget=token_budget,
         padding_side=padding_side,
+        prepend_bos=prepend_bos,
+        truncate=truncate,
     )
     out = {layer: torch.empty(len(sentences), int(model.cfg.d_model)) for layer in layers}
 

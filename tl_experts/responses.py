@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, make_batches
+from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide
 from tl_experts.errors import ResponseError, SiteError, require_choice
 from tl_experts.models import (
     Hook,
@@ -24,7 +24,7 @@ from tl_experts.models import (
     hook_name,
     model_fingerprint,
     site_widths,
-    token_policy,
+    text_batches,
 )
 from tl_experts.sentences import Corpus
 
@@ -197,12 +197,13 @@ def collect_responses(
     """
     require_choice(pooling, POOLINGS, "pooling", ResponseError)
     neurons = neuron_table(model, site, layers)
-    policy = token_policy(model, prepend_bos=prepend_bos)
-    batches = make_batches(
-        policy.encode(sentences.texts, truncate=truncate),
-        policy,
+    batches = text_batches(
+        model,
+        sentences.texts,
         token_budget=token_budget,
         padding_side=padding_side,
+        prepend_bos=prepend_bos,
+        truncate=truncate,
     )
     values = torch.empty(len(sentences), neurons.total, dtype=store)
 

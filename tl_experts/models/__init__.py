@@ -16,7 +16,7 @@ from tl_experts.models.hooks import (
 from tl_experts.models.identity import model_fingerprint
 from tl_experts.models.loading import load_model
 from tl_experts.models.passes import PassTracker, track_passes
-from tl_experts.models.tokens import token_policy
+from tl_experts.models.tokens import text_batches, token_policy
 
 __all__ = [
     "SITES",
@@ -34,6 +34,7 @@ __all__ = [
     "require_hooks",
     "require_site",
     "site_widths",
+    "text_batches",
     "token_policy",
     "track_passes",
 ]

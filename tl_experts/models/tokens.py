@@ -1,6 +1,8 @@
 """How a model's text becomes tokens: BOS where the model is used to it, no EOS."""
 
-from tl_experts.batches import TokenPolicy
+from collections.abc import Sequence
+
+from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, TokenPolicy, make_batches
 from tl_experts.errors import ModelError
 from tl_experts.models.hooks import Model, require_model
 
@@ -31,3 +33,22 @@ def token_policy(model: Model, *, prepend_bos: bool | None = None) -> TokenPolic
         pad=next(token for token in fillers if token is not None),
         context=int(model.cfg.n_ctx),
     )
+
+
+def text_batches(
+    model: Model,
+    texts: Sequence[str],
+    *,
+    token_budget: int = TOKEN_BUDGET,
+    padding_side: PaddingSide = "right",
+    prepend_bos: bool | None = None,
+    truncate: bool = False,
+) -> list[Batch]:
+    """Texts as batches for a model: `token_policy`, `TokenPolicy.encode` and `make_batches` in a row.
+
+    Raises:
+        ModelError: as those.
+    """
+    policy = token_policy(model, prepend_bos=prepend_bos)
+    encoded = policy.encode(texts, truncate=truncate)
+    return make_batches(encoded, policy, token_budget=token_budget, padding_side=padding_side)
