@@ -193,3 +193,16 @@ def test_unknown_site_and_hook_are_refused_with_near_matches(llama):
 def test_what_is_no_lens_model_is_refused(hugging_face):
     with pytest.raises(ModelError, match=r"LlamaForCausalLM.*load_model"):
         require_site(hugging_face("llama"), "mlp.hook_post")
+
+
+def test_a_local_folder_named_like_a_hub_model_is_read_for_what_it_holds(
+    checkpoint, hugging_face, tmp_path, monkeypatch
+):
+    import shutil
+
+    shutil.copytree(checkpoint("llama"), tmp_path / "gpt2")
+    monkeypatch.chdir(tmp_path)
+    model = load_model("gpt2")
+    assert type(model).__name__ == ("HookedTransformer" if HAS_HOOKED_TRANSFORMER else "TransformerBridge")
+    with torch.inference_mode():
+        assert (model(TOKENS) - hugging_face("llama")(TOKENS).logits).abs().max() < 1e-4

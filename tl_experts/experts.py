@@ -64,6 +64,24 @@ class Experts:
     fingerprint: dict[str, str]
     """Of the model they belong to."""
 
+    def __post_init__(self) -> None:
+        """Check that the columns fit each other, and close them for writing."""
+        columns: list[NDArray[Any]] = [self.language_of, self.layer, self.neuron, *self.statistics.values()]
+        if len({column.shape for column in columns}) != 1 or set(self.statistics) != set(STATISTICS):
+            raise SelectionError(
+                f"experts need the columns language_of, layer, neuron, {', '.join(STATISTICS)}, all of one length"
+            )
+        if any(column.dtype.kind != "i" for column in columns[:3]):
+            raise SelectionError("language_of, layer and neuron must be integers")
+        if len(self) and not (self.language_of[0] >= 0 and self.language_of[-1] < len(self.languages)):
+            raise SelectionError(f"a row of an unknown language, beyond the {len(self.languages)} there are")
+        if (np.diff(self.language_of) < 0).any():
+            raise SelectionError("the rows must be grouped by language, in the order of `languages`")
+        if not self.candidates.holds(self.layer, self.neuron):
+            raise SelectionError("an expert's layer or neuron is not among the candidates")
+        for column in columns:
+            column.setflags(write=False)
+
     def __len__(self) -> int:
         return len(self.layer)
 
@@ -222,7 +240,7 @@ class Experts:
         """
         arrays, header = load_artefact(path, "experts")
         try:
-            experts = cls(
+            return cls(
                 languages=tuple(header["languages"]),
                 language_of=arrays.pop("language_of"),
                 layer=arrays.pop("layer"),
@@ -231,10 +249,8 @@ class Experts:
                 candidates=NeuronTable(tuple(header["layers"]), tuple(header["widths"])),
                 **{name: header[name] for name in ("site", "pooling", "metric", "selection", "corpus", "fingerprint")},
             )
-            _require_consistent(experts)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, SelectionError) as error:
             raise ArtefactError(f"{path} is not a complete set of experts ({error!r}); make it again") from error
-        return experts
 
 
 def random_stream(seed: int, language: str, purpose: str) -> np.random.Generator:
@@ -246,20 +262,6 @@ def random_stream(seed: int, language: str, purpose: str) -> np.random.Generator
     if seed < 0:
         raise SelectionError(f"seed is {seed}; expected 0 or more")
     return np.random.default_rng([seed, *f"{purpose}/{language}".encode()])
-
-
-def _require_consistent(experts: Experts) -> None:
-    columns: list[NDArray[Any]] = [experts.language_of, experts.layer, experts.neuron, *experts.statistics.values()]
-    if len({column.shape for column in columns}) != 1:
-        raise ValueError("columns of unequal length")
-    if any(column.dtype != np.int64 for column in columns[:3]) or (np.diff(experts.language_of) < 0).any():
-        raise ValueError("rows that are not grouped by language, or places that are no integers")
-    if len(experts) and not (experts.language_of.min() >= 0 and experts.language_of.max() < len(experts.languages)):
-        raise ValueError("a row of an unknown language")
-    widths = dict(zip(experts.candidates.layers, experts.candidates.widths, strict=True))
-    for layer, neuron in zip(experts.layer.tolist(), experts.neuron.tolist(), strict=True):
-        if not 0 <= neuron < widths[layer]:
-            raise ValueError(f"neuron {neuron} of layer {layer}")
 
 
 def _version() -> str:

@@ -77,6 +77,13 @@ class NeuronTable:
         start = sum(self.widths[:place])
         return slice(start, start + self.widths[place])
 
+    def holds(self, layer: NDArray[np.int64], neuron: NDArray[np.int64]) -> bool:
+        """Whether all these neurons are in the table."""
+        widths = np.zeros(max(self.layers) + 1, dtype=np.int64)
+        widths[list(self.layers)] = self.widths
+        inside = (layer >= 0) & (layer < len(widths)) & (neuron >= 0)
+        return bool(inside.all() and (neuron < widths[layer]).all())
+
     def columns_of(self, layer: NDArray[np.int64], neuron: NDArray[np.int64]) -> NDArray[np.int64]:
         """The columns of neurons given by layer and place."""
         starts = np.zeros(max(self.layers) + 1, dtype=np.int64)

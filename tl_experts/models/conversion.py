@@ -35,8 +35,18 @@ class NotConvertible(Exception):  # noqa: N818 (a verdict, not a fault)
     """`HookedTransformer` has no (faithful) conversion for the model; the message says why."""
 
 
-def convert(hf_model: Any, tokenizer: Any, name: str, device: torch.device, dtype: torch.dtype) -> Any:
+def convert(
+    hf_model: Any, tokenizer: Any, name: str, device: torch.device, dtype: torch.dtype, *, known_as: str | None
+) -> Any:
     """Build the `HookedTransformer` of a Hugging Face model.
+
+    Args:
+        hf_model: the loaded model.
+        tokenizer: its tokenizer.
+        name: what to call it.
+        device: where to put it.
+        dtype: of the weights.
+        known_as: the hub name under which transformer_lens may know the configuration; None for a local folder.
 
     Raises:
         NotConvertible: there is no conversion.
@@ -47,7 +57,7 @@ def convert(hf_model: Any, tokenizer: Any, name: str, device: torch.device, dtyp
 
     try:
         with quiet_lens(), tempfile.TemporaryDirectory(prefix="model-") as scratch:
-            cfg, key = _configuration(lens, hf_model.config, name, Path(scratch), dtype)
+            cfg, key = _configuration(lens, hf_model.config, known_as, Path(scratch), dtype)
             cfg.model_name = name
             cfg.tokenizer_name = name
             cfg.device = str(device)
@@ -71,12 +81,11 @@ def convert(hf_model: Any, tokenizer: Any, name: str, device: torch.device, dtyp
     return model
 
 
-def _configuration(lens: Any, hf_config: Any, name: str, scratch: Path, dtype: torch.dtype) -> tuple[Any, str]:
+def _configuration(
+    lens: Any, hf_config: Any, known_as: str | None, scratch: Path, dtype: torch.dtype
+) -> tuple[Any, str]:
     """The configuration, and the name or path under which transformer_lens converts the weights."""
-    try:
-        official = lens.get_official_model_name(name)
-    except ValueError:
-        official = None
+    official = _official_name(lens, known_as)
     if official is not None:
         cfg = lens.get_pretrained_model_config(official, hf_cfg=hf_config.to_dict(), dtype=dtype, device="cpu")
         return cfg, official
@@ -91,6 +100,13 @@ def _configuration(lens: Any, hf_config: Any, name: str, scratch: Path, dtype: t
         hf_config.n_ctx = hf_config.n_positions  # dropped by transformers 5, still read by transformer_lens
     hf_config.save_pretrained(scratch)
     return lens.get_pretrained_model_config(path, hf_cfg=hf_config.to_dict(), dtype=dtype, device="cpu"), path
+
+
+def _official_name(lens: Any, name: str | None) -> str | None:
+    try:
+        return str(lens.get_official_model_name(name)) if name is not None else None
+    except ValueError:
+        return None
 
 
 def _with_sizes(cfg: Any, hf_config: Any) -> Any:

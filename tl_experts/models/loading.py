@@ -69,7 +69,9 @@ def load_model(
     name = str(name_or_path)
     reference = probe_logits(hf_model)
     try:
-        model = convert(hf_model, tokenizer, name, place, kind)
+        # A folder's name says nothing: one called "gpt2" must not get the configuration of the hub's GPT-2.
+        known_as = name if entry is not None or isinstance(location, str) else None
+        model = convert(hf_model, tokenizer, name, place, kind, known_as=known_as)
         require_same_logits(model, reference, kind)
         return model
     except NotConvertible as reason:
