@@ -77,3 +77,45 @@ def test_english_rows_have_the_lengths_the_card_gives(split):
     assert min(lengths) >= 5
     assert max(lengths) <= 42
     assert 12 < sum(lengths) / len(lengths) < 25
+
+
+def extra(name):
+    return [json.loads(line) for line in (data_folder() / "corpus" / name).read_text(encoding="utf-8").splitlines()]
+
+
+def overlap(a, b, language):
+    """Jaccard index of the words (Japanese and Chinese: of the characters)."""
+    first, second = (
+        set(text) if language in ("ja", "zh") else set(re.findall(r"\w+", text.casefold())) for text in (a, b)
+    )
+    return len(first & second) / len(first | second)
+
+
+def test_paraphrases_have_fewer_words_in_common_than_their_hard_negatives():
+    items = extra("paraphrases.jsonl")
+    assert Counter(item["language"] for item in items) == dict.fromkeys(("en", "de", "fr", "es", "ja", "zh"), 60)
+    texts = [item[part] for item in items for part in ("sentence", "paraphrase", "negative")]
+    assert max(Counter(texts).values()) == 1
+    for item in items:
+        shared = [overlap(item["sentence"], item[part], item["language"]) for part in ("paraphrase", "negative")]
+        assert shared[0] < shared[1], item["row"]
+        assert shared[1] > 0.6, item["row"]
+
+
+def test_prompts_are_open_beginnings_in_every_language():
+    prompts = extra("prompts.jsonl")
+    assert len(prompts) == 40
+    assert Counter(prompt["domain"] for prompt in prompts) == {"general": 20, "computers": 20}
+    for language in LANGUAGES:
+        beginnings = [prompt[language] for prompt in prompts]
+        assert len(set(beginnings)) == 40
+        assert not any(re.search(r"[.!?。！？]$|\s$|^\s|[0-9]", beginning) for beginning in beginnings)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_running_text_has_ten_passages_and_about_two_thousand_words(language):
+    text = (data_folder() / "corpus" / "text" / f"{language}.txt").read_text(encoding="utf-8")
+    assert len(text.strip().split("\n\n")) == 10
+    size = len(text) if language in ("ja", "zh") else len(text.split())
+    low, high = {"ja": (4800, 5800), "zh": (3400, 4200)}.get(language, (1950, 2300))
+    assert low <= size <= high

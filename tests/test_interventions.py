@@ -37,15 +37,14 @@ def read(model, tokens=TOKENS, site="mlp.hook_post", **kwargs):
 def mask_of(experts: Experts, shape) -> torch.Tensor:
     """True at the experts, per layer and neuron."""
     mask = torch.zeros(shape, dtype=torch.bool)
-    mask[torch.from_numpy(experts.layer), torch.from_numpy(experts.neuron)] = True
+    mask[torch.tensor(experts.layer), torch.tensor(experts.neuron)] = True
     return mask
 
 
 def values_of(experts: Experts, shape, column="mean") -> torch.Tensor:
     values = torch.full(shape, float("nan"))
-    values[torch.from_numpy(experts.layer), torch.from_numpy(experts.neuron)] = torch.from_numpy(
-        experts.statistics[column]
-    )
+    places = torch.tensor(experts.layer), torch.tensor(experts.neuron)
+    values[places] = torch.tensor(experts.statistics[column])
     return values
 
 

@@ -54,12 +54,12 @@ def load_model(
     Raises:
         ModelError: not found, not readable, or a vision, encoder, encoder-decoder or mixture-of-experts model.
     """
+    kind = _dtype(dtype)
+    place = _device(device)
     entry = ENTRIES.get(str(name_or_path))
     if entry is not None:
         log.info("%s: weights under %s", entry.name, entry.licence)
     location = converted_model(entry) if entry is not None else _location(name_or_path)
-    kind = _dtype(dtype)
-    place = _device(device)
     if trust_remote_code:
         log.warning("trust_remote_code=True: code that comes with %s is run on this machine", location)
     remote = {"revision": revision, "trust_remote_code": trust_remote_code}
