@@ -4,7 +4,7 @@ Mixed lengths padded together waste most of the work (38% of the slots were real
 sentences are sorted by length and cut into batches of a fixed number of token slots.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -130,8 +130,3 @@ def _pad(group: list[int], encoded: Sequence[Sequence[int]], policy: TokenPolicy
         attended[row, start : start + len(ids)] = True
         pooled[row, start + len(lead) : start + len(ids)] = True
     return Batch(tokens, attended, pooled, torch.tensor(group))
-
-
-def iterate_texts(batch: Batch, texts: Sequence[str]) -> Iterator[str]:
-    """The texts of a batch, in its order (for messages)."""
-    return (texts[index] for index in batch.indices.tolist())

@@ -11,11 +11,11 @@ from tl_experts.models.hooks import (
     hook_name,
     require_hooks,
     require_site,
-    site_widths,
 )
 from tl_experts.models.identity import model_fingerprint
 from tl_experts.models.loading import load_model
 from tl_experts.models.passes import PassTracker, track_passes
+from tl_experts.models.sites import site_widths
 from tl_experts.models.tokens import text_batches, token_policy
 
 __all__ = [

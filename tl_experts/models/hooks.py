@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from tl_experts.errors import ModelError, SiteError, near, require_choice
@@ -108,26 +107,3 @@ def attached(model: Model, hooks: Sequence[Hook]) -> Iterator[None]:
         for point, handle in reversed(added):
             handle.hook.remove()
             point.fwd_hooks = [other for other in point.fwd_hooks if other is not handle]
-
-
-def site_widths(model: Model, site: str) -> tuple[int, ...]:
-    """The number of neurons of a site in every layer, seen in a pass over one token.
-
-    Raises:
-        SiteError: the model has not the site, or it carries no neurons there.
-    """
-    require_site(model, site)
-    widths: dict[int, int] = {}
-
-    def note(layer: int) -> HookFunction:
-        def look(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
-            widths[layer] = activation.flatten(2).shape[-1]
-
-        return look
-
-    from tl_experts.models.forward import forward_pass
-
-    layers = range(model.cfg.n_layers)
-    with attached(model, [(hook_name(layer, site), note(layer)) for layer in layers]):
-        forward_pass(model, torch.zeros(1, 1, dtype=torch.long), last_layer=model.cfg.n_layers - 1)
-    return tuple(widths[layer] for layer in layers)
