@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import ARCHITECTURES, CONVERTED
-from tl_experts import embed, top1_accuracy
+from tl_experts import collect_responses, embed, top1_accuracy
 from tl_experts.embeddings import embed_layers
-from tl_experts.errors import CorpusError, SiteError, TLExpertsError
+from tl_experts.errors import CorpusError, ModelError, SiteError, TLExpertsError
 from tl_experts.geometry import centre, mean_cosine_distance, normalise
 from tl_experts.models import token_policy
 from tl_experts.retrieval import top1_hits
@@ -124,3 +124,16 @@ def test_shapes_and_values_that_cannot_be_compared_are_refused():
         inspect.unwrap(top1_hits)(torch.zeros(2, 3), torch.zeros(2, 4))
     with pytest.raises(TLExpertsError, match="NaN"):
         top1_accuracy(torch.full((2, 3), float("nan")), torch.zeros(2, 3))
+    with pytest.raises(TLExpertsError, match="at least one row"):
+        top1_accuracy(torch.zeros(0, 3), torch.zeros(0, 3))
+
+
+def test_what_is_no_corpus_no_model_or_no_layer_is_refused(llama, corpus):
+    with pytest.raises(CorpusError, match=r"expected a Corpus, got list.*from_texts"):
+        embed(llama, ["Good morning."])
+    with pytest.raises(CorpusError, match="expected a Corpus, got list"):
+        collect_responses(llama, ["Good morning."])
+    with pytest.raises(ModelError, match="load_model"):
+        embed("llama", corpus)
+    with pytest.raises(SiteError, match="no layer"):
+        embed_layers(llama, corpus, [])

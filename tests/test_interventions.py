@@ -299,3 +299,24 @@ def test_the_tracker_counts_passes_and_tells_continuations(llama):
     with torch.inference_mode():
         llama(TOKENS)
     assert passes.passes == 3
+
+
+def test_what_are_no_experts_is_refused(llama, experts):
+    with pytest.raises(InterventionError, match=r"expected Experts, got str.*find_experts"), steer(llama, "de"):
+        pass
+    with pytest.raises(InterventionError, match="4 languages"), steer(llama, experts):
+        pass
+
+
+def test_a_pass_from_a_residual_stream_is_not_masked_by_earlier_tokens(model_of, corpus):
+    model = model_of("llama")
+    if not hasattr(model, "input_to_embed"):
+        pytest.skip("only HookedTransformer starts from a residual stream")
+    mine = find_experts(model, corpus, k=12, progress=False)["de"]
+    pad = model.tokenizer.pad_token_id
+    with torch.inference_mode(), steer(model, mine):
+        model(torch.tensor([[0, 5, 6, pad, pad]]))
+        residual = model.embed(torch.tensor([[0, 5, 6, 7, 8]]))
+        model(torch.tensor([[0, 5, 6, pad, pad]]))
+        from_residual = model(residual, start_at_layer=0)
+        assert torch.equal(from_residual, model(torch.tensor([[0, 5, 6, 7, 8]])))

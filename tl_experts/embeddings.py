@@ -14,9 +14,9 @@ from torch import Tensor
 
 from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide
 from tl_experts.errors import SiteError, TLExpertsError
-from tl_experts.models import Hook, Model, forward_batches, hook_name, text_batches
+from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches
 from tl_experts.responses import pool
-from tl_experts.sentences import Corpus
+from tl_experts.sentences import Corpus, require_corpus
 
 Layer = int | None
 """A block's number (negative: from the end), or None for the last hidden state."""
@@ -100,7 +100,11 @@ def embed_layers(
         SiteError: a layer the model does not have.
         ModelError: a sentence without a token or longer than the context.
     """
+    require_corpus(sentences)
+    require_model(model)
     count = int(model.cfg.n_layers)
+    if not layers:
+        raise SiteError(f"no layer was asked for; give some of 0 to {count - 1}, or None for the last hidden state")
     for layer in layers:
         if layer is not None and not -count <= layer < count:
             raise SiteError(f"layer {layer}: the model has layers 0 to {count - 1} (or None: after the final norm)")

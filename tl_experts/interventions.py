@@ -108,6 +108,7 @@ def steer(
     Warns:
         TLExpertsWarning: ``positions="generated"`` met no generation with a key-value cache, so nothing was steered.
     """
+    _require_experts(experts)
     if check:
         experts.require_model(model)
     with track_passes(model) as passes:
@@ -128,13 +129,7 @@ def steer(
 def _require_intervention(
     experts: Experts, operation: str, value: str, strength: float, positions: str, passes: PassTracker | None
 ) -> None:
-    if not isinstance(experts, Experts):
-        raise InterventionError(f"expected Experts, got {type(experts).__name__}; they come from find_experts(...)")
-    if len(experts.languages) != 1:
-        raise InterventionError(
-            f"these are experts of {len(experts.languages)} languages ({', '.join(experts.languages)}); "
-            f"steer with those of one: experts[{experts.languages[0]!r}]"
-        )
+    _require_experts(experts)
     require_choice(operation, OPERATIONS, "operation", InterventionError)
     require_choice(value, VALUES, "value", InterventionError)
     require_choice(positions, POSITIONS, "positions", InterventionError)
@@ -146,6 +141,16 @@ def _require_intervention(
         raise InterventionError("operation='damp' needs the neurons' AUROC, which random controls do not have")
     if positions == "generated" and passes is None:
         raise InterventionError("positions='generated' needs to follow the model's passes; use steer(...)")
+
+
+def _require_experts(experts: object) -> None:
+    if not isinstance(experts, Experts):
+        raise InterventionError(f"expected Experts, got {type(experts).__name__}; they come from find_experts(...)")
+    if len(experts.languages) != 1:
+        raise InterventionError(
+            f"these are experts of {len(experts.languages)} languages ({', '.join(experts.languages)}); "
+            f"steer with those of one: experts[{experts.languages[0]!r}]"
+        )
 
 
 def _amounts(experts: Experts, operation: str, value: str, strength: float) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ from tl_experts.models import (
     site_widths,
     text_batches,
 )
-from tl_experts.sentences import Corpus
+from tl_experts.sentences import Corpus, require_corpus
 
 Pooling = Literal["max", "mean"]
 POOLINGS = ("max", "mean")
@@ -202,6 +202,7 @@ def collect_responses(
         ResponseError: an unknown pooling.
         ModelError: a sentence without a token or longer than the context.
     """
+    require_corpus(sentences)
     require_choice(pooling, POOLINGS, "pooling", ResponseError)
     neurons = neuron_table(model, site, layers)
     batches = text_batches(

@@ -20,8 +20,10 @@ def top1_hits(
         candidates: their translations, row by row.
 
     Raises:
-        TLExpertsError: shapes differ, or a value is not finite.
+        TLExpertsError: no rows, shapes differ, or a value is not finite.
     """
+    if not len(queries):
+        raise TLExpertsError("no sentence to retrieve; give at least one row")
     if queries.shape != candidates.shape:
         raise TLExpertsError(
             f"queries {tuple(queries.shape)} and candidates {tuple(candidates.shape)} differ in shape; "

@@ -216,6 +216,19 @@ def concatenate(corpora: Sequence[Corpus], *, name: str) -> Corpus:
     )
 
 
+def require_corpus(sentences: object) -> None:
+    """Refuse what is no corpus (a list of strings, say).
+
+    Raises:
+        CorpusError: with the way to make one.
+    """
+    if not isinstance(sentences, Corpus):
+        raise CorpusError(
+            f"expected a Corpus, got {type(sentences).__name__}; "
+            'make one with load_sentences(...) or Corpus.from_texts({"en": [...], "de": [...]})'
+        )
+
+
 def _require_positive(value: int, what: str) -> None:
     if value < 1:
         raise CorpusError(f"{what} is {value}; expected at least 1")

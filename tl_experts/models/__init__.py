@@ -10,6 +10,7 @@ from tl_experts.models.hooks import (
     attached,
     hook_name,
     require_hooks,
+    require_model,
     require_site,
 )
 from tl_experts.models.identity import model_fingerprint
@@ -32,6 +33,7 @@ __all__ = [
     "load_model",
     "model_fingerprint",
     "require_hooks",
+    "require_model",
     "require_site",
     "site_widths",
     "text_batches",

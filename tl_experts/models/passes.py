@@ -91,7 +91,9 @@ def _watch_hooked(model: Model, tracker: PassTracker) -> list[Any]:
     def see_pass(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         residual = args[0] if args else kwargs["resid_pre"]
         cache = kwargs.get("past_kv_cache_entry")
-        real = _real(model, kwargs.get("attention_mask"), seen[0] if seen else None, residual.shape[1])
+        # Used once: a later pass from a residual stream must not be masked by the tokens of an earlier one.
+        tokens = seen.pop() if seen else None
+        real = _real(model, kwargs.get("attention_mask"), tokens, residual.shape[1])
         tracker.begin(real, cache is not None and cache.past_keys.shape[1] > 0)
 
     return [
