@@ -398,6 +398,27 @@ def test_a_control_of_more_experts_than_other_neurons_is_refused(expertise):
         select_experts(expertise, k=7).random_control(seed=0)
 
 
+def test_a_layer_matched_control_has_as_many_other_neurons_in_every_layer_at_the_same_values(experts):
+    for seed in range(20):
+        control = experts.random_control(seed=seed, match_layers=True)
+        np.testing.assert_array_equal(control.layer, experts.layer)
+        for language in LANGUAGES:
+            drawn = pairs_of(control, language)
+            assert len(set(drawn)) == len(drawn)
+            assert not set(drawn) & set(pairs_of(experts, language))
+        assert control.statistics["mean"].tobytes() == experts.statistics["mean"].tobytes()
+    assert "same layers" in control.selection
+    assert_same(control, experts.random_control(seed=19, match_layers=True))
+
+
+def test_a_layer_matched_control_needs_room_in_the_layer_itself():
+    table = NeuronTable((0, 1), (3, 10))
+    two = experts_of({"en": [(0, 0), (0, 1)], "de": [(1, 0)]}, table=table)
+    assert len(two.random_control(seed=0)) == 3
+    with pytest.raises(SelectionError, match="2 en experts of layer 0 leave 1 other neurons; lower k"):
+        two.random_control(seed=0, match_layers=True)
+
+
 # --- frozen ---
 
 

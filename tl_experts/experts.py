@@ -162,32 +162,43 @@ class Experts:
         table = [[len(a & b) / max(1, len(a | b)) for b in sets.values()] for a in sets.values()]
         return pd.DataFrame(table, index=pd.Index(self.languages), columns=pd.Index(self.languages))
 
-    def random_control(self, *, seed: int) -> "Experts":
+    def random_control(self, *, seed: int, match_layers: bool = False) -> "Experts":
         """As many random neurons, given these experts' own response values (Sundar et al. 2025, section 7).
 
         Drawn evenly, without replacement, from the candidates that are not experts of the language. They have no
         AUROC or AP of their own here (NaN).
 
+        Args:
+            seed: of the draw; results differ a lot between seeds, so use several.
+            match_layers: each expert's stand-in comes from its own layer; False: from all layers alike.
+
         Raises:
             SelectionError: more experts than other neurons, or a negative seed.
         """
-        draws: list[Integers] = []
+        columns = np.empty(len(self), dtype=np.int64)
         for place, language in enumerate(self.languages):
-            mine = self.language_of == place
-            taken = self.candidates.columns_of(self.layer[mine], self.neuron[mine])
-            free = np.setdiff1d(np.arange(self.candidates.total), taken)
-            if len(free) < int(mine.sum()):
-                raise SelectionError(f"{int(mine.sum())} {language} experts leave {len(free)} other neurons; lower k")
-            generator = random_stream(seed, language, "control")
-            draws.append(generator.choice(free, size=int(mine.sum()), replace=False))
-        columns = np.concatenate(draws)
+            mine = np.flatnonzero(self.language_of == place)
+            stream = random_stream(seed, language, "control")
+            free = np.setdiff1d(
+                np.arange(self.candidates.total), self.candidates.columns_of(self.layer[mine], self.neuron[mine])
+            )
+            for layer in sorted(set(self.layer[mine].tolist())) if match_layers else [None]:
+                rows = mine if layer is None else mine[self.layer[mine] == layer]
+                pool = free if layer is None else free[self.candidates.layer_of[free] == layer]
+                if len(pool) < len(rows):
+                    where = "" if layer is None else f" of layer {layer}"
+                    raise SelectionError(
+                        f"{len(rows)} {language} experts{where} leave {len(pool)} other neurons; lower k"
+                    )
+                columns[rows] = stream.choice(pool, size=len(rows), replace=False)
         none = np.full(len(self), np.nan, dtype=np.float32)
+        kind = "random neurons of the same layers" if match_layers else "random neurons"
         return replace(
             self,
             layer=self.candidates.layer_of[columns],
             neuron=self.candidates.neuron_of[columns],
             statistics=self.statistics | {"auroc": none, "ap": none},
-            selection=f"random neurons (seed {seed}) at the values of: {self.selection}",
+            selection=f"{kind} (seed {seed}) at the values of: {self.selection}",
         )
 
     def require_model(self, model: Model) -> None:
