@@ -124,6 +124,13 @@ def write_json(path: str | Path, document: Any) -> Path:
     return target
 
 
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a UTF-8 text file."""
+    target = Path(path)
+    _write(target, text.encode())
+    return target
+
+
 def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
     """Make a folder by `build` (given an empty folder beside it), which appears whole or not at all.
 

@@ -1,0 +1,242 @@
+"""Measure a model of this recipe, and print what its card says: ``python evaluate.py weights --work ../mini``.
+
+Experts are found on the bundled dev rows. Everything else is measured on the held-out help paragraphs that all nine
+languages have, and on the bundled test rows; neither is ever trained on.
+"""
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from help_text import LANGUAGES, Paragraph, fetch, read_paragraphs, split_pages
+from torch import Tensor
+
+from tl_experts import (
+    Corpus,
+    Experts,
+    collect_responses,
+    embed,
+    load_model,
+    load_sentences,
+    score_responses,
+    select_experts,
+    steer,
+    top1_accuracy,
+)
+from tl_experts.embeddings import embed_layers
+from tl_experts.expertise import Expertise
+from tl_experts.geometry import centre, mean_cosine_distance
+from tl_experts.models import Model, text_batches
+from tl_experts.storage import write_json
+
+TARGETS = ("en", "de", "fr", "es", "ja")
+COUNTS = (50, 200, 500)
+"""Experts per language that are tried."""
+
+SEEDS = (0, 1, 2)
+"""Of the random controls."""
+
+ROWS = 300
+"""Held-out paragraphs."""
+
+GENERATIONS = 200
+NEW_TOKENS = 48
+
+Vectors = dict[str, Tensor]
+
+
+def evaluate_model(folder: str | Path, held_out: Sequence[Paragraph], *, rows: int = ROWS) -> dict[str, Any]:
+    """Everything the card prints.
+
+    Args:
+        folder: the model, or a name of `available_models`.
+        held_out: paragraphs of pages that were not trained on.
+        rows: how many of them, at most, are used.
+    """
+    model = load_model(folder)
+    paragraphs = held_out_corpus(held_out, rows)
+    corpora = {"help": paragraphs, "bundled": load_sentences("bundled", split="test")}
+    expertise = score_responses(collect_responses(model, load_sentences("bundled", split="dev")))
+    experts = select_experts(expertise, k=max(COUNTS))
+    return {
+        "rows": {name: len(corpus.texts) // len(corpus.languages) for name, corpus in corpora.items()},
+        "bits_per_byte": {name: bits_per_byte(model, corpus) for name, corpus in corpora.items()},
+        "auroc": expert_table(expertise),
+        "layers": {name: layer_table(model, corpus) for name, corpus in corpora.items()},
+        "steering": {name: steering_table(model, corpus, experts) for name, corpus in corpora.items()},
+        "generation": generation_table(model, experts),
+    }
+
+
+def held_out_corpus(held_out: Sequence[Paragraph], rows: int) -> Corpus:
+    """Paragraphs of six or more English words that every language has, drawn with a fixed seed."""
+    whole = [p for p in held_out if len(p.text) == len(LANGUAGES) and len(p.text["en"].split()) >= 6]
+    # Two paragraphs may share a translation; a retrieval test needs one answer.
+    counts = {language: Counter(p.text[language] for p in whole) for language in LANGUAGES}
+    single = [p for p in whole if all(counts[language][p.text[language]] == 1 for language in LANGUAGES)]
+    places = np.random.default_rng(0).permutation(len(single))[:rows]
+    chosen = [single[place] for place in sorted(places)]
+    return Corpus.from_texts(
+        {language: [p.text[language] for p in chosen] for language in LANGUAGES}, aligned=True, name="held-out help"
+    )
+
+
+def bits_per_byte(model: Model, corpus: Corpus) -> dict[str, float]:
+    """Cross-entropy of each language's sentences, each read alone after BOS, over their UTF-8 bytes."""
+    return {
+        language: nats(model, corpus[language].texts)
+        / math.log(2)
+        / sum(len(text.encode()) for text in corpus[language].texts)
+        for language in corpus.languages
+    }
+
+
+def nats(model: Model, texts: Sequence[str]) -> float:
+    """Summed cross-entropy of the texts' tokens."""
+    total = 0.0
+    for batch in text_batches(model, texts, truncate=True):
+        with torch.inference_mode():
+            logits = model(batch.tokens)[:, :-1].log_softmax(-1)
+        losses = -logits.gather(-1, batch.tokens[:, 1:, None])[..., 0]
+        total += float(losses[batch.pooled[:, 1:]].sum())
+    return total
+
+
+def expert_table(expertise: Expertise) -> dict[str, dict[str, float]]:
+    """Best AUROC, and the mean of the top 50, 100, 200 and 500, by language."""
+    table = {}
+    for language in expertise.languages:
+        ranked = np.sort(expertise.auroc[:, expertise.column(language)])[::-1]
+        table[language] = {"best": float(ranked[0])} | {str(k): float(ranked[:k].mean()) for k in (50, 100, 200, 500)}
+    return table
+
+
+def mean_top1(vectors: Vectors, pairs: Sequence[tuple[str, str]]) -> float:
+    """Mean top-1 accuracy over (query, candidate) pairs."""
+    return float(np.mean([top1_accuracy(vectors[query], vectors[candidate]) for query, candidate in pairs]))
+
+
+def all_pairs(languages: Sequence[str]) -> list[tuple[str, str]]:
+    """Every ordered pair."""
+    return [(one, other) for one in languages for other in languages if one != other]
+
+
+def layer_table(model: Model, corpus: Corpus) -> dict[str, dict[str, float]]:
+    """Top-1 over all ordered pairs at every layer, as it is and with each language's mean subtracted."""
+    layers = [*range(int(model.cfg.n_layers)), None]
+    table = {}
+    for layer, embeddings in embed_layers(model, corpus, layers, truncate=True, progress=False).items():
+        vectors = embeddings.parallel()
+        pairs = all_pairs(list(vectors))
+        table["last hidden state" if layer is None else str(layer)] = {
+            "top1": mean_top1(vectors, pairs),
+            "centred": mean_top1({language: centre(v) for language, v in vectors.items()}, pairs),
+            "distance": mean_distance(vectors, pairs),
+        }
+    return table
+
+
+def mean_distance(vectors: Vectors, pairs: Sequence[tuple[str, str]]) -> float:
+    """Mean cosine distance over pairs of languages."""
+    return float(np.mean([mean_cosine_distance(vectors[one], vectors[other]) for one, other in pairs]))
+
+
+def summary(vectors: Vectors, target: str) -> dict[str, float]:
+    """What an intervention is judged by."""
+    others = [language for language in vectors if language != target]
+    return {
+        "target_as_query": mean_top1(vectors, [(target, other) for other in others]),
+        "target_as_candidate": mean_top1(vectors, [(other, target) for other in others]),
+        "all_pairs": mean_top1(vectors, all_pairs(list(vectors))),
+        "distance": mean_distance(vectors, all_pairs(list(vectors))),
+    }
+
+
+def steering_table(model: Model, corpus: Corpus, experts: Experts) -> dict[str, Any]:
+    """Last hidden state, mean pooling: before, with the experts of each target, with random neurons at their values."""
+
+    def measure(target: str, chosen: Experts | None) -> dict[str, float]:
+        if chosen is None:
+            return summary(embed(model, corpus, truncate=True, progress=False).parallel(), target)
+        with steer(model, chosen):
+            return summary(embed(model, corpus, truncate=True, progress=False).parallel(), target)
+
+    table: dict[str, Any] = {}
+    for target in TARGETS:
+        table[target] = {"before": measure(target, None)}
+        for k in COUNTS:
+            chosen = experts[target].head(k)
+            table[target][str(k)] = measure(target, chosen)
+            for name, match in (("random", False), ("random, own layers", True)):
+                controls = [chosen.random_control(seed=seed, match_layers=match) for seed in SEEDS]
+                found = [measure(target, control) for control in controls]
+                table[target][f"{k} {name}"] = {
+                    key: float(np.mean([one[key] for one in found])) for key in found[0]
+                } | {f"{key} s.d.": float(np.std([one[key] for one in found], ddof=1)) for key in found[0]}
+        sys.stderr.write(f"{corpus.name}, {target}: {table[target]}\n")
+    return table
+
+
+def generation_table(model: Model, experts: Experts) -> dict[str, Any]:
+    """Share of free generations in each language by language id, before and steered, and one sample of each."""
+    identify = language_identifier(experts.languages)
+    before = generate(model)
+    found = [identify(text) for text in before]
+    table: dict[str, Any] = {
+        "before": {language: found.count(language) / len(found) for language in experts.languages},
+        "samples": {
+            language: next((text for text, code in zip(before, found, strict=True) if code == language), "")
+            for language in experts.languages
+        },
+        "steered": {},
+        "steered_samples": {},
+    }
+    for language in experts.languages:
+        for k in COUNTS:
+            with steer(model, experts[language].head(k)):
+                texts = generate(model)
+            share = sum(identify(text) == language for text in texts) / len(texts)
+            table["steered"].setdefault(language, {})[str(k)] = share
+            table["steered_samples"].setdefault(language, {})[str(k)] = texts[0]
+    return table
+
+
+def generate(model: Model, *, seed: int = 0) -> list[str]:
+    """Texts sampled from BOS at temperature 1, cut at the end of the document."""
+    bos = int(model.tokenizer.bos_token_id)
+    torch.manual_seed(seed)
+    tokens = model.generate(
+        torch.full((GENERATIONS, 1), bos), max_new_tokens=NEW_TOKENS, temperature=1.0, stop_at_eos=False, verbose=False
+    )
+    rows = [row[1:] for row in tokens.tolist()]
+    return [model.tokenizer.decode(row[: row.index(bos)] if bos in row else row).strip() for row in rows]
+
+
+def language_identifier(languages: Sequence[str]) -> Any:
+    """langid.py's model over the given languages; an empty text is in none."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    model = LanguageIdentifier.from_model_file(MODEL_FILE)
+    model.set_languages(list(languages))
+    return lambda text: model.classify(text)[0] if text else ""
+
+
+def main(
+    model: Annotated[str, typer.Argument(help="A folder or a name of `tl-experts models`.")],
+    work: Annotated[Path, typer.Option(help="Where the packages are, or are fetched to.")] = Path("polyglot-mini"),
+    output: Annotated[Path | None, typer.Option(help="JSON to write; default: evaluation.json in the folder.")] = None,
+) -> None:
+    """Measure a model on the held-out paragraphs and the bundled test rows."""
+    fetch(work / "packages")
+    _, held_out = split_pages(read_paragraphs(work / "packages"))
+    write_json(output or Path(model) / "evaluation.json", evaluate_model(model, held_out))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,302 @@
+"""The recipe of polyglot-mini: text, windows, training that can be killed. The text is made up; nothing is fetched."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+help_text = pytest.importorskip("help_text")
+
+from documents import KINDS, Documents, Mixture  # noqa: E402
+from help_text import HELP, LANGUAGES, PACKAGES, Paragraph, fetch, page_paragraphs, read_paragraphs, split_pages  # noqa: E402
+from train import encoder, export, language_shares, load_tokenizer, train_from_text  # noqa: E402
+from training import CHECKPOINT, Settings, build_model, build_optimizers, restore  # noqa: E402
+
+from tl_experts import load_model  # noqa: E402
+from tl_experts.errors import ArtefactError, TLExpertsError  # noqa: E402
+
+WORDS = {language: [f"{language}{number}" for number in range(40)] for language in LANGUAGES}
+TINY = Settings(
+    vocabulary=300, width=16, heads=2, layers=2, neurons=24, window=32, batch=4, steps=12, warmup=2, bfloat16=False
+)
+
+
+def paragraphs(pages: int = 12, each: int = 5) -> list[Paragraph]:
+    """Parallel nonsense: the same numbers in every language's words; Japanese lacks every third paragraph."""
+    rng = np.random.default_rng(0)
+    made = []
+    for page, number in itertools.product(range(pages), range(each)):
+        places = rng.integers(40, size=4)
+        text = {language: " ".join(WORDS[language][place] for place in places) for language in LANGUAGES}
+        if number % 3 == 0:
+            del text["ja"]
+        made.append(Paragraph(f"page{page}.html", f"par_id{number}", text))
+    return made
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    return load_tokenizer(tmp_path_factory.mktemp("work"), paragraphs(), TINY)
+
+
+def documents(tokenizer, mixture=None, **options) -> Documents:
+    settings = {"window": 64, "seed": 3} | options
+    return Documents(
+        paragraphs(), encoder(tokenizer), bos=tokenizer.bos_token_id, mixture=mixture or Mixture(), **settings
+    )
+
+
+# --- text ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ('<p id="par_id1">One &amp; two<br>three</p>', {"par_id1": "One & twothree"}),
+        ('<p id="par_id1">a <span>b <i>c</i></span> d</p> outside', {"par_id1": "a b c d"}),
+        ('<td><p id="par_id1">cell</p></td><h2 id="hd_id2">head</h2>', {"par_id1": "cell", "hd_id2": "head"}),
+        ('<p id="par_id1">first</p><p id="par_id1">again</p>', {"par_id1": "first"}),
+        ('<p id="bm_module">debug</p><p>no id</p><div id="Index">x</div>', {}),
+        ('<pre id="par_id1">code()</pre><p id="par_id2" class="code">x = 1</p>', {}),
+        ('<p id="par_id1">  \n </p>', {}),
+        ("", {}),
+    ],
+)
+def test_a_page_gives_its_paragraphs(html, expected):
+    assert page_paragraphs(html) == expected
+
+
+def write_help(folder: Path, pages: dict[str, dict[str, dict[str, str]]]) -> None:
+    for language, (_, place) in PACKAGES.items():
+        for page, texts in pages.get(language, {}).items():
+            path = folder / "root" / HELP / place / "text" / page
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(f'<p id="{name}">{text}</p>' for name, text in texts.items()))
+
+
+def test_untranslated_and_repeated_paragraphs_are_dropped(tmp_path):
+    english = {"par_1": "Save the file.", "par_2": "SUM(A1:B2)", "par_3": "Save the file."}
+    german = {"par_1": "Speichern Sie die Datei.", "par_2": "SUM(A1:B2)", "par_3": "Speichern Sie die Datei."}
+    french = {"par_1": "Save the file."}
+    write_help(tmp_path, {"en": {"a/x.html": english}, "de": {"a/x.html": german}, "fr": {"a/x.html": french}})
+    [only] = read_paragraphs(tmp_path)
+    assert only == Paragraph("a/x.html", "par_1", {"en": "Save the file.", "de": "Speichern Sie die Datei."})
+
+
+def test_a_folder_without_help_pages_is_refused(tmp_path):
+    with pytest.raises(TLExpertsError, match="no help pages"):
+        read_paragraphs(tmp_path)
+
+
+def test_no_held_out_text_is_in_training():
+    made = [
+        Paragraph(f"{number}.html", "par", {"en": f"text {number % 700}", "de": f"Text {number}"})
+        for number in range(1000)
+    ]
+    training, held_out = split_pages(made)
+    assert split_pages(made[::-1])[0] == training[::-1]  # by the page's name alone
+    assert {p.page for p in training}.isdisjoint(p.page for p in held_out)
+    assert {text for p in training for text in p.text.values()}.isdisjoint(
+        text for p in held_out for text in p.text.values()
+    )
+    assert 20 <= len(held_out) <= 70
+    assert len(training) > 900
+
+
+def test_fetching_without_apt_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(TLExpertsError, match="apt-get is not here"):
+        fetch(tmp_path / "packages")
+    assert not (tmp_path / "packages").exists()
+
+
+# --- windows ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"monolingual": 0.5, "pairs": 0.6, "switching": 0.0},
+        {"monolingual": 1.2, "pairs": -0.2, "switching": 0.0},
+        {"languages": {"en": 1.0, "xx": 1.0}},
+        {"languages": {"en": 1.0}},
+        {"languages": {"en": 1.0, "de": 0.0}},
+    ],
+)
+def test_shares_that_do_not_fit_are_refused(options):
+    with pytest.raises(TLExpertsError, match="do not fit"):
+        Mixture(**options)
+
+
+def test_language_shares_are_parsed_or_refused():
+    assert language_shares("") == dict.fromkeys(LANGUAGES, 1.0)
+    assert language_shares("en=8, de=1") == {"en": 8.0, "de": 1.0}
+    with pytest.raises(TLExpertsError, match="cannot be read"):
+        language_shares("en:8")
+
+
+def test_windows_depend_on_seed_and_step_alone(tokenizer):
+    one, other = documents(tokenizer), documents(tokenizer)
+    other.windows(0, 4)  # what was drawn before does not matter
+    np.testing.assert_array_equal(one.windows(7, 4), other.windows(7, 4))
+    assert not np.array_equal(one.windows(7, 4), one.windows(8, 4))
+    assert not np.array_equal(one.windows(7, 4), documents(tokenizer, seed=4).windows(7, 4))
+    assert (one.windows(7, 4)[:, 0] == tokenizer.bos_token_id).all()
+    assert one.windows(7, 4).shape == (4, 64)
+
+
+def split_documents(made: Documents, tokenizer, steps: int = 100) -> list[str]:
+    """The texts between BOS tokens; the last of each window may be cut and is left out."""
+    texts = []
+    for step in range(steps):
+        for row in made.windows(step, 4):
+            texts += tokenizer.decode(row).split(tokenizer.bos_token)[1:-1]
+    return texts
+
+
+def test_pairs_are_two_versions_of_one_paragraph_in_both_orders(tokenizer):
+    made = documents(tokenizer, Mixture(monolingual=0, pairs=1, switching=0))
+    known = {frozenset(text.values()): text for text in (p.text for p in paragraphs())}
+    seen = set()
+    for text in split_documents(made, tokenizer):
+        first, second = text.split("\n")
+        versions = next(versions for texts, versions in known.items() if {first, second} <= texts)
+        seen.add(tuple(next(code for code, t in versions.items() if t == part) for part in (first, second)))
+    assert ("en", "ja") in seen
+    assert ("ja", "en") in seen
+    assert len(seen) > 60
+    assert all(one != other for one, other in seen)
+
+
+def test_monolingual_pages_keep_and_switching_pages_change_their_language(tokenizer):
+    def languages(mixture: Mixture) -> list[list[str]]:
+        texts = split_documents(documents(tokenizer, mixture), tokenizer)
+        return [[part[:2] for part in text.split("\n")] for text in texts]
+
+    kept = languages(Mixture(monolingual=1, pairs=0, switching=0))
+    assert all(len(set(codes)) == 1 for codes in kept)
+    assert any(len(codes) > 1 for codes in kept)
+    changed = [codes for codes in languages(Mixture(monolingual=0, pairs=0, switching=1)) if len(codes) > 1]
+    assert sum(len(set(codes)) > 1 for codes in changed) > 0.8 * len(changed)
+
+
+def test_shares_are_drawn_as_asked_for(tokenizer):
+    asked = Mixture(0.5, 0.3, 0.2, dict.fromkeys(LANGUAGES, 1.0) | {"en": 8.0})
+    found = documents(tokenizer, asked).drawn_shares()
+    assert sum(found[kind] for kind in KINDS) == pytest.approx(1)
+    assert sum(found[language] for language in LANGUAGES) == pytest.approx(1)
+    assert [found[kind] for kind in KINDS] == pytest.approx([0.5, 0.3, 0.2], abs=0.05)
+    assert found["en"] > 0.4
+    assert found["ja"] < 0.1
+    only_two = documents(tokenizer, Mixture(languages={"de": 1.0, "fr": 1.0}))
+    assert {text[:2] for text in split_documents(only_two, tokenizer)} == {"de", "fr"}
+
+
+# --- training -----------------------------------------------------------------------------------------------------
+
+needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch before 2.9 has no Muon")
+
+
+class Killed(BaseException):
+    """Nothing catches it, like a signal."""
+
+
+def run(work: Path, settings: Settings = TINY, **options):
+    return train_from_text(
+        paragraphs(), work, settings, Mixture(), torch.device("cpu"), compiled=False, every=5, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("torch before 2.9 has no Muon")
+    work = tmp_path_factory.mktemp("undisturbed")
+    return work, run(work)
+
+
+def weights(work: Path) -> dict[str, torch.Tensor]:
+    model = build_model(TINY)
+    restore(work, model, TINY)
+    return model.state_dict()
+
+
+@pytest.mark.parametrize("moments", [(0,), (4,), (5,), (7,), (11,), (3, 6, 8)])
+def test_a_killed_run_ends_with_the_same_curve_and_weights(tmp_path, undisturbed, monkeypatch, moments):
+    drawn = Documents.windows
+    pending = list(moments)
+
+    def windows(self, step, count):
+        if pending and step == pending[0]:
+            pending.pop(0)
+            raise Killed
+        return drawn(self, step, count)
+
+    monkeypatch.setattr(Documents, "windows", windows)
+    for _ in moments:
+        with pytest.raises(Killed):
+            run(tmp_path)
+    report = run(tmp_path)
+    work, expected = undisturbed
+    assert not pending
+    assert report["losses"] == expected["losses"]
+    for name, weight in weights(work).items():
+        assert torch.equal(weight, weights(tmp_path)[name]), name
+
+
+def test_training_lowers_the_loss_and_reports_itself(undisturbed):
+    _, report = undisturbed
+    losses = report["losses"]
+    assert len(losses) == TINY.steps
+    assert losses[0] == pytest.approx(np.log(300), rel=0.1)
+    assert losses[-1] < losses[0] - 0.3
+    assert report["tokens"] == 12 * 4 * 32
+    assert report["parameters"] == sum(weight.numel() for weight in build_model(TINY).parameters())
+
+
+def test_another_seed_gives_other_weights(tmp_path, undisturbed):
+    assert run(tmp_path, replace(TINY, seed=2))["losses"] != undisturbed[1]["losses"]
+
+
+def test_a_checkpoint_of_other_settings_is_refused(undisturbed):
+    with pytest.raises(ArtefactError, match=r"was made with \{'steps': 12\}"):
+        run(undisturbed[0], replace(TINY, steps=13))
+
+
+@needs_muon
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    run(tmp_path)
+    path = tmp_path / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(ArtefactError):
+        run(tmp_path)
+
+
+@needs_muon
+def test_every_weight_has_one_optimizer_and_only_the_layers_matrices_have_muon():
+    model = build_model(TINY)
+    muon, adamw = build_optimizers(model, TINY)
+    inside = {id(w) for w in muon.param_groups[0]["params"]}
+    rest = {id(w) for w in adamw.param_groups[0]["params"]}
+    assert inside.isdisjoint(rest)
+    assert inside | rest == {id(w) for w in model.parameters()}
+    assert {name for name, w in model.named_parameters() if id(w) in rest and w.ndim == 2} == {
+        "model.embed_tokens.weight"
+    }
+
+
+def test_the_exported_folder_loads_like_any_model(tmp_path, undisturbed):
+    work, report = undisturbed
+    export(work, TINY, report, tmp_path / "weights")
+    model = load_model(tmp_path / "weights")
+    assert (model.cfg.n_layers, model.cfg.d_model, model.cfg.d_mlp) == (2, 16, 24)
+    assert model.to_tokens("en1 en2", prepend_bos=True)[0, 0] == model.tokenizer.bos_token_id == 0
+    assert (
+        model.tokenizer.decode(model.tokenizer("ja1 – 文書 12", add_special_tokens=False)["input_ids"])
+        == "ja1 – 文書 12"
+    )
+    with pytest.raises(ArtefactError, match="is there already"):
+        export(work, TINY, report, tmp_path / "weights")
