@@ -42,7 +42,7 @@ COUNTS = (50, 200, 500)
 SEEDS = (0, 1, 2)
 """Of the random controls."""
 
-ROWS = 300
+ROWS = 200
 """Held-out paragraphs."""
 
 GENERATIONS = 200
@@ -69,7 +69,11 @@ def evaluate_model(folder: str | Path, held_out: Sequence[Paragraph], *, rows: i
         "bits_per_byte": {name: bits_per_byte(model, corpus) for name, corpus in corpora.items()},
         "auroc": expert_table(expertise),
         "layers": {name: layer_table(model, corpus) for name, corpus in corpora.items()},
-        "steering": {name: steering_table(model, corpus, experts) for name, corpus in corpora.items()},
+        "steering": {
+            # Controls are for the claim, and that is about the model's own domain.
+            name: steering_table(model, corpus, experts, controls=name == "help")
+            for name, corpus in corpora.items()
+        },
         "generation": generation_table(model, experts),
     }
 
@@ -158,29 +162,39 @@ def summary(vectors: Vectors, target: str) -> dict[str, float]:
     }
 
 
-def steering_table(model: Model, corpus: Corpus, experts: Experts) -> dict[str, Any]:
-    """Last hidden state, mean pooling: before, with the experts of each target, with random neurons at their values."""
+def steering_table(model: Model, corpus: Corpus, experts: Experts, *, controls: bool) -> dict[str, Any]:
+    """Last hidden state, mean pooling: before, with each target's experts, with random neurons at their values."""
 
-    def measure(target: str, chosen: Experts | None) -> dict[str, float]:
-        if chosen is None:
-            return summary(embed(model, corpus, truncate=True, progress=False).parallel(), target)
+    def vectors() -> Vectors:
+        return embed(model, corpus, truncate=True, progress=False).parallel()
+
+    def steered(target: str, chosen: Experts) -> dict[str, float]:
         with steer(model, chosen):
-            return summary(embed(model, corpus, truncate=True, progress=False).parallel(), target)
+            return summary(vectors(), target)
 
+    before = vectors()
     table: dict[str, Any] = {}
     for target in TARGETS:
-        table[target] = {"before": measure(target, None)}
+        table[target] = {"before": summary(before, target)}
         for k in COUNTS:
             chosen = experts[target].head(k)
-            table[target][str(k)] = measure(target, chosen)
-            for name, match in (("random", False), ("random, own layers", True)):
-                controls = [chosen.random_control(seed=seed, match_layers=match) for seed in SEEDS]
-                found = [measure(target, control) for control in controls]
-                table[target][f"{k} {name}"] = {
-                    key: float(np.mean([one[key] for one in found])) for key in found[0]
-                } | {f"{key} s.d.": float(np.std([one[key] for one in found], ddof=1)) for key in found[0]}
-        sys.stderr.write(f"{corpus.name}, {target}: {table[target]}\n")
+            table[target][str(k)] = steered(target, chosen)
+            for name, match in random_kinds(k) if controls else ():
+                drawn = [chosen.random_control(seed=seed, match_layers=match) for seed in SEEDS]
+                table[target][f"{k} {name}"] = mean_and_spread([steered(target, control) for control in drawn])
+        sys.stderr.write(f"{corpus.name}: steered with {target}\n")
     return table
+
+
+def random_kinds(k: int) -> list[tuple[str, bool]]:
+    """The paper's control at every k; drawn from the experts' own layers, a harder one, at the largest."""
+    return [("random", False)] + [("random, own layers", True)] * (k == max(COUNTS))
+
+
+def mean_and_spread(found: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Mean and standard deviation over seeds."""
+    means = {key: float(np.mean([one[key] for one in found])) for key in found[0]}
+    return means | {f"{key} s.d.": float(np.std([one[key] for one in found], ddof=1)) for key in found[0]}
 
 
 def generation_table(model: Model, experts: Experts) -> dict[str, Any]:

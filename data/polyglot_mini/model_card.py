@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluate import COUNTS, SEEDS, TARGETS
+from evaluate import COUNTS, SEEDS
 
 from tl_experts.storage import write_text
 
@@ -137,12 +137,10 @@ def steering(evaluation: Mapping[str, Any]) -> str:
     parts = []
     for name, key in _corpora(evaluation):
         rows = []
-        for target in TARGETS:
-            found = evaluation["steering"][key][target]
+        for target, found in evaluation["steering"][key].items():
             base = found["before"]
             rows.append((target, "none", *_cells(base, None)))
-            labels = [f"{k}{kind}" for k in COUNTS for kind in ("", " random", " random, own layers")]
-            rows += [("", label, *_cells(found[label], base)) for label in labels]
+            rows += [("", label, *_cells(line, base)) for label, line in found.items() if label != "before"]
         head = ("target", "neurons set", "top-1 target as query", "x", "as candidate", "all pairs", "distance")
         parts.append(f"{name}, {evaluation['rows'][key]} rows:\n\n" + table(head, rows))
     return (
