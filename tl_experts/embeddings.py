@@ -17,6 +17,7 @@ from tl_experts.errors import SiteError, TLExpertsError
 from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches
 from tl_experts.responses import pool
 from tl_experts.sentences import Corpus, require_corpus
+from tl_experts.shards import Arrays, Shards
 
 Layer = int | None
 """A block's number (negative: from the end), or None for the last hidden state."""
@@ -76,6 +77,7 @@ def embed_layers(
     padding_side: PaddingSide = "right",
     prepend_bos: bool | None = None,
     truncate: bool = False,
+    shards: Shards | None = None,
     description: str = "embeddings",
     progress: bool = True,
 ) -> dict[Layer, Embeddings]:
@@ -90,6 +92,8 @@ def embed_layers(
         padding_side: of the batches; right is faster.
         prepend_bos: None: as the model is used to. BOS never counts.
         truncate: cut sentences that are longer than the model's context.
+        shards: where each batch's vectors are kept; those that are there already are not computed again. The caller
+            sees to it that the shards' job names the model, the corpus, the options and the intervention.
         description: of the progress bar.
         progress: show it.
 
@@ -125,18 +129,25 @@ def embed_layers(
     def read_final(batch: Batch, state: Tensor) -> None:
         _reader(batch, out[None])(state, None)
 
+    def restore(number: int, arrays: Arrays) -> None:
+        for layer, vectors in out.items():
+            vectors[batches[number].indices] = torch.from_numpy(arrays[str(layer)])
+
+    pending = list(range(len(batches))) if shards is None else shards.missing(len(batches), restore)
     final = None in layers
-    for _ in forward_batches(
+    run = forward_batches(
         model,
-        batches,
+        [batches[number] for number in pending],
         readers,
         last_layer=None if final else max(blocks.values()),
         read_final=read_final if final else None,
         hooks=hooks,
         description=description,
         progress=progress,
-    ):
-        pass
+    )
+    for number, batch in zip(pending, run, strict=True):
+        if shards is not None:
+            shards.save(number, {str(layer): vectors[batch.indices].numpy() for layer, vectors in out.items()})
     return {layer: Embeddings(vectors, sentences, layer) for layer, vectors in out.items()}
 
 

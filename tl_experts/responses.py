@@ -27,6 +27,7 @@ from tl_experts.models import (
     text_batches,
 )
 from tl_experts.sentences import Corpus, require_corpus
+from tl_experts.shards import Arrays, Shards
 
 Pooling = Literal["max", "mean"]
 POOLINGS = ("max", "mean")
@@ -177,6 +178,7 @@ def collect_responses(
     prepend_bos: bool | None = None,
     truncate: bool = False,
     store: torch.dtype = torch.float32,
+    shards: Shards | None = None,
     progress: bool = True,
 ) -> Responses:
     """Run the sentences through the model once and pool the activations of a site in every layer.
@@ -195,6 +197,8 @@ def collect_responses(
         prepend_bos: None: as the model is used to.
         truncate: cut sentences that are longer than the model's context instead of refusing them.
         store: dtype of the stored responses (float32, or a 16-bit one to halve the memory).
+        shards: where each batch's responses are kept; those that are there already are not computed again. The
+            caller sees to it that the shards' job names the model, the corpus and the options.
         progress: show a progress bar, in tokens.
 
     Raises:
@@ -218,9 +222,22 @@ def collect_responses(
     def readers(batch: Batch) -> list[Hook]:
         return [_reader(layer, neurons.span(layer), batch, site, pooling, values) for layer in neurons.layers]
 
-    last = neurons.layers[-1]
-    for _ in forward_batches(model, batches, readers, last_layer=last, description="responses", progress=progress):
-        pass
+    def restore(number: int, arrays: Arrays) -> None:
+        values[batches[number].indices] = torch.from_numpy(arrays["responses"])
+
+    pending = list(range(len(batches))) if shards is None else shards.missing(len(batches), restore)
+    run = forward_batches(
+        model,
+        [batches[number] for number in pending],
+        readers,
+        last_layer=neurons.layers[-1],
+        description="responses",
+        progress=progress,
+    )
+    for number, batch in zip(pending, run, strict=True):
+        if shards is not None:
+            # NumPy has no bfloat16; float32 holds it exactly.
+            shards.save(number, {"responses": values[batch.indices].float().numpy()})
     return Responses(values, sentences, neurons, site, pooling, model_fingerprint(model))
 
 

@@ -1,0 +1,85 @@
+"""Numbered pieces of one long piece of work on disk, so that a killed run goes on where it was."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_experts.errors import ArtefactError
+from tl_experts.storage import load_artefact, save_artefact, write_json
+
+log = logging.getLogger(__name__)
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Shards:
+    """A folder of pieces that belong to one job.
+
+    Args:
+        folder: made if it is not there.
+        job: everything that decides the pieces (model, corpus, options), as JSON can hold it.
+
+    Raises:
+        ArtefactError: the folder holds pieces of another job; the message names what differs.
+    """
+
+    def __init__(self, folder: str | Path, job: Mapping[str, Any]) -> None:
+        self._folder = Path(folder)
+        self._job: dict[str, Any] = json.loads(json.dumps(job))
+        # A copy in each piece: one that strayed from another job into the folder is not taken for ours.
+        self._mark = hashlib.sha256(json.dumps(self._job, sort_keys=True).encode()).hexdigest()
+        manifest = self._folder / "job.json"
+        if manifest.is_file():
+            self._require_same(manifest)
+        else:
+            write_json(manifest, self._job)
+
+    def _require_same(self, manifest: Path) -> None:
+        try:
+            there = json.loads(manifest.read_text("utf-8"))
+        except ValueError as error:
+            raise ArtefactError(f"{manifest} is damaged ({error}); delete {self._folder}") from error
+        keys = sorted(set(there) | set(self._job))
+        for key in keys:
+            if there.get(key) != self._job.get(key):
+                raise ArtefactError(
+                    f"{self._folder} is of another job: {key} is {there.get(key)!r} there and {self._job.get(key)!r} "
+                    "here; choose another folder, or delete it to begin anew"
+                )
+
+    def load(self, number: int) -> Arrays | None:
+        """A piece, or None where it is missing or damaged (which is logged): it has to be made then."""
+        path = self._path(number)
+        if not path.is_file():
+            return None
+        try:
+            arrays, header = load_artefact(path, "shard")
+        except ArtefactError as error:
+            log.warning("made again: %s", error)
+            return None
+        return arrays if header.get("job") == self._mark and header.get("number") == number else None
+
+    def missing(self, count: int, restore: Callable[[int, Arrays], None]) -> list[int]:
+        """Hand each of the first `count` pieces that is here to `restore`; returns the numbers of the others."""
+        missing = []
+        for number in range(count):
+            arrays = self.load(number)
+            if arrays is None:
+                missing.append(number)
+            else:
+                restore(number, arrays)
+        return missing
+
+    def save(self, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write a piece, whole or not at all."""
+        packed = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_artefact(self._path(number), "shard", packed, {"job": self._mark, "number": number})
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:06d}.safetensors"
