@@ -90,7 +90,8 @@ def how_trained(training: Mapping[str, Any]) -> str:
             f"{training['parameters'] / 1e6:.2f} M parameters: {settings['layers']} layers x {settings['width']}, "
             f"{settings['heads']} heads, {settings['neurons']} neurons a layer (gated), vocabulary "
             f"{settings['vocabulary']:,}, window {settings['window']}. {training['tokens'] / 1e6:.1f} M tokens in "
-            f"{settings['steps']:,} steps, {training['tokens_per_second']:,.0f} tokens/s on {training['device']}.",
+            f"{settings['steps']:,} steps on {training['device']}"
+            + (f", {training['tokens_per_second']:,.0f} tokens/s." if training["tokens_per_second"] else "."),
             "Every option: " + ", ".join(f"`{name}={value}`" for name, value in settings.items()) + ".",
             "Loss in nats per token (mean of fifty steps):",
             table(

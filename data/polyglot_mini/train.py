@@ -111,7 +111,7 @@ def train_from_text(
 
         def watch(step: int, losses: list[float]) -> None:
             nonlocal first
-            first = first or step - 1
+            first = step - 1 if first is None else first
             bar.update(step - bar.n)
             if step % 20 == 0:
                 recent = losses[-100:]
@@ -119,14 +119,15 @@ def train_from_text(
 
         tokens = settings.batch * settings.window
         losses = train(model, documents, settings, work, device=device, compiled=compiled, every=every, watch=watch)
-    done = settings.steps - (first or 0)
+    done = 0 if first is None else settings.steps - first
     return {
         "settings": asdict(settings),
         "mixture": asdict(mixture),
         "shares_drawn": documents.drawn_shares(),
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "tokens": settings.steps * tokens,
-        "tokens_per_second": done * tokens / (time.perf_counter() - started),
+        # None where the checkpoint was finished already.
+        "tokens_per_second": done * tokens / (time.perf_counter() - started) if done else None,
         "device": device.type,
         "losses": losses,
     }
