@@ -81,7 +81,10 @@ def demo(
     ),
     target: Annotated[str, typer.Option(help="The language whose experts steer.")] = "es",
     k: Annotated[int, typer.Option(min=1, help="Experts per language.")] = 500,
-    rows: Annotated[int | None, typer.Option(min=2, help="Use only this many rows of each split.")] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=2, help="Use only this many rows of each split; default: all, 120 for polyglot-mini."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many random controls.")] = 3,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")] = None,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/demo-MODEL.")] = None,
@@ -98,10 +101,11 @@ def demo(
         from tl_experts.models.catalogue import ENTRIES
         from tl_experts.readers import load_sentences
 
+        entry = ENTRIES.get(model)
+        rows = rows or (entry.demo_rows if entry else None)
         dev = load_sentences("bundled", split="dev", limit=rows)
         test = load_sentences("bundled", split="test", limit=rows)
         loaded = load_model(model, device=device)
-        entry = ENTRIES.get(model)
     console.print(
         f"loaded {model} ({type(loaded).__name__}) in {time.perf_counter() - started:.0f} s"
         + (f"; its weights: {entry.licence}" if entry else ""),

@@ -19,7 +19,7 @@ from help_text import LANGUAGES, Paragraph, fetch, read_paragraphs, split_pages
 from model_card import write_card
 from tqdm import tqdm
 from training import Settings, build_model, restore, train
-from vocabulary import train_tokenizer
+from vocabulary import add_padding, train_tokenizer
 
 from tl_experts.errors import ArtefactError, TLExpertsError
 from tl_experts.storage import build_folder, write_json
@@ -173,12 +173,16 @@ def export(work: Path, settings: Settings, report: dict[str, Any], output: Path)
 
     model = build_model(settings)
     restore(work, model, settings)
+    tokenizer = AutoTokenizer.from_pretrained(work / f"tokenizer-{settings.vocabulary}")
+    add_padding(tokenizer, model)
     model.half()
     model.config.dtype = "float16"
 
     def save(folder: Path) -> None:
         model.save_pretrained(folder)
-        AutoTokenizer.from_pretrained(work / f"tokenizer-{settings.vocabulary}").save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        for path in folder.iterdir():
+            path.chmod(0o644)  # safetensors writes for the owner only; a wheel is for everyone
         write_json(folder / "training.json", report | {"losses": every_fiftieth(report["losses"])})
 
     if output.exists():

@@ -6,7 +6,11 @@ from typing import Any
 from help_text import Paragraph
 
 DOCUMENT = "<|document|>"
-"""Begins every document; the tokenizer's BOS, EOS and padding token."""
+"""Begins every document; the tokenizer's BOS and EOS."""
+PADDING = "<|padding|>"
+"""Added after training, see `add_padding`."""
+_NEVER = "ÿ"
+"""The token of byte 0xFF, which is in no UTF-8 text."""
 
 
 def train_tokenizer(paragraphs: Iterable[Paragraph], size: int, window: int) -> Any:
@@ -39,7 +43,25 @@ def train_tokenizer(paragraphs: Iterable[Paragraph], size: int, window: int) -> 
         tokenizer_object=tokenizer,
         bos_token=DOCUMENT,
         eos_token=DOCUMENT,
-        pad_token=DOCUMENT,
         model_max_length=window,
         clean_up_tokenization_spaces=False,
     )
+
+
+def add_padding(tokenizer: Any, model: Any) -> None:
+    """Give tokenizer and model a padding token.
+
+    Training has no padding. TransformerLens needs one that is not BOS: it takes a text of nothing but BOS for padding
+    otherwise, and generates as if there were none. Its embedding is that of a byte that never occurs, so that it is
+    as unlikely to be generated.
+    """
+    import torch
+
+    tokenizer.add_special_tokens({"pad_token": PADDING})
+    never = tokenizer.convert_tokens_to_ids(_NEVER)
+    row = model.get_input_embeddings().weight[never].detach().clone()
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[tokenizer.pad_token_id] = row
+    for config in (model.config, model.generation_config):
+        config.pad_token_id = tokenizer.pad_token_id

