@@ -299,7 +299,8 @@ def test_the_exported_folder_loads_like_any_model(tmp_path, undisturbed):
         == "ja1 – 文書 12"
     )
     pad = model.tokenizer.pad_token_id
-    assert model.tokenizer.pad_token == "<|padding|>" and pad == len(model.tokenizer) - 1 != 0
+    assert model.tokenizer.pad_token == "<|padding|>"
+    assert pad == len(model.tokenizer) - 1 != 0
     never = model.tokenizer.convert_tokens_to_ids("ÿ")
     assert torch.equal(model.W_E[pad], model.W_E[never])
     with pytest.raises(ArtefactError, match="is there already"):

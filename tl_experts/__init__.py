@@ -2,11 +2,11 @@
 
     from tl_experts import load_model, load_sentences, find_experts, steer
 
-    model = load_model("gemma-3-270m")
+    model = load_model("polyglot-mini")
     sentences = load_sentences("bundled", split="dev")
-    experts = find_experts(model, sentences, k=500)
+    experts = find_experts(model, sentences, k=200)
     with steer(model, experts["es"]):
-        print(model.generate("The weather today", max_new_tokens=30))
+        print(model.generate("To open a file,", max_new_tokens=30))
 
 Names are imported on first use, so that `import tl_experts` stays fast.
 """

@@ -77,10 +77,12 @@ def models() -> None:
 @app.command()
 def demo(
     model: Annotated[str, typer.Option(help="A name of `tl-experts models`, a local folder or a hub name.")] = (
-        "gemma-3-270m"
+        "polyglot-mini"
     ),
     target: Annotated[str, typer.Option(help="The language whose experts steer.")] = "es",
-    k: Annotated[int, typer.Option(min=1, help="Experts per language.")] = 500,
+    k: Annotated[
+        int | None, typer.Option(min=1, help="Experts per language; default: 500, 200 for polyglot-mini.")
+    ] = None,
     rows: Annotated[
         int | None,
         typer.Option(min=2, help="Use only this many rows of each split; default: all, 120 for polyglot-mini."),
@@ -103,6 +105,7 @@ def demo(
 
         entry = ENTRIES.get(model)
         rows = rows or (entry.demo_rows if entry else None)
+        k = k or (entry.demo_k if entry else 500)
         dev = load_sentences("bundled", split="dev", limit=rows)
         test = load_sentences("bundled", split="test", limit=rows)
         loaded = load_model(model, device=device)
@@ -124,7 +127,7 @@ def demo(
         "  python: from tl_experts import Experts, load_model, steer\n"
         f"          model = load_model({model!r})\n"
         f"          with steer(model, Experts.from_pretrained({str(written[0])!r})[{result.target!r}]):\n"
-        '              print(model.generate("The weather today", max_new_tokens=30))',
+        '              print(model.generate("To open a file,", max_new_tokens=30))',
         highlight=False,
         markup=False,
         soft_wrap=True,
