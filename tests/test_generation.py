@@ -42,6 +42,27 @@ def test_almost_no_temperature_is_greedy_and_follows_the_prompt(llama):
     assert texts[0] == llama.tokenizer.decode(new[:cut]).strip()
 
 
+@pytest.mark.parametrize("loader", ["model_of", "bridge_of"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_bos_is_text_also_where_it_is_the_padding_token(request, loader, side):
+    model = request.getfixturevalue(loader)("llama")
+    tokenizer = model.tokenizer
+    pad, padding_side = tokenizer.pad_token, tokenizer.padding_side
+    tokens = [tokenizer.bos_token_id]
+    with torch.inference_mode():
+        for _ in range(6):
+            tokens.append(int(model(torch.tensor([[*tokens]]))[0, -1].argmax()))
+    try:
+        tokenizer.pad_token, tokenizer.padding_side = tokenizer.bos_token, side
+        [text] = generate_texts(model, 1, seed=0, max_new_tokens=6, temperature=1e-4, progress=False)
+        assert tokenizer.padding_side == side
+    finally:
+        tokenizer.pad_token, tokenizer.padding_side = pad, padding_side
+    special = {tokenizer.bos_token_id, tokenizer.eos_token_id}
+    cut = next((i for i, token in enumerate(tokens[1:]) if token in special), 6)
+    assert text == tokenizer.decode(tokens[1 : 1 + cut], skip_special_tokens=True).strip()
+
+
 def test_top_p_keeps_to_the_likeliest_tokens(llama):
     with torch.inference_mode():
         likeliest = int(llama(torch.tensor([[0]]))[0, -1].argmax())

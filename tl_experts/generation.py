@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from tl_experts.errors import ModelError, TLExpertsError
 from tl_experts.languages import language_code
-from tl_experts.models import Model, require_model, token_policy
+from tl_experts.models import Model, bos_as_text, require_model, token_policy
 
 STRIDE = 512
 """Tokens between two windows of a perplexity (Sundar et al. 2025)."""
@@ -66,15 +66,17 @@ def generate_texts(
         torch.manual_seed(seed)
         while len(texts) < count:
             rows = min(batch_size, count - len(texts))
-            tokens = model.generate(
-                torch.tensor([start] * rows),
-                max_new_tokens=max_new_tokens,
-                temperature=temperature,
-                top_p=top_p,
-                # Rows end at different times; what follows an end is cut off below.
-                stop_at_eos=False,
-                verbose=False,
-            )
+            with bos_as_text(model) as options:
+                tokens = model.generate(
+                    torch.tensor([start] * rows),
+                    max_new_tokens=max_new_tokens,
+                    temperature=temperature,
+                    top_p=top_p,
+                    # Rows end at different times; what follows an end is cut off below.
+                    stop_at_eos=False,
+                    verbose=False,
+                    **options,
+                )
             texts += [_text(model, row[len(start) :]) for row in tokens.tolist()]
             bar.update(rows)
     return texts

@@ -52,7 +52,7 @@ def top1_accuracy(queries: Float[Tensor, "sentence dim"], candidates: Float[Tens
     return float(top1_hits(queries, candidates).double().mean())
 
 
-def cosine_similarity(queries: Float[Tensor, "query dim"], candidates: Float[Tensor, "candidate dim"]) -> Similarity:
+def cosine_similarity(queries: Float[Tensor, "query dim"], candidates: Float[Tensor, "candidate same"]) -> Similarity:
     """The cosine of every query with every candidate.
 
     Raises:

@@ -17,7 +17,7 @@ from tl_experts.models.identity import model_fingerprint
 from tl_experts.models.loading import load_model
 from tl_experts.models.passes import PassTracker, track_passes
 from tl_experts.models.sites import site_widths
-from tl_experts.models.tokens import text_batches, token_policy
+from tl_experts.models.tokens import bos_as_text, text_batches, token_policy
 
 __all__ = [
     "SITES",
@@ -28,6 +28,7 @@ __all__ = [
     "PassTracker",
     "attached",
     "available_models",
+    "bos_as_text",
     "forward_batches",
     "hook_name",
     "load_model",

@@ -1,10 +1,13 @@
 """How a model's text becomes tokens: BOS where the model is used to it, no EOS."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, TokenPolicy, make_batches
 from tl_experts.errors import ModelError
 from tl_experts.models.hooks import Model, require_model
+from tl_experts.models.lens import is_bridge
 
 
 def token_policy(model: Model, *, prepend_bos: bool | None = None) -> TokenPolicy:
@@ -52,3 +55,22 @@ def text_batches(
     policy = token_policy(model, prepend_bos=prepend_bos)
     encoded = policy.encode(texts, truncate=truncate)
     return make_batches(encoded, policy, token_budget=token_budget, padding_side=padding_side)
+
+
+@contextmanager
+def bos_as_text(model: Model) -> Iterator[dict[str, Any]]:
+    """Options under which ``model.generate`` sees a text that is nothing but BOS.
+
+    Where BOS and padding are one token (GPT-2 and its kin), HookedTransformer takes such a text for padding on the
+    right, masks it, and generates as if there were no BOS. On the left it asks whether a BOS was prepended.
+    """
+    tokenizer = model.tokenizer
+    if is_bridge(model) or tokenizer.bos_token_id is None or tokenizer.bos_token_id != tokenizer.pad_token_id:
+        yield {}
+        return
+    side = tokenizer.padding_side
+    tokenizer.padding_side = "left"
+    try:
+        yield {"prepend_bos": True}
+    finally:
+        tokenizer.padding_side = side
