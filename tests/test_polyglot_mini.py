@@ -23,6 +23,7 @@ from tl_experts import (
 )
 from tl_experts.cli import app
 from tl_experts.errors import ModelError
+from tl_experts.generation import LanguageIdentifier, generate_texts
 from tl_experts.geometry import mean_cosine_distance
 from tl_experts.models import catalogue
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
@@ -62,11 +63,6 @@ def experts(expertise):
 @pytest.fixture(scope="module")
 def before(mini, test_rows):
     return embed(mini, test_rows, progress=False).parallel()
-
-
-@pytest.fixture(scope="module")
-def identify():
-    return pytest.importorskip("evaluate").language_identifier(LANGUAGES)
 
 
 # --- the artefact -------------------------------------------------------------------------------------------------
@@ -150,14 +146,12 @@ def test_the_last_hidden_state_tells_languages_apart_and_steering_brings_them_to
     assert distance(after) < distance(before) / 2
 
 
-def test_steered_generation_changes_its_language(mini, experts, identify):
+def test_steered_generation_changes_its_language(mini, experts):
+    identify = LanguageIdentifier(LANGUAGES)
+
     def share(language):
-        torch.manual_seed(0)
-        tokens = mini.generate(
-            torch.zeros(40, 1, dtype=torch.long), max_new_tokens=24, stop_at_eos=False, verbose=False
-        )
-        texts = [mini.tokenizer.decode(row, skip_special_tokens=True) for row in tokens.tolist()]
-        return np.mean([identify(text) == language for text in texts])
+        texts = generate_texts(mini, 40, seed=0, max_new_tokens=24, top_p=None, progress=False)
+        return identify.share(texts, language)
 
     for language in ("de", "ja"):
         plain = share(language)

@@ -31,6 +31,7 @@ from tl_experts import (
 )
 from tl_experts.embeddings import embed_layers
 from tl_experts.expertise import Expertise
+from tl_experts.generation import LanguageIdentifier, generate_texts
 from tl_experts.geometry import centre, mean_cosine_distance
 from tl_experts.models import Model, text_batches
 from tl_experts.storage import write_json
@@ -199,11 +200,12 @@ def mean_and_spread(found: Sequence[dict[str, float]]) -> dict[str, float]:
 
 def generation_table(model: Model, experts: Experts) -> dict[str, Any]:
     """Share of free generations in each language by language id, before and steered, and one sample of each."""
-    identify = language_identifier(experts.languages)
+    identify = LanguageIdentifier(experts.languages)
     before = generate(model)
-    found = [identify(text) for text in before]
+    likeliest = identify.probabilities(before).argmax(axis=1)
+    found = [identify.languages[place] if text else "" for place, text in zip(likeliest, before, strict=True)]
     table: dict[str, Any] = {
-        "before": {language: found.count(language) / len(found) for language in experts.languages},
+        "before": {language: identify.share(before, language) for language in experts.languages},
         "samples": {
             language: next((text for text, code in zip(before, found, strict=True) if code == language), "")
             for language in experts.languages
@@ -215,30 +217,22 @@ def generation_table(model: Model, experts: Experts) -> dict[str, Any]:
         for k in COUNTS:
             with steer(model, experts[language].head(k)):
                 texts = generate(model)
-            share = sum(identify(text) == language for text in texts) / len(texts)
-            table["steered"].setdefault(language, {})[str(k)] = share
+            table["steered"].setdefault(language, {})[str(k)] = identify.share(texts, language)
             table["steered_samples"].setdefault(language, {})[str(k)] = texts[0]
     return table
 
 
-def generate(model: Model, *, seed: int = 0) -> list[str]:
-    """Texts sampled from BOS at temperature 1, cut at the end of the document."""
-    bos = int(model.tokenizer.bos_token_id)
-    torch.manual_seed(seed)
-    tokens = model.generate(
-        torch.full((GENERATIONS, 1), bos), max_new_tokens=NEW_TOKENS, temperature=1.0, stop_at_eos=False, verbose=False
+def generate(model: Model) -> list[str]:
+    """Texts sampled from BOS at temperature 1, all tokens allowed."""
+    return generate_texts(
+        model,
+        GENERATIONS,
+        seed=0,
+        max_new_tokens=NEW_TOKENS,
+        top_p=None,
+        batch_size=GENERATIONS,
+        progress=False,
     )
-    rows = [row[1:] for row in tokens.tolist()]
-    return [model.tokenizer.decode(row[: row.index(bos)] if bos in row else row).strip() for row in rows]
-
-
-def language_identifier(languages: Sequence[str]) -> Any:
-    """langid.py's model over the given languages; an empty text is in none."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    model = LanguageIdentifier.from_model_file(MODEL_FILE)
-    model.set_languages(list(languages))
-    return lambda text: model.classify(text)[0] if text else ""
 
 
 def main(
