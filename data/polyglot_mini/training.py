@@ -67,6 +67,8 @@ def build_model(settings: Settings) -> Any:
         tie_word_embeddings=True,
         bos_token_id=0,
         eos_token_id=0,
+        # Hugging Face starts this token's embedding at zero and learns it as an output only; `add_padding` comes later.
+        pad_token_id=0,
         # Plain products and a softmax: compiled, they beat the fused kernel for so short a window on a CPU.
         attn_implementation="eager",
     )
