@@ -221,8 +221,6 @@ def text_perplexity(
     with tqdm(total=len(ids), desc="perplexity", unit="tok", unit_scale=True, disable=not progress) as bar:
         for begin in range(0, len(ids), step):
             piece = head + ids[begin : begin + room]
-            if begin + room <= scored and begin:
-                continue
             tokens = torch.tensor([piece], device=device)
             with torch.inference_mode():
                 losses = -model(tokens)[0, :-1].float().log_softmax(-1).gather(-1, tokens[0, 1:, None])[:, 0]

@@ -1,6 +1,5 @@
 """Put evaluations side by side: ``python compare.py weights english``."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,9 +7,7 @@ from typing import Any
 
 import numpy as np
 from evaluate import COUNTS, TARGETS
-from model_card import percent, table
-
-from tl_experts.errors import TLExpertsError
+from model_card import percent, read_reports, table
 
 Model = Mapping[str, Any]
 PER_LANGUAGE: dict[str, Callable[[Model, str], str]] = {
@@ -19,17 +16,6 @@ PER_LANGUAGE: dict[str, Callable[[Model, str], str]] = {
     "best AUROC": lambda m, language: f"{m['auroc'][language]['best']:.4f}",
     "mean AUROC of the top 100": lambda m, language: f"{m['auroc'][language]['100']:.3f}",
 }
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """Training and evaluation of a folder, in one."""
-    try:
-        found = {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("training", "evaluation")}
-    except OSError as error:
-        raise TLExpertsError(
-            f"{error.filename} is not there; {folder} should be a folder that train.py wrote"
-        ) from error
-    return {**found["training"], **found["evaluation"]}
 
 
 def comparison(models: Sequence[Model]) -> str:
@@ -64,4 +50,5 @@ def best(model: Model, key: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(comparison([read(Path(folder)) for folder in sys.argv[1:]]) + "\n")
+    reports = [read_reports(Path(folder)) for folder in sys.argv[1:]]
+    sys.stdout.write(comparison([training | evaluation for training, evaluation in reports]) + "\n")

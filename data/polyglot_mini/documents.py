@@ -72,7 +72,6 @@ class Documents:
         self.mixture, self.window, self.seed = mixture, window, seed
         self._bos, self._newline = [bos], encode(["\n"])[0]
         self._languages = list(mixture.languages)
-        self._weights = np.array([mixture.languages[language] for language in self._languages])
         self._tokens: list[dict[str, list[int]]] = [{} for _ in paragraphs]
         for language in self._languages:
             having = [place for place, paragraph in enumerate(paragraphs) if language in paragraph.text]
@@ -86,7 +85,9 @@ class Documents:
         }
         self._paired = [place for place, versions in enumerate(self._tokens) if len(versions) > 1]
         self._makers = (self._monolingual, self._pair, self._switching)
-        self._lengths = self._mean_lengths()
+        # Shares are of tokens, so a kind with long documents is drawn less often.
+        shares = np.array([mixture.monolingual, mixture.pairs, mixture.switching]) / self._mean_lengths()
+        self._kinds = shares / shares.sum()
 
     def windows(self, step: int, count: int) -> Ids:
         """The windows of a step: ``[count, window]``."""
@@ -113,9 +114,7 @@ class Documents:
         return np.array(ids[: self.window], np.int64)
 
     def _draw(self, rng: np.random.Generator) -> tuple[int, _Segments]:
-        # Shares are of tokens, so a kind with long documents is drawn less often.
-        shares = np.array([self.mixture.monolingual, self.mixture.pairs, self.mixture.switching]) / self._lengths
-        kind = int(rng.choice(3, p=shares / shares.sum()))
+        kind = int(rng.choice(3, p=self._kinds))
         return kind, self._makers[kind](rng)
 
     def _mean_lengths(self) -> NDArray[np.float64]:

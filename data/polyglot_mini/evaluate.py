@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Annotated, Any
 
 import numpy as np
@@ -27,13 +28,14 @@ from tl_experts import (
     score_responses,
     select_experts,
     steer,
-    top1_accuracy,
 )
+from tl_experts.distances import language_distances
 from tl_experts.embeddings import embed_layers
 from tl_experts.expertise import Expertise
 from tl_experts.generation import LanguageIdentifier, generate_texts
-from tl_experts.geometry import centre, mean_cosine_distance
+from tl_experts.geometry import centre
 from tl_experts.models import Model, text_batches
+from tl_experts.retrieval import all_pair_ranks, scores_of_ranks
 from tl_experts.storage import write_json
 
 TARGETS = ("en", "de", "fr", "es", "ja")
@@ -122,14 +124,9 @@ def expert_table(expertise: Expertise) -> dict[str, dict[str, float]]:
     return table
 
 
-def mean_top1(vectors: Vectors, pairs: Sequence[tuple[str, str]]) -> float:
-    """Mean top-1 accuracy over (query, candidate) pairs."""
-    return float(np.mean([top1_accuracy(vectors[query], vectors[candidate]) for query, candidate in pairs]))
-
-
-def all_pairs(languages: Sequence[str]) -> list[tuple[str, str]]:
-    """Every ordered pair."""
-    return [(one, other) for one in languages for other in languages if one != other]
+def top1_by_pair(vectors: Vectors) -> dict[tuple[str, str], float]:
+    """Top-1 accuracy of every ordered (query, candidate) pair."""
+    return {pair: scores_of_ranks(ranks).top1 for pair, ranks in all_pair_ranks(vectors).items()}
 
 
 def layer_table(model: Model, corpus: Corpus) -> dict[str, dict[str, float]]:
@@ -138,28 +135,23 @@ def layer_table(model: Model, corpus: Corpus) -> dict[str, dict[str, float]]:
     table = {}
     for layer, embeddings in embed_layers(model, corpus, layers, truncate=True, progress=False).items():
         vectors = embeddings.parallel()
-        pairs = all_pairs(list(vectors))
+        centred = {language: centre(v) for language, v in vectors.items()}
         table["last hidden state" if layer is None else str(layer)] = {
-            "top1": mean_top1(vectors, pairs),
-            "centred": mean_top1({language: centre(v) for language, v in vectors.items()}, pairs),
-            "distance": mean_distance(vectors, pairs),
+            "top1": mean(top1_by_pair(vectors).values()),
+            "centred": mean(top1_by_pair(centred).values()),
+            "distance": language_distances(vectors).mean_pair(),
         }
     return table
 
 
-def mean_distance(vectors: Vectors, pairs: Sequence[tuple[str, str]]) -> float:
-    """Mean cosine distance over pairs of languages."""
-    return float(np.mean([mean_cosine_distance(vectors[one], vectors[other]) for one, other in pairs]))
-
-
 def summary(vectors: Vectors, target: str) -> dict[str, float]:
     """What an intervention is judged by."""
-    others = [language for language in vectors if language != target]
+    found = top1_by_pair(vectors)
     return {
-        "target_as_query": mean_top1(vectors, [(target, other) for other in others]),
-        "target_as_candidate": mean_top1(vectors, [(other, target) for other in others]),
-        "all_pairs": mean_top1(vectors, all_pairs(list(vectors))),
-        "distance": mean_distance(vectors, all_pairs(list(vectors))),
+        "target_as_query": mean(top1 for (query, _), top1 in found.items() if query == target),
+        "target_as_candidate": mean(top1 for (_, candidate), top1 in found.items() if candidate == target),
+        "all_pairs": mean(found.values()),
+        "distance": language_distances(vectors).mean_pair(),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from evaluate import COUNTS, SEEDS
 
+from tl_experts.errors import TLExpertsError
 from tl_experts.storage import write_text
 
 Row = Sequence[object]
@@ -207,11 +208,26 @@ def _corpora(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def read_reports(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Training and evaluation of a model.
+
+    Raises:
+        TLExpertsError: the folder is not one that train.py wrote.
+    """
+    try:
+        training, evaluation = (
+            json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("training", "evaluation")
+        )
+    except OSError as error:
+        raise TLExpertsError(
+            f"{error.filename} is not there; {folder} should be a folder that train.py wrote"
+        ) from error
+    return training, evaluation
+
+
 def write_card(folder: Path) -> Path:
     """Write README.md in the model's folder from its JSON files."""
-    training, evaluation = (
-        json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("training", "evaluation")
-    )
+    training, evaluation = read_reports(folder)
     return write_text(folder / "README.md", card(training, evaluation, training["name"]))
 
 
