@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tl_experts.errors import TLExpertsError, require_choice
-from tl_experts.geometry import normalise
+from tl_experts.geometry import normalise, require_finite
 
 Level = Literal["sentences", "means"]
 Medoid = Literal["sentence", "language"]
@@ -84,8 +84,7 @@ def language_distances(
     require_choice(medoid, MEDOIDS, "medoid", TLExpertsError)
     if len(vectors) < 2:
         raise TLExpertsError(f"{len(vectors)} language(s); distances need two or more")
-    if not all(bool(vector.isfinite().all()) for vector in vectors.values()):
-        raise TLExpertsError("an embedding is NaN or infinite; was the model loaded in a dtype that overflows?")
+    require_finite(*vectors.values())
     units = [normalise(vector).double() for vector in vectors.values()]
     means = normalise(torch.stack([vector.double().mean(dim=0) for vector in vectors.values()])).double()
     # The mean of dot products over pairs is the dot product of the means: no matrix of pairs is made.

@@ -6,6 +6,7 @@ Source: Sundar et al. 2025, section 4: the last hidden state (after the final no
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from tl_experts.errors import SiteError, TLExpertsError
 from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches
 from tl_experts.responses import pool
 from tl_experts.sentences import Corpus, require_corpus
-from tl_experts.shards import Arrays, Shards
+from tl_experts.shards import Arrays, Shards, resume
 
 Layer = int | None
 """A block's number (negative: from the end), or None for the last hidden state."""
@@ -129,25 +130,25 @@ def embed_layers(
     def read_final(batch: Batch, state: Tensor) -> None:
         _reader(batch, out[None])(state, None)
 
-    def restore(number: int, arrays: Arrays) -> None:
-        for layer, vectors in out.items():
-            vectors[batches[number].indices] = torch.from_numpy(arrays[str(layer)])
+    def keep(batch: Batch) -> Arrays:
+        return {str(layer): vectors[batch.indices].numpy() for layer, vectors in out.items()}
 
-    pending = list(range(len(batches))) if shards is None else shards.missing(len(batches), restore)
+    def restore(batch: Batch, arrays: Arrays) -> None:
+        for layer, vectors in out.items():
+            vectors[batch.indices] = torch.from_numpy(arrays[str(layer)])
+
     final = None in layers
-    run = forward_batches(
+    run = partial(
+        forward_batches,
         model,
-        [batches[number] for number in pending],
-        readers,
+        readers=readers,
         last_layer=None if final else max(blocks.values()),
         read_final=read_final if final else None,
         hooks=hooks,
         description=description,
         progress=progress,
     )
-    for number, batch in zip(pending, run, strict=True):
-        if shards is not None:
-            shards.save(number, {str(layer): vectors[batch.indices].numpy() for layer, vectors in out.items()})
+    resume(shards, batches, work=run, keep=keep, restore=restore)
     return {layer: Embeddings(vectors, sentences, layer) for layer, vectors in out.items()}
 
 

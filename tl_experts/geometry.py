@@ -4,10 +4,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tl_experts.errors import TLExpertsError
+
 
 def normalise(vectors: Float[Tensor, "sentence dim"]) -> Float[Tensor, "sentence dim"]:
     """Scale every vector to length 1 (a zero vector stays zero)."""
     return torch.nn.functional.normalize(vectors.float(), dim=1)
+
+
+def require_finite(*vectors: Float[Tensor, "..."]) -> None:
+    """Refuse embeddings that are NaN or infinite.
+
+    Raises:
+        TLExpertsError: with what usually makes them so.
+    """
+    if not all(bool(values.isfinite().all()) for values in vectors):
+        raise TLExpertsError("an embedding is NaN or infinite; was the model loaded in a dtype that overflows?")
 
 
 def centre(vectors: Float[Tensor, "sentence dim"]) -> Float[Tensor, "sentence dim"]:

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tl_experts.errors import TLExpertsError
-from tl_experts.geometry import normalise
+from tl_experts.geometry import normalise, require_finite
 
 
 def mean_random_cosine(vectors: Float[Tensor, "sentence dim"]) -> float:
@@ -67,6 +67,5 @@ def isoscore(vectors: Float[Tensor, "sentence dim"]) -> float:
 def _require_cloud(vectors: Tensor) -> int:
     if len(vectors) < 2:
         raise TLExpertsError(f"{len(vectors)} vector(s); give two or more")
-    if not bool(vectors.isfinite().all()):
-        raise TLExpertsError("an embedding is NaN or infinite; was the model loaded in a dtype that overflows?")
+    require_finite(vectors)
     return len(vectors)

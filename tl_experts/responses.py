@@ -7,6 +7,7 @@ activations of one batch are ever held.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,7 +28,7 @@ from tl_experts.models import (
     text_batches,
 )
 from tl_experts.sentences import Corpus, require_corpus
-from tl_experts.shards import Arrays, Shards
+from tl_experts.shards import Arrays, Shards, resume
 
 Pooling = Literal["max", "mean"]
 POOLINGS = ("max", "mean")
@@ -222,22 +223,22 @@ def collect_responses(
     def readers(batch: Batch) -> list[Hook]:
         return [_reader(layer, neurons.span(layer), batch, site, pooling, values) for layer in neurons.layers]
 
-    def restore(number: int, arrays: Arrays) -> None:
-        values[batches[number].indices] = torch.from_numpy(arrays["responses"])
+    def keep(batch: Batch) -> Arrays:
+        # NumPy has no bfloat16; float32 holds it exactly.
+        return {"responses": values[batch.indices].float().numpy()}
 
-    pending = list(range(len(batches))) if shards is None else shards.missing(len(batches), restore)
-    run = forward_batches(
+    def restore(batch: Batch, arrays: Arrays) -> None:
+        values[batch.indices] = torch.from_numpy(arrays["responses"]).to(store)
+
+    run = partial(
+        forward_batches,
         model,
-        [batches[number] for number in pending],
-        readers,
+        readers=readers,
         last_layer=neurons.layers[-1],
         description="responses",
         progress=progress,
     )
-    for number, batch in zip(pending, run, strict=True):
-        if shards is not None:
-            # NumPy has no bfloat16; float32 holds it exactly.
-            shards.save(number, {"responses": values[batch.indices].float().numpy()})
+    resume(shards, batches, work=run, keep=keep, restore=restore)
     return Responses(values, sentences, neurons, site, pooling, model_fingerprint(model))
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tl_experts.errors import TLExpertsError, require_choice
-from tl_experts.geometry import normalise
+from tl_experts.geometry import normalise, require_finite
 
 Measure = Literal["cosine", "csls", "margin"]
 MEASURES = ("cosine", "csls", "margin")
@@ -65,8 +65,7 @@ def cosine_similarity(queries: Float[Tensor, "query dim"], candidates: Float[Ten
             f"queries {tuple(queries.shape)} and candidates {tuple(candidates.shape)} differ in shape; "
             "give the translations row by row"
         )
-    if not (bool(queries.isfinite().all()) and bool(candidates.isfinite().all())):
-        raise TLExpertsError("an embedding is NaN or infinite; was the model loaded in a dtype that overflows?")
+    require_finite(queries, candidates)
     return normalise(queries) @ normalise(candidates).T
 
 

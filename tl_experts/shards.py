@@ -3,9 +3,9 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from tl_experts.storage import load_artefact, save_artefact, write_json
 log = logging.getLogger(__name__)
 
 Arrays = dict[str, NDArray[Any]]
+Item = TypeVar("Item")
 
 
 class Shards:
@@ -65,17 +66,6 @@ class Shards:
             return None
         return arrays if header.get("job") == self._mark and header.get("number") == number else None
 
-    def missing(self, count: int, restore: Callable[[int, Arrays], None]) -> list[int]:
-        """Hand each of the first `count` pieces that is here to `restore`; returns the numbers of the others."""
-        missing = []
-        for number in range(count):
-            arrays = self.load(number)
-            if arrays is None:
-                missing.append(number)
-            else:
-                restore(number, arrays)
-        return missing
-
     def save(self, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write a piece, whole or not at all."""
         packed = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -83,3 +73,32 @@ class Shards:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06d}.safetensors"
+
+
+def resume(
+    shards: Shards | None,
+    items: Sequence[Item],
+    *,
+    work: Callable[[Sequence[Item]], Iterable[Item]],
+    keep: Callable[[Item], Arrays],
+    restore: Callable[[Item, Arrays], None],
+) -> None:
+    """Do what is not done yet, one piece an item.
+
+    Args:
+        shards: where the pieces are kept; None: nowhere, everything is done.
+        items: the whole work, in its order.
+        work: does the items it is given and yields each when it is done.
+        keep: what is kept of a done item.
+        restore: puts back what was kept of an item.
+    """
+    pending = []
+    for number, item in enumerate(items):
+        arrays = None if shards is None else shards.load(number)
+        if arrays is None:
+            pending.append(number)
+        else:
+            restore(item, arrays)
+    for number, item in zip(pending, work([items[number] for number in pending]), strict=True):
+        if shards is not None:
+            shards.save(number, keep(item))
