@@ -204,9 +204,9 @@ class Killed(BaseException):
     """Nothing catches it, like a signal."""
 
 
-def run(work: Path, settings: Settings = TINY, **options):
+def run(work: Path, settings: Settings = TINY, mixture: Mixture | None = None, **options):
     return train_from_text(
-        paragraphs(), work, settings, Mixture(), torch.device("cpu"), compiled=False, every=5, **options
+        paragraphs(), work, settings, mixture or Mixture(), torch.device("cpu"), compiled=False, every=5, **options
     )
 
 
@@ -264,6 +264,8 @@ def test_another_seed_gives_other_weights(tmp_path, undisturbed):
 def test_a_checkpoint_of_other_settings_is_refused(undisturbed):
     with pytest.raises(ArtefactError, match=r"was made with \{'steps': 12\}"):
         run(undisturbed[0], replace(TINY, steps=13))
+    with pytest.raises(ArtefactError, match=r"was made with \{'pairs': 0.45, 'switching': 0.2\}"):
+        run(undisturbed[0], mixture=Mixture(0.35, 0.4, 0.25))
 
 
 @needs_muon

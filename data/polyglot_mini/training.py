@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from documents import Documents
+from documents import Documents, Mixture
 from torch import nn
 
 from tl_experts.errors import ArtefactError, TLExpertsError
@@ -134,7 +134,7 @@ def train(
         TLExpertsError: the checkpoint is of other settings or damaged.
     """
     optimizers = build_optimizers(model.to(device), settings)
-    losses = _resume(folder, model, optimizers, settings)
+    losses = _resume(folder, model, optimizers, settings, documents.mixture)
     step_loss = _loss_function(model, settings, device, compiled)
     for step in range(len(losses), settings.steps):
         factor = rate_at(step, settings)
@@ -151,7 +151,7 @@ def train(
         if not math.isfinite(losses[-1]):
             raise TLExpertsError(f"the loss of step {step} is {losses[-1]}; lower muon_rate or adamw_rate")
         if (step + 1) % every == 0 or step + 1 == settings.steps:
-            _save(folder, model, optimizers, settings, losses)
+            _save(folder, model, optimizers, settings, documents.mixture, losses)
         if watch is not None:
             watch(step + 1, losses)
     return losses
@@ -177,7 +177,12 @@ def _named_states(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> 
 
 
 def _save(
-    folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], settings: Settings, losses: list[float]
+    folder: Path,
+    model: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    settings: Settings,
+    mixture: Mixture,
+    losses: list[float],
 ) -> None:
     tensors = dict(model.named_parameters()) | dict(_named_states(model, optimizers))
     arrays = {name: tensor.detach().float().cpu().numpy() for name, tensor in tensors.items()}
@@ -186,14 +191,16 @@ def _save(
         folder / CHECKPOINT,
         "checkpoint",
         arrays | {"losses": np.array(losses, np.float64)},
-        {"settings": asdict(settings)},
+        {"settings": asdict(settings), "mixture": asdict(mixture)},
     )
 
 
-def _resume(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], settings: Settings) -> list[float]:
+def _resume(
+    folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], settings: Settings, mixture: Mixture
+) -> list[float]:
     if not (folder / CHECKPOINT).is_file():
         return []
-    arrays = restore(folder, model, settings)
+    arrays = restore(folder, model, settings, mixture)
     weights = dict(model.named_parameters())
     owner = {id(weight): optimizer for optimizer in optimizers for weight in _weights(optimizer)}
     for key, array in arrays.items():
@@ -205,16 +212,19 @@ def _resume(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimiz
     return [float(loss) for loss in arrays["losses"]]
 
 
-def restore(folder: Path, model: nn.Module, settings: Settings) -> dict[str, Any]:
+def restore(folder: Path, model: nn.Module, settings: Settings, mixture: Mixture | None = None) -> dict[str, Any]:
     """Put a checkpoint's weights into a model; returns all its arrays.
 
     Raises:
-        ArtefactError: it is not there, damaged, or of other settings.
+        ArtefactError: it is not there, damaged, or of other settings or, where one is given, mixture.
     """
     path = folder / CHECKPOINT
     arrays, header = load_artefact(path, "checkpoint")
-    if header["settings"] != asdict(settings):
-        other = {key: value for key, value in header["settings"].items() if value != asdict(settings).get(key)}
+    made, wanted = header["settings"], asdict(settings)
+    if mixture is not None:
+        made, wanted = made | header["mixture"], wanted | asdict(mixture)
+    if made != wanted:
+        other = {key: value for key, value in made.items() if value != wanted.get(key)}
         raise ArtefactError(f"{path} was made with {other}; give the same options, or another --work folder")
     with torch.no_grad():
         for name, weight in model.named_parameters():
