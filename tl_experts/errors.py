@@ -32,6 +32,10 @@ class InterventionError(TLExpertsError):
     """An intervention that is not defined."""
 
 
+class StudyError(TLExpertsError):
+    """Options of a study that cannot be, or a folder that holds no study."""
+
+
 class ArtefactError(TLExpertsError):
     """A saved artefact that is damaged, of another version, or made for another model or corpus."""
 

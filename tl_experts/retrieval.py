@@ -15,7 +15,7 @@ from tl_experts.errors import TLExpertsError, require_choice
 from tl_experts.geometry import normalise, require_finite
 
 Measure = Literal["cosine", "csls", "margin"]
-MEASURES = ("cosine", "csls", "margin")
+MEASURES: tuple[Measure, ...] = ("cosine", "csls", "margin")
 CSLS_NEIGHBOURS = 10
 """Of Conneau et al. 2018."""
 MARGIN_NEIGHBOURS = 4

@@ -13,12 +13,15 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tl_experts.errors import ArtefactError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = 1
 """Version of the layout of artefacts."""
@@ -115,6 +118,24 @@ def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequenc
     with _aside(target) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
         fill(stream)
     return target
+
+
+def write_frame(path: str | Path, frame: "pd.DataFrame") -> list[Path]:
+    """Write a table twice, as ``.parquet`` and ``.csv``.
+
+    Args:
+        path: without suffix.
+        frame: its index is not kept.
+
+    Returns:
+        Both paths.
+    """
+    target = Path(path)
+    parquet, text = target.with_name(f"{target.name}.parquet"), target.with_name(f"{target.name}.csv")
+    with _aside(parquet) as parquet_aside, _aside(text) as text_aside:
+        frame.to_parquet(parquet_aside, index=False)
+        frame.to_csv(text_aside, index=False)
+    return [parquet, text]
 
 
 def write_json(path: str | Path, document: Any) -> Path:

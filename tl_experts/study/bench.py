@@ -1,0 +1,163 @@
+"""What the stages of a study share: model, corpora, experts and the passes of the model, each kept as it goes."""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from tl_experts.embeddings import Layer, embed_layers
+from tl_experts.errors import StudyError
+from tl_experts.expertise import Expertise, score_responses
+from tl_experts.experts import Experts
+from tl_experts.interventions import Value, steer
+from tl_experts.models import Model, model_fingerprint
+from tl_experts.readers import load_sentences
+from tl_experts.responses import Pooling, Responses, collect_responses
+from tl_experts.selection import Metric, select_experts
+from tl_experts.sentences import Corpus
+from tl_experts.shards import Shards
+from tl_experts.study.config import StudyConfig
+
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+"""Rows by the table's name."""
+
+Space = dict[str, Tensor]
+"""Vectors by language, row by row translations of each other."""
+
+CONDITIONS = ("pre", "post", "mixed")
+"""Without intervention; with it; queries without and candidates with it."""
+
+
+class Bench:
+    """A study at work.
+
+    Args:
+        config: its options.
+        model: loaded.
+        folder: where passes are kept.
+        progress: show bars.
+
+    Raises:
+        StudyError: a target that the corpus lacks, or more experts asked for than there are neurons.
+        CorpusError: the corpus cannot be read or is not aligned.
+    """
+
+    def __init__(self, config: StudyConfig, model: Model, folder: Path, *, progress: bool) -> None:
+        self.config = config
+        self.model = model
+        self.folder = folder
+        self.progress = progress
+        self.dev = read_split(config, config.dev_split, config.dev_rows)
+        self.test = read_split(config, config.test_split, config.test_rows)
+        self.dev.require_disjoint(self.test)
+        self.languages = config.languages or self.test.languages
+        self.test = self.test.only(self.languages)
+        self.probe = self.dev.only(config.probe_languages) if config.probe_languages else self.dev
+        for target in config.targets:
+            if target not in self.languages or target not in self.probe.languages:
+                raise StudyError(
+                    f"target {target!r} is not in both splits; they share "
+                    f"{', '.join(language for language in self.probe.languages if language in self.languages)}"
+                )
+        self.fingerprint = model_fingerprint(model)
+        self.chosen_k: dict[str, int] = {}
+        """Experts of each target, once it is settled."""
+
+    @cached_property
+    def responses(self) -> Responses:
+        """Of the probe sentences."""
+        job = {"site": self.config.site, "pooling": self.config.pooling, "store": self.config.store}
+        return collect_responses(
+            self.model,
+            self.probe,
+            site=self.config.site,
+            pooling=cast("Pooling", self.config.pooling),
+            store=getattr(torch, self.config.store),
+            truncate=True,
+            shards=self._shards("responses", self.probe, job),
+            progress=self.progress,
+        )
+
+    @cached_property
+    def expertise(self) -> Expertise:
+        """Of every neuron."""
+        return score_responses(self.responses, progress=self.progress)
+
+    @cached_property
+    def candidates(self) -> Experts:
+        """The best neurons of every language, as many as any stage asks for."""
+        if self.config.most > self.expertise.neurons.total:
+            raise StudyError(
+                f"{self.config.most} experts are asked for, but there are {self.expertise.neurons.total} neurons; "
+                "lower k and sweep_k"
+            )
+        return select_experts(self.expertise, k=self.config.most, metric=cast("Metric", self.config.metric))
+
+    def experts(self, target: str, k: int | None = None) -> Experts:
+        """The experts of a target, as many as the study settled on or k."""
+        return self.candidates[target].head(k or self.chosen_k[target])
+
+    def space(self, experts: Experts | None = None) -> Space:
+        """The test sentences by the last layer, pre (None) or under an intervention."""
+        return self.layers([None], experts)[None]
+
+    def layers(self, layers: Sequence[Layer], experts: Experts | None = None) -> dict[Layer, Space]:
+        """The test sentences by several layers."""
+        return self.embed(self.test, layers, experts)
+
+    def embed(self, corpus: Corpus, layers: Sequence[Layer], experts: Experts | None = None) -> dict[Layer, Space]:
+        """Aligned sentences by several layers; a pass that was made before is read back."""
+        job = {"layers": [str(layer) for layer in layers], "intervention": self.describe(experts)}
+        with self.steered(experts):
+            found = embed_layers(
+                self.model,
+                corpus,
+                layers,
+                truncate=True,
+                shards=self._shards("embeddings", corpus, job),
+                description="embeddings" if experts is None else f"embeddings, {experts.languages[0]} steered",
+                progress=self.progress,
+            )
+        return {layer: embeddings.parallel() for layer, embeddings in found.items()}
+
+    def steered(self, experts: Experts | None) -> Any:
+        """The context in which the model is steered as the study is asked to."""
+        if experts is None:
+            return nullcontext()
+        return steer(self.model, experts, value=cast("Value", self.config.value))
+
+    def describe(self, experts: Experts | None) -> str:
+        """Everything that decides an intervention: which neurons, which values."""
+        if experts is None:
+            return "none"
+        digest = hashlib.sha256(experts.layer.tobytes() + experts.neuron.tobytes())
+        values = experts.statistics.get(self.config.value)
+        digest.update(b"zero" if values is None else values.tobytes())
+        return f"{experts.languages[0]} {len(experts)} {self.config.value} {digest.hexdigest()[:16]}"
+
+    def keep(self, what: str, job: Row) -> Shards:
+        """A place for pieces of work of another kind, named by all that decides them."""
+        full = {"kind": what, "fingerprint": self.fingerprint, "dtype": self.config.dtype, **job}
+        name = hashlib.sha256(repr(sorted(full.items())).encode()).hexdigest()[:16]
+        return Shards(self.folder / "passes" / f"{what}-{name}", full)
+
+    def _shards(self, what: str, corpus: Corpus, job: Row) -> Shards:
+        return self.keep(what, {"corpus": corpus.fingerprint, **job})
+
+
+def read_split(config: StudyConfig, split: str, rows: int | None) -> Corpus:
+    """A split of the study's corpus: of ``"bundled"``, a table or a hub name; of a folder, the folder of that name."""
+    source = Path(config.corpus)
+    if source.is_dir():
+        return load_sentences(source / split, aligned=True, limit=rows)
+    if source.is_file():
+        # The rows of a table are those of all its splits: cut after choosing.
+        whole = load_sentences(source, split=split)
+        return whole if rows is None else whole.head(rows)
+    return load_sentences(config.corpus, split=split, limit=rows)
