@@ -15,7 +15,7 @@ LAYERS = (
     ("languages",),
     ("sentences",),
     ("readers",),
-    ("storage",),
+    ("storage", "pairs"),
     ("shards",),
     ("geometry", "ranking", "statistics"),
     ("retrieval", "isotropy", "subspace", "distances"),
@@ -26,7 +26,7 @@ LAYERS = (
     ("experts",),
     ("selection", "interventions"),
     ("embeddings", "generation"),
-    ("demo",),
+    ("demo", "study"),
     ("cli",),
 )
 """An import may only name a layer above its own; modules of one layer know nothing of each other."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tl_experts.retrieval import top1_accuracy
     from tl_experts.selection import find_experts, select_experts
     from tl_experts.sentences import Corpus
+    from tl_experts.study import StudyConfig, StudyResult, run_study
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,8 @@ _HOME = {
     "Expertise": "expertise",
     "Experts": "experts",
     "Responses": "responses",
+    "StudyConfig": "study",
+    "StudyResult": "study",
     "TLExpertsError": "errors",
     "available_models": "models",
     "collect_responses": "responses",
@@ -44,6 +47,7 @@ _HOME = {
     "load_model": "models",
     "load_sentences": "readers",
     "responses_from_cache": "responses",
+    "run_study": "study",
     "score_responses": "expertise",
     "select_experts": "selection",
     "steer": "interventions",
@@ -68,6 +72,9 @@ __all__ = [  # noqa: RUF022 (in the order of use)
     "embed",
     "Embeddings",
     "top1_accuracy",
+    "run_study",
+    "StudyConfig",
+    "StudyResult",
     "TLExpertsError",
 ]
 

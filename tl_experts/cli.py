@@ -134,6 +134,46 @@ def demo(
     )
 
 
+@app.command()
+def study(
+    config: Annotated[str, typer.Argument(help="A study that comes with the package, or a TOML file.")] = (
+        "polyglot-mini"
+    ),
+    model: Annotated[str | None, typer.Option(help="Instead of the study's own model.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/study-NAME.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+) -> None:
+    """Run the paper's whole study, or what is left of one, and write its tables and its report."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from tl_experts.study import load_config, run_study
+    from tl_experts.study.report import write_report
+    from tl_experts.study.verdict import verdict
+
+    console = Console(highlight=False, markup=False)
+    asked = load_config(config)
+    if model is not None:
+        asked = replace(asked, model=model)
+
+    def announce(stage: str) -> None:
+        console.print(f"stage: {stage}")
+
+    result = run_study(asked, output, device=device, progress=not quiet, started=announce)
+    path = write_report(result)
+    for paragraph in verdict(result):
+        console.print(f"\n{paragraph}")
+    seconds = sum(stage["seconds"] for stage in result.stages.values())
+    console.print(
+        f"\n{len(result)} tables in {seconds:.0f} s. Report: {path}\n"
+        f"  python: from tl_experts.study import StudyResult\n"
+        f'          StudyResult.load("{result.folder}")["gains"]',
+        soft_wrap=True,
+    )
+
+
 def _nothing() -> Any:
     from contextlib import nullcontext
 

@@ -65,10 +65,14 @@ def _drawn(bench: Bench, target: str, shuffled: Experts) -> Iterator[tuple[str, 
 
 
 def _unrelated(bench: Bench, target: str) -> str:
-    """The language whose experts share least with the target's: unrelated as this model sees it."""
+    """The language whose experts share least with the target's: unrelated as this model sees it.
+
+    Another target where there is one: its pass was made already.
+    """
     count = len(bench.experts(target))
     mine = bench.experts(target).neurons_of(target)
-    others = [language for language in bench.candidates.languages if language != target]
+    pool = bench.config.targets if len(bench.config.targets) > 1 else bench.candidates.languages
+    others = [language for language in pool if language != target]
     return min(others, key=lambda language: len(mine & bench.experts(language, count).neurons_of(language)))
 
 

@@ -84,6 +84,11 @@ class StudyResult(Mapping[str, "pd.DataFrame"]):
         return f"StudyResult({self.config.name}: {', '.join(self.tables)})"
 
 
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The rows of a table, by column."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file of a study.
 

@@ -1,0 +1,127 @@
+"""What a study says, in plain words: first what wins, where and by how much."""
+
+from typing import TYPE_CHECKING
+
+from tl_experts.study.result import StudyResult, records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LAST = "last layer"
+INTERVENTION = "the intervention"
+
+
+def verdict(result: StudyResult) -> list[str]:
+    """Paragraphs; the first compares the intervention with everything that needs none."""
+    return [
+        _winner(result),
+        _effect(result),
+        _distances(result),
+        _controls(result),
+        _stability(result),
+    ]
+
+
+def _winner(result: StudyResult) -> str:
+    table = result["baselines"]
+    # Translations of a target in both directions: what the intervention is for.
+    about = table[table["kind"].isin(["target as query", "target as candidate"])]
+    pre = _means(about[about["condition"] == "pre"])
+    post = _means(about[about["condition"] == "post"])
+    free = {name: value for name, value in pre.items() if name != LAST}
+    best = max(free, key=lambda name: free[name])
+    ours = post[LAST]
+    lead = abs(free[best] - ours)
+    first, second = (
+        (f"{best} without any intervention", INTERVENTION) if free[best] > ours else (INTERVENTION, f"{best} alone")
+    )
+    per_target = _per_target(about, best)
+    both = {name: value for name, value in post.items() if name != LAST}
+    on_top = max(both, key=lambda name: both[name])
+    return (
+        f"Between a target and the other languages, {first} retrieves more translations than {second}: "
+        f"{_percent(max(free[best], ours))} against {_percent(min(free[best], ours))}, {lead * 100:.1f} points "
+        f"({_percent(pre[LAST])} before, mean over targets and both directions). {per_target} "
+        f"Both together ({on_top} after the intervention): {_percent(both[on_top])}. All without intervention: "
+        + "; ".join(f"{name} {_percent(value)}" for name, value in free.items())
+        + "."
+    )
+
+
+def _means(table: "pd.DataFrame") -> dict[str, float]:
+    return {str(name): float(value) for name, value in table.groupby("method", sort=False)["top1"].mean().items()}
+
+
+def _per_target(table: "pd.DataFrame", best: str) -> str:
+    ahead: list[str] = []
+    behind: list[str] = []
+    for target, mine in table.groupby("target", sort=False):
+        ours = mine[(mine["condition"] == "post") & (mine["method"] == LAST)]["top1"].mean()
+        theirs = mine[(mine["condition"] == "pre") & (mine["method"] == best)]["top1"].mean()
+        (ahead if ours > theirs else behind).append(f"{target} by {abs(ours - theirs) * 100:.1f}")
+    return (
+        f"The intervention is ahead of {best} for {', '.join(ahead) or 'no target'}, "
+        f"behind for {', '.join(behind) or 'none'}."
+    )
+
+
+def _effect(result: StudyResult) -> str:
+    table = result["gains"]
+    mine = table[(table["condition"] == "post") & (table["kind"] == "target as query")]
+    parts = [
+        f"{row['target']} {_percent(row['pre'])} to {_percent(row['post'])} "
+        f"({row['gain'] * 100:+.1f} points, 95% interval {row['low'] * 100:+.1f} to {row['high'] * 100:+.1f}"
+        f"{'' if row['p_holm'] < 0.05 else ', not significant'})"
+        for row in records(mine)
+    ]
+    return f"Top-1 of the last layer with the target as query: {'; '.join(parts)}."
+
+
+def _distances(result: StudyResult) -> str:
+    row = result["table1"].set_index("measure").loc["all_pairs"]
+    shape = result["geometry"]
+    pre = shape[shape["condition"] == "pre"].iloc[0]
+    post = shape[shape["condition"] == "post"]
+    told = _percent(post["variance_language"].mean())
+    return (
+        f"Languages come closer: mean cosine distance {row['pre']:.3f} before, "
+        f"{row['post']:.3f} ± {row['post_se']:.3f} after (standard error over targets). So does everything else: "
+        f"the mean cosine of any two sentences rises from {pre['mean_cosine']:.3f} to "
+        f"{post['mean_cosine'].mean():.3f}; the share of variance that tells languages apart goes from "
+        f"{_percent(pre['variance_language'])} to {told}."
+    )
+
+
+def _controls(result: StudyResult) -> str:
+    table = result["control_summary"]
+    mine = table[(table["kind"] == "target as query") & (table["control"] != "experts")].copy()
+    mine["control"] = mine["control"].where(~mine["control"].str.match(r"experts of [a-z]{2,3}$"), "another language's")
+    parts = []
+    for name, rows in mine.groupby("control", sort=False):
+        sure = int(((rows["experts_lead"] > 0) & (rows["p_holm"] < 0.05)).sum())
+        parts.append(
+            f"{name} {_percent(rows['top1'].mean())} (experts ahead for {sure} of {len(rows)} targets beyond doubt)"
+        )
+    experts = table[(table["kind"] == "target as query") & (table["control"] == "experts")]["top1"].mean()
+    return f"Is it the experts? Target as query, experts {_percent(experts)}; in their place: {'; '.join(parts)}."
+
+
+def _stability(result: StudyResult) -> str:
+    table = result["stability"]
+    flagged = [
+        f"{row['target']} ({_percent(row['tracks_length'])})" for row in records(table) if row["tracks_length"] > 0
+    ]
+    return (
+        f"Experts found on half of the sentences have a mean AUROC of {table['auroc_found'].mean():.3f} there and "
+        f"{table['auroc_held_out'].mean():.3f} on the other half; the two halves' sets share "
+        f"{_percent(table['jaccard_halves'].mean())} (Jaccard). "
+        + (
+            f"Experts that tell their language no better than sentence length does: {', '.join(flagged)}."
+            if flagged
+            else "None tells its language only as well as sentence length does."
+        )
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}%"
