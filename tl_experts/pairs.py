@@ -96,7 +96,7 @@ def _listed(path: Path) -> dict[str, Paraphrases]:
             row = json.loads(line)
             rows.setdefault(language_code(row["language"]), []).append(row)
             _ = row["sentence"], row["paraphrase"]
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, CorpusError) as error:
             raise CorpusError(
                 f"{path}, line {number}: expected an object with language, sentence and paraphrase ({error!r})"
             ) from error
