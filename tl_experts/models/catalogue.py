@@ -74,6 +74,26 @@ ENTRIES = {
             demo_k=200,
         ),
         ModelEntry(
+            name="polyglot-mini-small",
+            description="3.7 M parameters, nine languages in equal shares: one half of a controlled experiment",
+            licence="MPL-2.0",
+            sha256="2794420668b92e6066b72c0655a1b8895fcd72fcab8defb428c63aa40df9c13a",
+            get_it="pip install --force-reinstall --no-deps tl-experts",
+            bundled="polyglot_mini/small",
+            demo_rows=120,
+            demo_k=100,
+        ),
+        ModelEntry(
+            name="polyglot-mini-small-english",
+            description="the other half: the same, with 69% of its tokens English",
+            licence="MPL-2.0",
+            sha256="7f1c576fbee3697b0a94dbc6387d0e7fb4f547c7e8ab6bcedf5449b39d7c5da7",
+            get_it="pip install --force-reinstall --no-deps tl-experts",
+            bundled="polyglot_mini/small-english",
+            demo_rows=120,
+            demo_k=100,
+        ),
+        ModelEntry(
             name="gemma-3-270m",
             description="Gemma 3 270M (Google), 140 languages, 18 layers x 2,048 neurons, from PyPI wheels (Q4_K_M)",
             licence="Gemma Terms of Use (ai.google.dev/gemma/terms)",
@@ -120,7 +140,7 @@ def available_models() -> list[ModelEntry]:
     """The models that need no hub, present or not.
 
     >>> [entry.name for entry in available_models()]
-    ['polyglot-mini', 'gemma-3-270m', 'smollm2']
+    ['polyglot-mini', 'polyglot-mini-small', 'polyglot-mini-small-english', 'gemma-3-270m', 'smollm2']
     """
     return list(ENTRIES.values())
 

@@ -84,8 +84,10 @@ def _maps(views: "dict[str, pd.DataFrame]", rows: str, columns: str, value: str,
     return figure.update_layout(
         title=title,
         updatemenus=[{"buttons": buttons}],
-        yaxis={"title": rows, "autorange": "reversed"},
-        xaxis_title=columns,
+        # Square cells, whatever the window's width.
+        yaxis={"title": rows, "autorange": "reversed", "scaleanchor": "x"},
+        height=640,
+        xaxis={"title": columns, "constrain": "domain"},
     )
 
 
