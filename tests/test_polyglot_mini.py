@@ -107,6 +107,37 @@ def test_the_card_is_what_the_measurements_say():
         assert evaluation["auroc"][language]["best"] > 0.98
 
 
+@pytest.mark.parametrize("name", ["small", "small-english"])
+def test_the_twins_cards_are_what_their_measurements_say(name):
+    model_card = pytest.importorskip("model_card")
+    folder = FOLDER.parent / name
+    training, evaluation = (
+        json.loads((folder / f"{report}.json").read_text()) for report in ("training", "evaluation")
+    )
+    assert (folder / "README.md").read_text() == model_card.card(training, evaluation, f"polyglot-mini-{name}")
+    assert (folder / "model.safetensors").stat().st_size < 12e6
+
+
+def test_the_twins_differ_in_their_mixture_only():
+    compare = pytest.importorskip("compare")
+    reports = [json.loads((FOLDER.parent / name / "training.json").read_text()) for name in ("small", "small-english")]
+    assert reports[0]["settings"] == reports[1]["settings"]
+    assert reports[0]["packages"] == reports[1]["packages"]
+    assert reports[0]["shares_drawn"]["en"] < 0.2 < 0.6 < reports[1]["shares_drawn"]["en"]
+    vocabularies = [(FOLDER.parent / name / "tokenizer.json").read_bytes() for name in ("small", "small-english")]
+    assert vocabularies[0] == vocabularies[1]
+    measured = [
+        json.loads((FOLDER.parent / name / "evaluation.json").read_text()) for name in ("small", "small-english")
+    ]
+    table = compare.comparison([one | two for one, two in zip(reports, measured, strict=True)])
+    assert table.strip() in (FOLDER.parent / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["polyglot-mini-small", "polyglot-mini-small-english"])
+def test_the_twins_load_by_name(name):
+    assert load_model(name).cfg.n_layers == 4
+
+
 # --- laws of trained models -----------------------------------------------------------------------------------------
 
 
