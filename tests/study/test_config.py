@@ -3,6 +3,7 @@
 import pytest
 
 from tl_experts.errors import StudyError, TLExpertsError
+from tl_experts.statistics import holm
 from tl_experts.study import StudyConfig, load_config, paper, shipped_configs
 from tl_experts.study.report import as_toml
 
@@ -29,6 +30,19 @@ def test_the_papers_studies_have_the_papers_settings(name):
     assert set(config.languages) == set(setup["languages"])
     assert (config.texts, config.text_seeds, config.stride, config.value) == (256, 8, 512, "mean")
     assert (min(config.sweep_k), max(config.sweep_k)) == (100, 5000)
+
+
+@pytest.mark.parametrize("name", sorted(shipped_configs()))
+def test_the_surest_gain_survives_holms_correction(name):
+    config = load_config(name)
+    languages = len(config.languages) or 9
+    tests = {
+        "gains": len(config.targets) * 2 * 4,
+        "pair gains": len(config.targets) * 2 * (languages - 1),
+        "controls": len(config.targets) * 4 * 4,
+    }
+    least = 2 / (config.resamples + 1)
+    assert max(holm([least] * max(tests.values()))) < 0.05
 
 
 @pytest.mark.parametrize(

@@ -124,4 +124,4 @@ def _umap(cloud: torch.Tensor, seed: int) -> torch.Tensor:
         import umap
     except ImportError as error:
         raise StudyError("picture = 'umap' needs umap-learn: pip install 'tl-experts[umap]', or use 'pca'") from error
-    return torch.from_numpy(umap.UMAP(metric="cosine", random_state=seed).fit_transform(cloud.numpy()))
+    return torch.from_numpy(umap.UMAP(metric="cosine", random_state=seed, n_jobs=1).fit_transform(cloud.numpy()))
