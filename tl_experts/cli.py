@@ -102,10 +102,11 @@ def demo(
         from tl_experts.models import load_model
         from tl_experts.models.catalogue import ENTRIES
         from tl_experts.readers import load_sentences
+        from tl_experts.selection import DEFAULT_K
 
         entry = ENTRIES.get(model)
         rows = rows or (entry.demo_rows if entry else None)
-        k = k or (entry.demo_k if entry else 500)
+        k = k or (entry.demo_k if entry else None) or DEFAULT_K
         dev = load_sentences("bundled", split="dev", limit=rows)
         test = load_sentences("bundled", split="test", limit=rows)
         loaded = load_model(model, device=device)

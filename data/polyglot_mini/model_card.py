@@ -14,6 +14,10 @@ from tl_experts.storage import write_text
 Row = Sequence[object]
 
 
+CORPORA = (("Held-out help", "help"), ("Bundled test", "bundled"))
+"""What was measured on, and its name in the evaluation."""
+
+
 def table(head: Row, rows: Iterable[Row]) -> str:
     """A Markdown table.
 
@@ -107,7 +111,7 @@ def bits(evaluation: Mapping[str, Any]) -> str:
     """Bits per byte."""
     found = evaluation["bits_per_byte"]
     languages = list(found["help"])
-    rows = [(name, *[f"{found[key][language]:.2f}" for language in languages]) for name, key in _corpora(evaluation)]
+    rows = [(name, *[f"{found[key][language]:.2f}" for language in languages]) for name, key in CORPORA]
     return "Bits per UTF-8 byte (each sentence alone after BOS).\n\n" + table(("text", *languages), rows)
 
 
@@ -122,7 +126,7 @@ def experts(evaluation: Mapping[str, Any]) -> str:
 def layers(evaluation: Mapping[str, Any]) -> str:
     """Retrieval by layer."""
     parts = []
-    for name, key in _corpora(evaluation):
+    for name, key in CORPORA:
         rows = [
             (layer, percent(line["top1"]), percent(line["centred"]), f"{line['distance']:.3f}")
             for layer, line in evaluation["layers"][key].items()
@@ -137,7 +141,7 @@ def layers(evaluation: Mapping[str, Any]) -> str:
 def steering(evaluation: Mapping[str, Any]) -> str:
     """Before, with experts, with random neurons."""
     parts = []
-    for name, key in _corpora(evaluation):
+    for name, key in CORPORA:
         rows = []
         for target, found in evaluation["steering"][key].items():
             base = found["before"]
@@ -198,14 +202,6 @@ def generation(evaluation: Mapping[str, Any]) -> str:
 
 def _quoted(text: str) -> str:
     return "`" + " / ".join(text.replace("`", "'").split("\n")) + "`"
-
-
-def _corpora(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (name, key)
-        for name, key in (("Held-out help", "help"), ("Bundled test", "bundled"))
-        if key in evaluation["bits_per_byte"]
-    ]
 
 
 def read_reports(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -48,8 +48,8 @@ class ModelEntry:
     demo_rows: int | None = None
     """Rows of each split that the demo reads unless told otherwise; None: all."""
 
-    demo_k: int = 500
-    """Experts per language of the demo unless told otherwise."""
+    demo_k: int | None = None
+    """Experts per language of the demo unless told otherwise; None: the package's default."""
 
     @property
     def present(self) -> bool:
