@@ -1,14 +1,12 @@
 """Sentences in pairs: paraphrases of one language (PAWS-X), translations of two (Tatoeba, BUCC)."""
 
 import csv
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tl_experts.errors import CorpusError
 from tl_experts.languages import language_code
-from tl_experts.readers import data_folder
+from tl_experts.readers import Record, data_folder, decode, read_jsonl
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Paraphrases:
     sentences: tuple[str, ...]
     paraphrases: tuple[str, ...]
 
-    negatives: tuple[str, ...] = field(default=())
+    negatives: tuple[str, ...] = ()
     """Look like the sentence of the row and mean something else; may be none."""
 
     def __post_init__(self) -> None:
@@ -90,13 +88,12 @@ def load_pairs(folder: str | Path) -> list[Pairs]:
 
 
 def _listed(path: Path) -> dict[str, Paraphrases]:
-    rows: dict[str, list[Mapping[str, str]]] = {}
-    for number, line in enumerate(_lines(path), start=1):
+    rows: dict[str, list[Record]] = {}
+    for number, row in enumerate(read_jsonl(path), start=1):
         try:
-            row = json.loads(line)
             rows.setdefault(language_code(row["language"]), []).append(row)
             _ = row["sentence"], row["paraphrase"]
-        except (ValueError, TypeError, KeyError, CorpusError) as error:
+        except (KeyError, CorpusError) as error:
             raise CorpusError(
                 f"{path}, line {number}: expected an object with language, sentence and paraphrase ({error!r})"
             ) from error
@@ -158,10 +155,10 @@ def _numbered(path: Path) -> dict[str, str]:
 
 def _json_pairs(path: Path) -> Pairs:
     first, second = path.stem.split("-", 1)
+    rows = list(read_jsonl(path))
     try:
-        rows = [json.loads(line) for line in _lines(path)]
         return _paired(path, (first, second), [row[first] for row in rows], [row[second] for row in rows])
-    except (ValueError, TypeError, KeyError) as error:
+    except KeyError as error:
         raise CorpusError(f"{path}: expected objects with {first!r} and {second!r} ({error!r})") from error
 
 
@@ -173,7 +170,4 @@ def _paired(path: Path, names: tuple[str, str], first: list[str], second: list[s
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return [line for line in path.read_text("utf-8-sig").split("\n") if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    return [line for line in decode(path).split("\n") if line.strip()]

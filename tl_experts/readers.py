@@ -108,7 +108,7 @@ def _read_bundled(split: str | None, limit: int | None) -> Corpus:
         raise CorpusError("the bundled corpus has the splits 'dev' (find experts) and 'test' (measure): choose one")
     require_choice(split, ("dev", "test"), "split", CorpusError)
     path = data_folder() / "corpus" / f"{split}.jsonl"
-    return _from_records(islice(_read_jsonl(path), limit), f"bundled/{split}", None, "text", "language", None)
+    return _from_records(islice(read_jsonl(path), limit), f"bundled/{split}", None, "text", "language", None)
 
 
 def _require_no_split(split: str | None, name: str) -> None:
@@ -128,7 +128,7 @@ def _read_folder(folder: Path, aligned: bool, limit: int | None) -> Corpus:
 def _read_texts(files: Mapping[str, Path], aligned: bool, limit: int | None, name: str) -> Corpus:
     texts: dict[str, list[str]] = {}
     for code, path in files.items():
-        rows = [line.rstrip("\r") for line in _decode(path).split("\n")]
+        rows = [line.rstrip("\r") for line in decode(path).split("\n")]
         # Only the newline that ends the file is no sentence; an empty line inside would shift aligned rows.
         while rows and not rows[-1].strip():
             rows.pop()
@@ -286,7 +286,7 @@ def _read_table(path: Path) -> Iterable[Record]:
     if not path.is_file():
         raise CorpusError(f"{path} does not exist; give an existing file")
     if path.suffix == ".jsonl":
-        return _read_jsonl(path)
+        return read_jsonl(path)
     import pandas as pd
 
     try:
@@ -294,7 +294,7 @@ def _read_table(path: Path) -> Iterable[Record]:
             frame = pd.read_parquet(path)
         else:
             delimiter = "\t" if path.suffix == ".tsv" else ","
-            _check_shape(_decode(path), delimiter, path)
+            _check_shape(decode(path), delimiter, path)
             # dtype and na_filter: the text "NA" or "1.0" in a cell is a sentence, not a number or a hole.
             frame = pd.read_csv(path, sep=delimiter, dtype=str, na_filter=False)
     except CorpusError:
@@ -316,8 +316,9 @@ def _check_shape(content: str, delimiter: str, path: Path) -> None:
             raise CorpusError(f"{path}: row {number} has {len(row)} cells for {len(columns)} columns; quote or mend it")
 
 
-def _read_jsonl(path: Path) -> Iterable[Record]:
-    for number, line in enumerate(_decode(path).split("\n"), 1):
+def read_jsonl(path: Path) -> Iterable[Record]:
+    """The objects of a JSON-lines file; blank lines are passed over."""
+    for number, line in enumerate(decode(path).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -329,7 +330,8 @@ def _read_jsonl(path: Path) -> Iterable[Record]:
         yield record
 
 
-def _decode(path: Path) -> str:
+def decode(path: Path) -> str:
+    """The text of a UTF-8 file."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

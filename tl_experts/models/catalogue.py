@@ -59,39 +59,43 @@ class ModelEntry:
         return converted_folder(self).is_dir() or bool(weight_files(self))
 
 
+def _mini(name: str, folder: str, description: str, sha256: str, k: int) -> ModelEntry:
+    """A model of the polyglot-mini family; rows and k make a demo of it end in a minute on two cores."""
+    return ModelEntry(
+        name=name,
+        description=description,
+        licence="MPL-2.0",
+        sha256=sha256,
+        get_it="pip install --force-reinstall --no-deps tl-experts",
+        bundled=f"polyglot_mini/{folder}",
+        demo_rows=120,
+        demo_k=k,
+    )
+
+
 ENTRIES = {
     entry.name: entry
     for entry in (
-        ModelEntry(
-            name="polyglot-mini",
-            description="9.7 M parameters, nine languages, 8 layers x 896 neurons, trained in the open; in the package",
-            licence="MPL-2.0",
-            sha256="f433e11f4923298f7c3e7154fb297377c4e924be665a89fdd485aa8210e8664b",
-            get_it="pip install --force-reinstall --no-deps tl-experts",
-            bundled="polyglot_mini/weights",
-            # The whole demo in under a minute on two cores.
-            demo_rows=120,
-            demo_k=200,
+        _mini(
+            "polyglot-mini",
+            "weights",
+            "9.7 M parameters, nine languages, 8 layers x 896 neurons, trained in the open; in the package",
+            "f433e11f4923298f7c3e7154fb297377c4e924be665a89fdd485aa8210e8664b",
+            k=200,
         ),
-        ModelEntry(
-            name="polyglot-mini-small",
-            description="3.7 M parameters, nine languages in equal shares: one half of a controlled experiment",
-            licence="MPL-2.0",
-            sha256="2794420668b92e6066b72c0655a1b8895fcd72fcab8defb428c63aa40df9c13a",
-            get_it="pip install --force-reinstall --no-deps tl-experts",
-            bundled="polyglot_mini/small",
-            demo_rows=120,
-            demo_k=100,
+        _mini(
+            "polyglot-mini-small",
+            "small",
+            "3.7 M parameters, nine languages in equal shares: one half of a controlled experiment",
+            "2794420668b92e6066b72c0655a1b8895fcd72fcab8defb428c63aa40df9c13a",
+            k=100,
         ),
-        ModelEntry(
-            name="polyglot-mini-small-english",
-            description="the other half: the same, with 69% of its tokens English",
-            licence="MPL-2.0",
-            sha256="7f1c576fbee3697b0a94dbc6387d0e7fb4f547c7e8ab6bcedf5449b39d7c5da7",
-            get_it="pip install --force-reinstall --no-deps tl-experts",
-            bundled="polyglot_mini/small-english",
-            demo_rows=120,
-            demo_k=100,
+        _mini(
+            "polyglot-mini-small-english",
+            "small-english",
+            "the other half: the same, with 69% of its tokens English",
+            "7f1c576fbee3697b0a94dbc6387d0e7fb4f547c7e8ab6bcedf5449b39d7c5da7",
+            k=100,
         ),
         ModelEntry(
             name="gemma-3-270m",

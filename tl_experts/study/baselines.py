@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tl_experts.geometry import centre
 from tl_experts.retrieval import all_pair_ranks
 from tl_experts.study.bench import Bench, Row, Space, Tables
-from tl_experts.study.retrieval_stage import KINDS, Ranks, accuracy, hits_by_kind
+from tl_experts.study.retrieval_stage import KINDS, Ranks, accuracy, hits_by_kind, mean_top1
 from tl_experts.subspace import language_subspace, project_out
 
 LAST = "last layer"
@@ -36,9 +36,14 @@ def baselines(bench: Bench) -> Tables:
 def _methods(rank: int | None) -> dict[str, Callable[[Space], Space]]:
     return {
         LAST: lambda space: space,
-        "centred": lambda space: {language: centre(vectors) for language, vectors in space.items()},
+        "centred": centred,
         "subspace removed": lambda space: without_subspace(space, rank),
     }
+
+
+def centred(space: Space) -> Space:
+    """Each language's mean subtracted."""
+    return {language: centre(vectors) for language, vectors in space.items()}
 
 
 def without_subspace(space: Space, rank: int | None) -> Space:
@@ -54,29 +59,24 @@ def _layers(bench: Bench) -> tuple[list[Row], Ranks]:
     """
     wanted = [*range(int(bench.model.cfg.n_layers)), None]
     dev = bench.probe.head(bench.config.sweep_rows)
-    choosing = {layer: _mean(all_pair_ranks(space)) for layer, space in bench.embed(dev, wanted).items()}
+    choosing = {layer: mean_top1(all_pair_ranks(space).values()) for layer, space in bench.embed(dev, wanted).items()}
     best = max(choosing, key=lambda layer: choosing[layer])
     rows = []
     best_ranks: Ranks = {}
     for layer, space in bench.layers(wanted).items():
         ranks = all_pair_ranks(space)
-        centred = {language: centre(vectors) for language, vectors in space.items()}
         rows.append(
             {
                 "layer": "last" if layer is None else str(layer),
                 "dev_top1": choosing[layer],
-                "top1": _mean(ranks),
-                "top1_centred": _mean(all_pair_ranks(centred)),
+                "top1": mean_top1(ranks.values()),
+                "top1_centred": mean_top1(all_pair_ranks(centred(space)).values()),
                 "chosen": layer == best,
             }
         )
         if layer == best:
             best_ranks = ranks
     return rows, best_ranks
-
-
-def _mean(ranks: Ranks) -> float:
-    return float(sum(float((rank < 1).double().mean()) for rank in ranks.values()) / len(ranks))
 
 
 def _rows(bench: Bench, target: str, condition: str, method: str, ranks: Ranks) -> list[Row]:

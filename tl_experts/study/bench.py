@@ -1,7 +1,7 @@
 """What the stages of a study share: model, corpora, experts and the passes of the model, each kept as it goes."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from tl_experts.distances import LanguageDistances, Level, Medoid, language_distances
 from tl_experts.embeddings import Layer, embed_layers
 from tl_experts.errors import StudyError
 from tl_experts.expertise import Expertise, score_responses
@@ -20,7 +21,7 @@ from tl_experts.readers import load_sentences
 from tl_experts.responses import Pooling, Responses, collect_responses
 from tl_experts.selection import Metric, select_experts
 from tl_experts.sentences import Corpus
-from tl_experts.shards import Shards
+from tl_experts.shards import Arrays, Shards
 from tl_experts.study.config import StudyConfig
 
 Row = dict[str, Any]
@@ -29,9 +30,6 @@ Tables = dict[str, list[Row]]
 
 Space = dict[str, Tensor]
 """Vectors by language, row by row translations of each other."""
-
-CONDITIONS = ("pre", "post", "mixed")
-"""Without intervention; with it; queries without and candidates with it."""
 
 
 class Bench:
@@ -146,6 +144,20 @@ class Bench:
         full = {"kind": what, "fingerprint": self.fingerprint, "dtype": self.config.dtype, **job}
         name = hashlib.sha256(repr(sorted(full.items())).encode()).hexdigest()[:16]
         return Shards(self.folder / "passes" / f"{what}-{name}", full)
+
+    def once(self, what: str, job: Row, make: Callable[[], Arrays]) -> Arrays:
+        """A piece of work, or what was kept of it."""
+        shards = self.keep(what, job)
+        kept = shards.load(0)
+        if kept is None:
+            kept = make()
+            shards.save(0, kept)
+        return kept
+
+    def distances(self, vectors: Space) -> LanguageDistances:
+        """Distances as the study reads the paper's text."""
+        level, medoid = cast("Level", self.config.distance_level), cast("Medoid", self.config.medoid)
+        return language_distances(vectors, level=level, medoid=medoid)
 
     def _shards(self, what: str, corpus: Corpus, job: Row) -> Shards:
         return self.keep(what, {"corpus": corpus.fingerprint, **job})

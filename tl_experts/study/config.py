@@ -7,11 +7,14 @@ from typing import Any
 
 from tl_experts.distances import LEVELS, MEDOIDS
 from tl_experts.errors import StudyError, near, require_choice
+from tl_experts.expertise import METRICS
 from tl_experts.generation import STRIDE
+from tl_experts.interventions import VALUES
 from tl_experts.languages import language_code
 from tl_experts.responses import DEFAULT_SITE, POOLINGS
 
 PICTURES = ("pca", "umap")
+DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -115,14 +118,14 @@ class StudyConfig:
             codes = tuple(dict.fromkeys(map(language_code, getattr(self, name))))
             object.__setattr__(self, name, codes)
         for name, choices in (
-            ("metric", ("auroc", "ap")),
+            ("metric", METRICS),
             ("pooling", POOLINGS),
-            ("value", ("mean", "median", "p90", "zero")),
+            ("value", VALUES),
             ("distance_level", LEVELS),
             ("medoid", MEDOIDS),
             ("picture", PICTURES),
-            ("dtype", ("float32", "bfloat16", "float16")),
-            ("store", ("float32", "bfloat16", "float16")),
+            ("dtype", DTYPES),
+            ("store", DTYPES),
         ):
             require_choice(getattr(self, name), choices, name, StudyError)
         for name in ("texts", "text_seeds", "text_tokens", "stride", "sweep_rows", "resamples"):

@@ -8,15 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from tl_experts.distances import language_distances
 from tl_experts.expertise import score_responses
 from tl_experts.experts import Experts
 from tl_experts.retrieval import all_pair_ranks
 from tl_experts.selection import select_experts
 from tl_experts.sentences import Corpus
-from tl_experts.statistics import paired_gain
-from tl_experts.study.bench import Bench, Row, Space, Tables
-from tl_experts.study.retrieval_stage import correct, hits_by_kind, interval
+from tl_experts.study.bench import Bench, Row, Tables
+from tl_experts.study.retrieval_stage import correct, gain, hits_by_kind
 
 EXPERTS = "experts"
 
@@ -42,7 +40,7 @@ def controls(bench: Bench) -> Tables:
                     "target": target,
                     "control": name,
                     "seed": seed,
-                    "distance": _distance(space, target),
+                    "distance": bench.distances(space).table1(target)["nontarget_to_target"],
                     **{kind: float(values.mean()) for kind, values in found.items()},
                 }
             )
@@ -82,14 +80,9 @@ def _shuffled(bench: Bench) -> Experts:
     corpus = responses.corpus
     order = np.random.default_rng(bench.config.seed).permutation(len(corpus))
     labels = tuple(corpus.labels[place] for place in order)
-    # The languages keep their order of first appearance, or columns would be named wrongly.
     renamed = Corpus(corpus.texts, labels, tuple(None for _ in labels), f"{corpus.name}, labels shuffled")
     found = score_responses(replace(responses, corpus=renamed), progress=False)
     return select_experts(found, k=max(bench.chosen_k.values()))
-
-
-def _distance(space: Space, target: str) -> float:
-    return float(np.mean(list(language_distances(space).to(target).values())))
 
 
 def _summary(
@@ -97,7 +90,7 @@ def _summary(
 ) -> Row:
     means = [float(draw[kind].mean()) for draw in draws]
     over_seeds = np.mean([draw[kind] for draw in draws], axis=0)
-    lead = paired_gain(over_seeds, experts, seed=bench.config.seed, resamples=bench.config.resamples)
+    lead = gain(bench, over_seeds, experts)
     return {
         "target": target,
         "control": name,
@@ -105,5 +98,5 @@ def _summary(
         "seeds": len(means),
         "top1": float(np.mean(means)),
         "spread": float(np.std(means, ddof=1)) if len(means) > 1 else 0.0,
-        **{("experts_lead" if column == "gain" else column): value for column, value in interval(lead).items()},
+        **{("experts_lead" if column == "gain" else column): value for column, value in lead.items()},
     }

@@ -6,11 +6,11 @@ Source: Sundar et al. 2025, table 2.
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from tl_experts.distances import language_distances
 from tl_experts.errors import TLExpertsError
 from tl_experts.isotropy import isoscore
-from tl_experts.retrieval import all_pair_ranks, cosine_similarity
+from tl_experts.retrieval import cosine_similarity, scores_of_ranks, translation_ranks
 from tl_experts.statistics import pearson
 from tl_experts.study.bench import Bench, Row, Space, Tables
 from tl_experts.subspace import LanguageSubspace, language_subspace
@@ -41,9 +41,11 @@ def correlations(bench: Bench) -> Tables:
         measured of every candidate language.
     """
     pre = bench.space()
+    shape = _shape(pre)
     tables: Tables = {"correlations": [], "candidates": []}
     for target in bench.config.targets:
-        values = _measured(target, pre, bench.space(bench.experts(target)))
+        post = bench.space(bench.experts(target))
+        values = _measured(_of_space(bench, target, pre, shape), _of_space(bench, target, post, _shape(post)))
         others = [language for language in pre if language != target]
         for place, language in enumerate(others):
             numbers = {name: float(column[place]) for name, column in values.items()}
@@ -53,8 +55,7 @@ def correlations(bench: Bench) -> Tables:
     return tables
 
 
-def _measured(target: str, pre: Space, post: Space) -> Values:
-    one, other = _of_space(target, pre), _of_space(target, post)
+def _measured(one: Values, other: Values) -> Values:
     values = {f"{name} pre": column for name, column in one.items()}
     values |= {f"{name} post": column for name, column in other.items()}
     values["gain"] = other["accuracy"] - one["accuracy"]
@@ -65,17 +66,22 @@ def _measured(target: str, pre: Space, post: Space) -> Values:
     return values
 
 
-def _of_space(target: str, space: Space) -> Values:
-    others = [language for language in space if language != target]
-    ranks = all_pair_ranks(space)
-    distances = language_distances(space).to(target)
+def _shape(space: Space) -> dict[str, tuple[float, float]]:
+    """IsoScore and share in the language subspace of every language: the same whatever the target."""
     subspace = language_subspace(space)
+    return {language: (isoscore(vectors), _share(space, language, subspace)) for language, vectors in space.items()}
+
+
+def _of_space(bench: Bench, target: str, space: Space, shape: dict[str, tuple[float, float]]) -> Values:
+    others = [language for language in space if language != target]
+    distances = bench.distances(space).to(target)
+    similarities = [cosine_similarity(space[target], space[language]) for language in others]
     return {
-        "accuracy": np.array([float((ranks[target, language] < 1).double().mean()) for language in others]),
+        "accuracy": np.array([scores_of_ranks(translation_ranks(similarity)).top1 for similarity in similarities]),
         "distance": np.array([distances[language] for language in others]),
-        "isoscore": np.array([isoscore(space[language]) for language in others]),
-        "subspace share": np.array([_share(space, language, subspace) for language in others]),
-        "margin": np.array([_margin(space, target, language) for language in others]),
+        "isoscore": np.array([shape[language][0] for language in others]),
+        "subspace share": np.array([shape[language][1] for language in others]),
+        "margin": np.array([_margin(similarity) for similarity in similarities]),
     }
 
 
@@ -85,12 +91,11 @@ def _share(space: Space, language: str, subspace: LanguageSubspace) -> float:
     return float((shifted @ subspace.basis.T).square().sum() / shifted.square().sum())
 
 
-def _margin(space: Space, target: str, language: str) -> float:
+def _margin(similarity: Tensor) -> float:
     """How far the right candidate's cosine lies above the best wrong one's, on average."""
-    similarity = cosine_similarity(space[target], space[language])
-    right = similarity.diagonal().clone()
-    similarity.fill_diagonal_(-2)
-    return float((right - similarity.amax(dim=1)).double().mean())
+    right = similarity.diagonal()
+    wrong = similarity.clone().fill_diagonal_(-2)
+    return float((right - wrong.amax(dim=1)).double().mean())
 
 
 def _pearson(bench: Bench, x: NDArray[np.float64], y: NDArray[np.float64]) -> Row:

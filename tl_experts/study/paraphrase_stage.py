@@ -11,9 +11,8 @@ from tl_experts.geometry import normalise
 from tl_experts.pairs import Pairs, Paraphrases, load_pairs, load_paraphrases
 from tl_experts.retrieval import top1_hits
 from tl_experts.sentences import Corpus
-from tl_experts.statistics import paired_gain
 from tl_experts.study.bench import Bench, Row, Tables
-from tl_experts.study.retrieval_stage import correct, interval
+from tl_experts.study.retrieval_stage import correct, gain
 
 Parts = tuple[Tensor, Tensor, Tensor]
 """Vectors of sentences, paraphrases and negatives."""
@@ -54,8 +53,7 @@ def paraphrases(bench: Bench) -> Tables:
                     {**labels, "condition": condition, **_scores(*sides)} for condition, sides in found.items()
                 ]
                 hits = [top1_hits(side[0], side[1]).double().numpy() for side in (pre[language], post)]
-                gain = paired_gain(*hits, seed=bench.config.seed, resamples=bench.config.resamples)
-                tables["paraphrase_gains"].append({**labels, **interval(gain)})
+                tables["paraphrase_gains"].append({**labels, **gain(bench, *hits)})
     correct(tables["paraphrase_gains"])
     return tables
 
@@ -107,7 +105,6 @@ def _pair_rows(bench: Bench, target: str, pairs: Pairs) -> list[Row]:
     rows = []
     for query, candidate in (pairs.languages, pairs.languages[::-1]):
         hits = [top1_hits(space[query], space[candidate]).double().numpy() for space in (pre, post)]
-        gain = paired_gain(*hits, seed=bench.config.seed, resamples=bench.config.resamples)
         rows.append(
             {
                 "target": target,
@@ -116,7 +113,7 @@ def _pair_rows(bench: Bench, target: str, pairs: Pairs) -> list[Row]:
                 "rows": len(hits[0]),
                 "pre": float(hits[0].mean()),
                 "post": float(hits[1].mean()),
-                **interval(gain),
+                **gain(bench, *hits),
             }
         )
     return rows

@@ -3,7 +3,8 @@
 Source: Sundar et al. 2025, section 6, figures 4, 5 and 7 to 12.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from tl_experts.retrieval import (
     ordered_pairs,
     scores_of_ranks,
 )
-from tl_experts.statistics import Estimate, holm, mean_interval, paired_gain
+from tl_experts.statistics import holm, mean_interval, paired_gain
 from tl_experts.study.bench import Bench, Row, Space, Tables
 
 Ranks = Mapping[tuple[str, str], Tensor]
@@ -69,9 +70,15 @@ def hits_by_kind(ranks: Ranks, target: str) -> dict[str, Hits]:
     return {kind: (torch.stack(found) < 1).double().mean(dim=0).numpy() for kind, found in chosen.items() if len(found)}
 
 
-def interval(estimate: Estimate) -> Row:
-    """As columns."""
-    return {"gain": estimate.value, "low": estimate.low, "high": estimate.high, "p": estimate.p}
+def mean_top1(found: Collection[Tensor]) -> float:
+    """The mean over pairs of the share of queries that find their translation."""
+    return sum(scores_of_ranks(ranks).top1 for ranks in found) / len(found)
+
+
+def gain(bench: Bench, before: Hits, after: Hits) -> Row:
+    """What the same sentences gain, its interval and p."""
+    found = paired_gain(before, after, seed=bench.config.seed, resamples=bench.config.resamples)
+    return {"gain": found.value, "low": found.low, "high": found.high, "p": found.p}
 
 
 def correct(rows: list[Row]) -> None:
@@ -109,7 +116,7 @@ def _gains(bench: Bench, target: str, condition: str, before: Ranks, after: Rank
             "kind": kind,
             "pre": float(pre[kind].mean()),
             "post": float(post[kind].mean()),
-            **_gain(bench, pre[kind], post[kind]),
+            **gain(bench, pre[kind], post[kind]),
         }
         for kind in pre
     ]
@@ -121,32 +128,29 @@ def _pair_gains(bench: Bench, target: str, before: Ranks, after: Ranks) -> list[
             "target": target,
             "query": pair[0],
             "candidate": pair[1],
-            **_gain(bench, (before[pair] < 1).double().numpy(), (after[pair] < 1).double().numpy()),
+            **gain(bench, (before[pair] < 1).double().numpy(), (after[pair] < 1).double().numpy()),
         }
         for pair in before
         if target in pair
     ]
 
 
-def _gain(bench: Bench, before: Hits, after: Hits) -> Row:
-    return interval(paired_gain(before, after, seed=bench.config.seed, resamples=bench.config.resamples))
-
-
 def _mining(target: str, condition: str, space: Space) -> list[Row]:
-    rows = []
-    for query, candidate in ordered_pairs(list(space)):
-        similarity = cosine_similarity(space[query], space[candidate])
-        mutual = mutual_neighbours(similarity)
-        rows.append(
-            {
+    rows = {}
+    for one, other in combinations(space, 2):
+        similarity = cosine_similarity(space[one], space[other])
+        # One product serves both directions, as in `all_pair_ranks`; MEXA is the same either way.
+        both = mexa(similarity)
+        for query, candidate, seen in ((one, other, similarity), (other, one, similarity.T)):
+            mutual = mutual_neighbours(seen)
+            rows[query, candidate] = {
                 "target": target,
                 "condition": condition,
                 "query": query,
                 "candidate": candidate,
-                "mexa": mexa(similarity),
+                "mexa": both,
                 "mutual_precision": mutual.precision,
                 "mutual_recall": mutual.recall,
-                "hubness": hubness(similarity),
+                "hubness": hubness(seen),
             }
-        )
-    return rows
+    return [rows[pair] for pair in ordered_pairs(list(space))]

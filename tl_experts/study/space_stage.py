@@ -1,11 +1,9 @@
 """The embedding space before and after: distances (Table 1), isotropy, language subspace, variance, pictures."""
 
-from typing import cast
-
 import numpy as np
 import torch
 
-from tl_experts.distances import LanguageDistances, Level, Medoid, language_distances
+from tl_experts.distances import LanguageDistances
 from tl_experts.errors import StudyError
 from tl_experts.geometry import normalise
 from tl_experts.isotropy import isoscore, mean_random_cosine, partition_ratio
@@ -28,13 +26,13 @@ def space(bench: Bench) -> Tables:
     """
     tables: Tables = {"distances": [], "pair_distances": [], "geometry": [], "picture": []}
     pre = bench.space()
-    before = _distances(bench.config, pre)
+    before = bench.distances(pre)
     own = language_subspace(pre, rank=bench.config.subspace_rank)
     tables["geometry"].append({"target": "", "condition": "pre", **_geometry(pre, own, own)})
     tables["pair_distances"] += _pairs("", "pre", before)
     for target in bench.config.targets:
         post = bench.space(bench.experts(target))
-        after = _distances(bench.config, post)
+        after = bench.distances(post)
         for condition, found in (("pre", before), ("post", after)):
             tables["distances"].append({"target": target, "condition": condition, **found.table1(target)})
         changed = language_subspace(post, rank=bench.config.subspace_rank)
@@ -43,10 +41,6 @@ def space(bench: Bench) -> Tables:
         tables["picture"] += _picture(bench.config, target, pre, post)
     tables["table1"] = _table1(tables["distances"])
     return tables
-
-
-def _distances(config: StudyConfig, vectors: Space) -> LanguageDistances:
-    return language_distances(vectors, level=cast("Level", config.distance_level), medoid=cast("Medoid", config.medoid))
 
 
 def _table1(rows: list[Row]) -> list[Row]:

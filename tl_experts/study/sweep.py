@@ -5,7 +5,7 @@ perplexity.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from jaxtyping import Float
@@ -14,7 +14,9 @@ from tl_experts.experts import Experts
 from tl_experts.generation import LanguageIdentifier, generate_texts, text_perplexity
 from tl_experts.readers import data_folder
 from tl_experts.retrieval import all_pair_ranks
+from tl_experts.shards import Arrays
 from tl_experts.study.bench import Bench, Row, Tables
+from tl_experts.study.retrieval_stage import mean_top1
 
 ENOUGH = 0.9
 """Of the best language-id probability: what the rule calls high."""
@@ -75,49 +77,46 @@ class _Meter:
                 "tokens": config.text_tokens,
                 "languages": list(self._identifier.languages),
             }
-            shards = self._bench.keep("texts", job)
-            kept = shards.load(0)
-            if kept is None:
-                with self._bench.steered(experts):
-                    texts = generate_texts(
-                        self._bench.model,
-                        config.texts,
-                        seed=seed,
-                        max_new_tokens=config.text_tokens,
-                        batch_size=256,
-                        progress=self._bench.progress,
-                    )
-                kept = {"probabilities": self._identifier.probabilities(texts)}
-                shards.save(0, kept)
+            kept = self._bench.once("texts", job, partial(self._generate, experts, seed))
             found.append(kept["probabilities"][:, self._identifier.languages.index(target)].mean())
         return float(np.mean(found))
 
+    def _generate(self, experts: Experts | None, seed: int) -> Arrays:
+        config = self._bench.config
+        with self._bench.steered(experts):
+            texts = generate_texts(
+                self._bench.model,
+                config.texts,
+                seed=seed,
+                max_new_tokens=config.text_tokens,
+                batch_size=256,
+                progress=self._bench.progress,
+            )
+        return {"probabilities": self._identifier.probabilities(texts)}
+
     def _perplexity(self, target: str, experts: Experts | None) -> float:
         """Of the target's held-out text."""
-        text = _plain_text(self._bench, target)
+        config = self._bench.config
         job = {
             "intervention": self._bench.describe(experts),
             "text": target,
-            "stride": self._bench.config.stride,
+            "stride": config.stride,
             "corpus": self._bench.dev.fingerprint,
         }
-        shards = self._bench.keep("perplexity", job)
-        kept = shards.load(0)
-        if kept is None:
+
+        def score() -> Arrays:
+            text = _plain_text(self._bench, target)
             with self._bench.steered(experts):
-                result = text_perplexity(
-                    self._bench.model, text, stride=self._bench.config.stride, progress=self._bench.progress
-                )
-            kept = {"perplexity": np.array([result.perplexity])}
-            shards.save(0, kept)
-        return float(kept["perplexity"][0])
+                result = text_perplexity(self._bench.model, text, stride=config.stride, progress=self._bench.progress)
+            return {"perplexity": np.array([result.perplexity])}
+
+        return float(self._bench.once("perplexity", job, score)["perplexity"][0])
 
     def _retrieval(self, target: str, experts: Experts | None) -> float:
         """Top-1 on rows of the dev split, the target as query: k is never chosen on the test split."""
         rows = self._bench.probe.head(self._bench.config.sweep_rows)
         space = self._bench.embed(rows, [None], experts)[None]
-        ranks = all_pair_ranks(space)
-        return float(np.mean([float((r < 1).double().mean()) for (q, _), r in ranks.items() if q == target]))
+        return mean_top1([ranks for (query, _), ranks in all_pair_ranks(space).items() if query == target])
 
 
 def _plain_text(bench: Bench, language: str) -> str:

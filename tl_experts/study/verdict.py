@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from tl_experts.study.baselines import LAST
 from tl_experts.study.result import StudyResult, records
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LAST = "last layer"
 INTERVENTION = "the intervention"
 
 
