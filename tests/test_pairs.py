@@ -69,6 +69,7 @@ def test_tatoeba(tmp_path):
     write(tmp_path, {"tatoeba.deu-eng.deu": "eins\nzwei\n", "tatoeba.deu-eng.eng": "one\ntwo\n"})
     (pairs,) = load_pairs(tmp_path)
     assert (pairs.languages, pairs.first, pairs.second) == (("de", "en"), ("eins", "zwei"), ("one", "two"))
+    assert pairs.corpus == "tatoeba"
 
 
 def test_bucc_reads_the_gold_pairs(tmp_path):
@@ -82,6 +83,7 @@ def test_bucc_reads_the_gold_pairs(tmp_path):
     )
     (pairs,) = load_pairs(tmp_path)
     assert (pairs.languages, pairs.first, pairs.second) == (("de", "en"), ("zwei",), ("two",))
+    assert pairs.corpus == "bucc18"
 
 
 def test_json_pairs(tmp_path):

@@ -7,6 +7,7 @@ Source: Sundar et al. 2025, section 4: the last hidden state (after the final no
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from tl_experts.models import Hook, Model, forward_batches, hook_name, require_m
 from tl_experts.responses import pool
 from tl_experts.sentences import Corpus, require_corpus
 from tl_experts.shards import Arrays, Shards, resume
+from tl_experts.storage import mapped_array
 
 Layer = int | None
 """A block's number (negative: from the end), or None for the last hidden state."""
@@ -79,6 +81,7 @@ def embed_layers(
     prepend_bos: bool | None = None,
     truncate: bool = False,
     shards: Shards | None = None,
+    scratch: Path | None = None,
     description: str = "embeddings",
     progress: bool = True,
 ) -> dict[Layer, Embeddings]:
@@ -95,6 +98,8 @@ def embed_layers(
         truncate: cut sentences that are longer than the model's context.
         shards: where each batch's vectors are kept; those that are there already are not computed again. The caller
             sees to it that the shards' job names the model, the corpus, the options and the intervention.
+        scratch: a folder in whose files the vectors lie, mapped into memory: for more layers and sentences than fit
+            there. They are valid as long as it is.
         description: of the progress bar.
         progress: show it.
 
@@ -122,7 +127,8 @@ def embed_layers(
         prepend_bos=prepend_bos,
         truncate=truncate,
     )
-    out = {layer: torch.empty(len(sentences), int(model.cfg.d_model)) for layer in layers}
+    shape = (len(sentences), int(model.cfg.d_model))
+    out = {layer: torch.empty(shape) if scratch is None else _mapped(scratch, layer, shape) for layer in layers}
 
     def readers(batch: Batch) -> list[Hook]:
         return [(hook_name(block, "hook_resid_post"), _reader(batch, out[layer])) for layer, block in blocks.items()]
@@ -150,6 +156,10 @@ def embed_layers(
     )
     resume(shards, batches, work=run, keep=keep, restore=restore)
     return {layer: Embeddings(vectors, sentences, layer) for layer, vectors in out.items()}
+
+
+def _mapped(scratch: Path, layer: Layer, shape: tuple[int, int]) -> Tensor:
+    return torch.from_numpy(mapped_array(scratch / f"layer-{layer}.npy", shape))
 
 
 def _reader(batch: Batch, out: Tensor) -> Any:

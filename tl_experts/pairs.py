@@ -39,6 +39,9 @@ class Pairs:
     first: tuple[str, ...]
     second: tuple[str, ...]
 
+    corpus: str = ""
+    """``"tatoeba"`` or ``"bucc18"``, by the files' layout; otherwise empty."""
+
 
 def load_paraphrases(source: str | Path = "bundled") -> dict[str, Paraphrases]:
     """Paraphrases by language.
@@ -136,7 +139,7 @@ def _tatoeba(path: Path) -> Pairs:
     other = path.with_name(f"tatoeba.{first}-{second}.{second}")
     if not other.is_file():
         raise CorpusError(f"{path} is there, but its other half {other.name} is not")
-    return _paired(path, (first, second), _lines(path), _lines(other))
+    return _paired(path, (first, second), _lines(path), _lines(other), "tatoeba")
 
 
 def _bucc(gold: Path) -> Pairs:
@@ -144,9 +147,10 @@ def _bucc(gold: Path) -> Pairs:
     sides = [_numbered(gold.with_suffix(f".{side}")) for side in (first, second)]
     links = [line.split("\t") for line in _lines(gold)]
     try:
-        return _paired(gold, (first, second), *([side[link[at]] for link in links] for at, side in enumerate(sides)))
+        one, other = ([side[link[at]] for link in links] for at, side in enumerate(sides))
     except (KeyError, IndexError) as error:
         raise CorpusError(f"{gold}: no sentence for the id {error}") from error
+    return _paired(gold, (first, second), one, other, "bucc18")
 
 
 def _numbered(path: Path) -> dict[str, str]:
@@ -162,11 +166,11 @@ def _json_pairs(path: Path) -> Pairs:
         raise CorpusError(f"{path}: expected objects with {first!r} and {second!r} ({error!r})") from error
 
 
-def _paired(path: Path, names: tuple[str, str], first: list[str], second: list[str]) -> Pairs:
+def _paired(path: Path, names: tuple[str, str], first: list[str], second: list[str], corpus: str = "") -> Pairs:
     if len(first) != len(second) or not first:
         raise CorpusError(f"{path}: {len(first)} and {len(second)} sentences; expected as many on both sides, from one")
     one, other = map(language_code, names)
-    return Pairs((one, other), tuple(first), tuple(second))
+    return Pairs((one, other), tuple(first), tuple(second), corpus)
 
 
 def _lines(path: Path) -> list[str]:

@@ -152,6 +152,14 @@ def write_text(path: str | Path, text: str) -> Path:
     return target
 
 
+def mapped_array(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """A float32 array of zeros that lies in a new ``.npy`` file, mapped: room beyond the memory."""
+    try:
+        return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
 def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
     """Make a folder by `build` (given an empty folder beside it), which appears whole or not at all.
 

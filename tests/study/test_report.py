@@ -62,9 +62,9 @@ def test_a_gain_is_printed_with_its_interval(result):
 def test_experts_that_track_length_are_named(result):
     table = result["stability"].copy()
     table["tracks_length"] = [0.25, 0.0]
-    assert "no better than sentence length does: en (25.0%)" in verdict(with_tables(result, stability=table))[-1]
+    assert "above chance): en (25.0%)" in verdict(with_tables(result, stability=table))[-1]
     table["tracks_length"] = 0.0
-    assert "None tells its language only as well" in verdict(with_tables(result, stability=table))[-1]
+    assert "None merely tracks sentence length" in verdict(with_tables(result, stability=table))[-1]
 
 
 def test_the_papers_numbers_stand_beside_ours_for_its_models_only(result):
@@ -79,6 +79,26 @@ def test_the_papers_numbers_stand_beside_ours_for_its_models_only(result):
     assert paraphrases["ja", "ja", "experts", "mixed"] == 0.55
     assert paraphrases["ja", "ja", "random", "post"] == 0.44
     assert pd.isna(paraphrases["ja", "en", "experts", "post"])
+    spread = beside_paper(theirs, "gain_spread").set_index("target")
+    assert spread.loc["all", ["paper median", "paper most"]].tolist() == [0.32, 0.74]
+    assert pd.isna(spread.loc["ja", "paper median"])
+
+
+def test_table_7_stands_beside_pairs_with_english(result):
+    rows = [
+        ("tatoeba", "ja", "ja", "en"),
+        ("tatoeba", "ja", "en", "ja"),
+        ("bucc18", "de", "de", "en"),
+        ("", "ja", "ja", "en"),
+    ]
+    mine = pd.DataFrame(
+        [{"corpus": corpus, "target": t, "query": query, "candidate": other} for corpus, t, query, other in rows]
+        + [{"corpus": "tatoeba", "target": "ja", "query": "ja", "candidate": "fr"}]
+    )
+    theirs = with_tables(replace(result, config=replace(result.config, name="aya-8b")), pair_sets=mine)
+    table = beside_paper(theirs, "pair_sets")
+    assert table["paper post"].tolist()[:3] == [0.307, 0.307, 0.332]
+    assert table["paper pre"].isna().tolist() == [False, False, False, True, True]
 
 
 def test_printed_values_as_the_paper_has_them():

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import cosine_distances
@@ -29,6 +30,7 @@ from tl_experts.errors import ArtefactError, StudyError
 from tl_experts.shards import Shards
 from tl_experts.study import StudyResult, load_config, run_study
 from tl_experts.study.run import STAGES
+from tl_experts.study.space_stage import _picture
 from tl_experts.study.sweep import pareto
 
 pytestmark = pytest.mark.slow
@@ -178,6 +180,47 @@ def test_length_confound_is_scikit_learns_auroc(result, model, dev):
     lengths = [len(ids) for ids in model.tokenizer(list(dev.texts), add_special_tokens=False)["input_ids"]]
     auroc = roc_auc_score([label == "ja" for label in dev.labels], lengths)
     assert row(result["stability"], target="ja")["length_auroc"] == pytest.approx(max(auroc, 1 - auroc), abs=1e-6)
+
+
+def test_experts_are_compared_among_sentences_of_like_length(result, model, dev, experts):
+    tokens = np.array([len(ids) for ids in model.tokenizer(list(dev.texts), add_special_tokens=False)["input_ids"]])
+    responses = collect_responses(model, dev, truncate=True, progress=False)
+    mine = experts["ja"]
+    values = responses.values[:, responses.neurons.columns_of(mine.layer, mine.neuron)].numpy()
+    is_ja = np.array(dev.labels) == "ja"
+    edges = np.unique(np.quantile(tokens, np.arange(1, 10) / 10))
+    stratum = (tokens[:, None] >= edges).sum(axis=1)
+    won, pairs = np.zeros(len(mine)), 0
+    for i in np.flatnonzero(is_ja):
+        for j in np.flatnonzero(~is_ja & (stratum == stratum[i])):
+            won += (values[i] > values[j]) + 0.5 * (values[i] == values[j])
+            pairs += 1
+    found = row(result["stability"], target="ja")
+    assert found["auroc_length_matched"] == pytest.approx((won / pairs).mean(), abs=1e-6)
+    lead = mine.statistics["auroc"] - 0.5
+    assert found["tracks_length"] == pytest.approx(np.mean(won / pairs - 0.5 < 0.5 * lead))
+
+
+def test_the_spread_of_gains_is_over_candidates(result):
+    gains = result["pair_gains"]
+    mine = gains[gains["query"] == gains["target"]]
+    spread = result["gain_spread"].set_index("target")
+    assert spread.loc["ja", "median"] == pytest.approx(mine[mine["target"] == "ja"]["gain"].median())
+    assert spread.loc["all", ["least", "most"]].tolist() == [mine["gain"].min(), mine["gain"].max()]
+    assert spread.loc["all", "candidates"] == len(mine) == 6
+
+
+def test_umap_draws_pre_and_post_together(config):
+    pytest.importorskip("umap")
+    stream = np.random.default_rng(0)
+    pre = {language: torch.from_numpy(stream.normal(size=(20, 8))).float() for language in ("en", "ja")}
+    post = {language: vectors + 9 for language, vectors in pre.items()}
+    rows = pd.DataFrame(_picture(replace(config, picture="umap"), "en", pre, post))
+    assert len(rows) == 80
+    assert np.isfinite(rows[["x", "y"]].to_numpy()).all()
+    middles = rows.groupby("condition")[["x", "y"]].mean()
+    within = rows.groupby("condition")[["x", "y"]].std().max().max()
+    assert np.linalg.norm(middles.loc["pre"] - middles.loc["post"]) > 2 * within  # the two clouds lie apart
 
 
 def test_controls_come_in_every_kind_and_seed(result):

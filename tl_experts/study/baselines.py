@@ -59,11 +59,11 @@ def _layers(bench: Bench) -> tuple[list[Row], Ranks]:
     """
     wanted = [*range(int(bench.model.cfg.n_layers)), None]
     dev = bench.probe.head(bench.config.sweep_rows)
-    choosing = {layer: mean_top1(all_pair_ranks(space).values()) for layer, space in bench.embed(dev, wanted).items()}
+    choosing = {layer: mean_top1(all_pair_ranks(space).values()) for layer, space in bench.each_layer(dev, wanted)}
     best = max(choosing, key=lambda layer: choosing[layer])
     rows = []
     best_ranks: Ranks = {}
-    for layer, space in bench.layers(wanted).items():
+    for layer, space in bench.each_layer(bench.test, wanted):
         ranks = all_pair_ranks(space)
         rows.append(
             {

@@ -1,17 +1,18 @@
 """What the stages of a study share: model, corpora, experts and the passes of the model, each kept as it goes."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from tl_experts.distances import LanguageDistances, Level, Medoid, language_distances
-from tl_experts.embeddings import Layer, embed_layers
+from tl_experts.embeddings import Embeddings, Layer, embed_layers
 from tl_experts.errors import StudyError
 from tl_experts.expertise import Expertise, score_responses
 from tl_experts.experts import Experts
@@ -103,26 +104,33 @@ class Bench:
 
     def space(self, experts: Experts | None = None) -> Space:
         """The test sentences by the last layer, pre (None) or under an intervention."""
-        return self.layers([None], experts)[None]
+        return self.embed(self.test, experts)
 
-    def layers(self, layers: Sequence[Layer], experts: Experts | None = None) -> dict[Layer, Space]:
-        """The test sentences by several layers."""
-        return self.embed(self.test, layers, experts)
+    def embed(self, corpus: Corpus, experts: Experts | None = None) -> Space:
+        """Aligned sentences by the last layer; a pass that was made before is read back."""
+        return self._embed(corpus, [None], experts)[None].parallel()
 
-    def embed(self, corpus: Corpus, layers: Sequence[Layer], experts: Experts | None = None) -> dict[Layer, Space]:
-        """Aligned sentences by several layers; a pass that was made before is read back."""
+    def each_layer(self, corpus: Corpus, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Space]]:
+        """Aligned sentences by one layer after the other, of one pass: all at once may not fit into memory."""
+        with TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as scratch:
+            for layer, embeddings in self._embed(corpus, layers, scratch=Path(scratch)).items():
+                yield layer, embeddings.parallel()
+
+    def _embed(
+        self, corpus: Corpus, layers: Sequence[Layer], experts: Experts | None = None, scratch: Path | None = None
+    ) -> dict[Layer, Embeddings]:
         job = {"layers": [str(layer) for layer in layers], "intervention": self.describe(experts)}
         with self.steered(experts):
-            found = embed_layers(
+            return embed_layers(
                 self.model,
                 corpus,
                 layers,
                 truncate=True,
                 shards=self._shards("embeddings", corpus, job),
+                scratch=scratch,
                 description="embeddings" if experts is None else f"embeddings, {experts.languages[0]} steered",
                 progress=self.progress,
             )
-        return {layer: embeddings.parallel() for layer, embeddings in found.items()}
 
     def steered(self, experts: Experts | None) -> Any:
         """The context in which the model is steered as the study is asked to."""

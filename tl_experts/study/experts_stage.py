@@ -13,6 +13,12 @@ from tl_experts.study.bench import Bench, Row, Tables
 TOP = 100
 """Experts of the summary's mean AUROC."""
 
+STRATA = 10
+"""Classes of like length, as even as ties allow."""
+
+KEPT = 0.5
+"""Of its lead over chance: what an expert must keep among sentences of like length, or length is what it tracks."""
+
 
 def experts(bench: Bench) -> Tables:
     """A row per language: best AUROC, means of the first 100 and k, the layers the experts lie in."""
@@ -41,12 +47,14 @@ def stability(bench: Bench) -> Tables:
 
     Returns:
         ``stability``: AUROC on the half of the sentences the experts were not found on, Jaccard index of the two
-        halves' experts, AUROC of the sentence's length in tokens of the text alone, and the share of experts that
-        merely track it (whose AUROC is not above the length's); ``overlap``: Jaccard index of every two languages.
+        halves' experts, AUROC of the sentence's length in tokens of the text alone, the experts' mean AUROC among
+        sentences of like length, and the share of experts that merely track length (which there lose more than half of
+        what they are above chance); ``overlap``: Jaccard index of every two languages.
     """
     halves = _halves(bench.responses, bench.config.seed)
     scored = [score_responses(half, progress=False) for half in halves]
-    lengths = _length_auroc(bench)
+    tokens = _token_counts(bench)
+    lengths = _length_auroc(bench, tokens)
     rows: list[Row] = []
     for target in bench.config.targets:
         k = bench.chosen_k[target]
@@ -57,6 +65,8 @@ def stability(bench: Bench) -> Tables:
         ]
         own = [float(mine.statistics["auroc"].mean()) for mine in found]
         one, two = (mine.neurons_of(target) for mine in found)
+        matched = _matched_auroc(bench, target, tokens)
+        lead = bench.experts(target).statistics["auroc"] - 0.5
         rows.append(
             {
                 "target": target,
@@ -65,7 +75,8 @@ def stability(bench: Bench) -> Tables:
                 "auroc_held_out": float(np.mean(held_out)),
                 "jaccard_halves": len(one & two) / len(one | two),
                 "length_auroc": lengths[target],
-                "tracks_length": float(np.mean(bench.experts(target).statistics["auroc"] <= lengths[target])),
+                "auroc_length_matched": float(matched.mean()),
+                "tracks_length": float(np.mean(matched - 0.5 < KEPT * lead)),
             }
         )
     overlap = bench.candidates.head(min(bench.chosen_k.values())).overlap()
@@ -102,12 +113,37 @@ def _halves(responses: Responses, seed: int) -> list[Responses]:
     ]
 
 
-def _length_auroc(bench: Bench) -> dict[str, float]:
-    """How well a sentence's number of tokens alone tells each language; whichever direction tells it better."""
+def _token_counts(bench: Bench) -> NDArray[np.float32]:
     ids = bench.model.tokenizer(list(bench.probe.texts), add_special_tokens=False)["input_ids"]
-    lengths = np.array([[len(sentence)] for sentence in ids], dtype=np.float32)
+    return np.array([len(sentence) for sentence in ids], dtype=np.float32)
+
+
+def _length_auroc(bench: Bench, tokens: NDArray[np.float32]) -> dict[str, float]:
+    """How well a sentence's number of tokens alone tells each language; whichever direction tells it better."""
     labels = np.array([bench.probe.languages.index(label) for label in bench.probe.labels])
-    auroc = score(lengths, labels, len(bench.probe.languages))[STATISTICS.index("auroc"), 0]
+    auroc = score(tokens[:, None], labels, len(bench.probe.languages))[STATISTICS.index("auroc"), 0]
     return {
         language: float(max(value, 1 - value)) for language, value in zip(bench.probe.languages, auroc, strict=True)
     }
+
+
+def _matched_auroc(bench: Bench, target: str, tokens: NDArray[np.float32]) -> NDArray[np.float64]:
+    """AUROC of the target's experts, each sentence compared with those of like length only.
+
+    The mean over classes of length, weighted by pairs of a target's sentence and another's, as in a stratified
+    Mann-Whitney test (van Elteren 1960).
+    """
+    experts = bench.experts(target)
+    columns = bench.expertise.neurons.columns_of(experts.layer, experts.neuron)
+    values = bench.responses.values[:, columns].float().numpy()
+    mine = np.array([label == target for label in bench.responses.corpus.labels])
+    edges = np.unique(np.quantile(tokens, np.linspace(0, 1, STRATA + 1)[1:-1]))
+    stratum = np.searchsorted(edges, tokens, side="right")
+    total, weight = np.zeros(len(columns)), 0
+    for place in np.unique(stratum):
+        inside = stratum == place
+        pairs = int(mine[inside].sum()) * int((~mine[inside]).sum())
+        if pairs:
+            total += pairs * score(values[inside], mine[inside].astype(int), 2)[STATISTICS.index("auroc"), :, 1]
+            weight += pairs
+    return total / weight if weight else np.full(len(columns), 0.5)

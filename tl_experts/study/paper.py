@@ -42,6 +42,12 @@ def printed_paraphrases(study: str, neurons: str) -> dict[tuple[str, str], float
     }
 
 
+def printed_gains(study: str) -> dict[str, float]:
+    """``median`` and ``max`` of the top-1 gains on FLORES with the target as query, over targets and candidates."""
+    found: dict[str, float] = printed()["flores_gain_target_query"].get(MODELS.get(study, ""), {})
+    return found
+
+
 def printed_pair_sets(study: str, corpus: str) -> dict[tuple[str, str], float]:
     """Top-1 on ``"tatoeba"`` or ``"bucc18"`` by target and condition."""
     table = printed()["table7_top1"]

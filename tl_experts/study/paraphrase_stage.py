@@ -67,7 +67,7 @@ def _parts(bench: Bench, language: str, item: Paraphrases, experts: Experts | No
 
 def _embed(bench: Bench, language: str, texts: list[str], experts: Experts | None) -> Tensor:
     corpus = Corpus.from_texts({language: texts}, aligned=True, name=f"pairs/{language}")
-    return bench.embed(corpus, [None], experts)[None][language]
+    return bench.embed(corpus, experts)[language]
 
 
 def _scores(queries: Parts, candidates: Parts) -> Row:
@@ -83,7 +83,7 @@ def pair_sets(bench: Bench) -> Tables:
     """Translations of the configured Tatoeba or BUCC folder, wherever a target is one of the two languages.
 
     Returns:
-        ``pair_sets``: by target, query and candidate: top-1 pre and post, and the gain with its interval.
+        ``pair_sets``: by corpus, target, query and candidate: top-1 pre and post, and the gain with its interval.
     """
     rows: list[Row] = []
     if not bench.config.pairs:
@@ -100,13 +100,14 @@ def pair_sets(bench: Bench) -> Tables:
 def _pair_rows(bench: Bench, target: str, pairs: Pairs) -> list[Row]:
     texts = dict(zip(pairs.languages, (pairs.first, pairs.second), strict=True))
     corpus = Corpus.from_texts(texts, aligned=True, name="-".join(pairs.languages))
-    pre = bench.embed(corpus, [None])[None]
-    post = bench.embed(corpus, [None], bench.experts(target))[None]
+    pre = bench.embed(corpus)
+    post = bench.embed(corpus, bench.experts(target))
     rows = []
     for query, candidate in (pairs.languages, pairs.languages[::-1]):
         hits = [top1_hits(space[query], space[candidate]).double().numpy() for space in (pre, post)]
         rows.append(
             {
+                "corpus": pairs.corpus,
                 "target": target,
                 "query": query,
                 "candidate": candidate,

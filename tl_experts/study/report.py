@@ -13,9 +13,11 @@ from tl_experts.distances import LEVELS, MEDOIDS
 from tl_experts.errors import StudyError
 from tl_experts.storage import write_text
 from tl_experts.study import paper
+from tl_experts.study.bench import Row
 from tl_experts.study.config import StudyConfig
 from tl_experts.study.figures import figures
 from tl_experts.study.result import StudyResult, records
+from tl_experts.study.retrieval_stage import ALL
 from tl_experts.study.verdict import verdict
 
 if TYPE_CHECKING:
@@ -32,12 +34,14 @@ code { background: #f5f5f5; padding: .1rem .3rem } .note { color: #555; font-siz
 NOTES = {
     "baselines": "What needs no intervention, beside it and on top of it. Top-1 with its 95% bootstrap interval.",
     "gains": "Paired bootstrap over sentences; p by Holm's correction over the table.",
+    "gain_spread": "Over candidate languages, the target as query; the paper prints median and largest over all.",
     "layers": "Every layer without intervention; the best was chosen on the dev split.",
     "table1": "The paper's Table 1: mean over targets ± standard error.",
     "geometry": "Isotropy (1: even; mean cosine 0: even), language subspace, shares of variance.",
     "control_summary": "Other neurons in the experts' place; the experts' lead with its 95% interval.",
     "sweep": "The paper's Figure 3; k = 0 is without intervention. Language id: mean probability of the target.",
     "paraphrases": "The paper's Tables 3, 5 and 6; top1_hard: hard negatives among the candidates.",
+    "pair_sets": "The paper's Table 7.",
     "correlations": "The paper's Table 2, Pearson's r over candidate languages with bootstrap intervals.",
     "stability": "Found on one half of the sentences, scored on the other; length: the text's tokens alone.",
 }
@@ -129,7 +133,22 @@ def beside_paper(result: StudyResult, name: str) -> "pd.DataFrame":
             else None
             for row in records(table)
         ]
+    if name == "gain_spread":
+        printed_gains = paper.printed_gains(study)
+        for column, printed_as in (("median", "median"), ("most", "max")):
+            gain = printed_gains[printed_as]
+            table[f"paper {column}"] = [gain if target == ALL else None for target in table["target"]]
+    if name == "pair_sets":
+        for condition in ("pre", "post"):
+            table[f"paper {condition}"] = [_printed_pair(study, row, condition) for row in records(table)]
     return table
+
+
+def _printed_pair(study: str, row: Row, condition: str) -> float | None:
+    """The paper pairs each target with English and does not say which side asks: its value stands beside both."""
+    if "en" not in (row["query"], row["candidate"]):
+        return None
+    return paper.printed_pair_sets(study, row["corpus"]).get((row["target"], condition))
 
 
 def as_toml(config: StudyConfig) -> str:

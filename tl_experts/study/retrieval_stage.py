@@ -27,6 +27,9 @@ from tl_experts.study.bench import Bench, Row, Space, Tables
 Ranks = Mapping[tuple[str, str], Tensor]
 Hits = NDArray[np.float64]
 
+ALL = "all"
+"""In the place of a target: over all of them."""
+
 KINDS = ("target as query", "target as candidate", "other pairs", "all pairs")
 
 
@@ -35,8 +38,9 @@ def retrieval(bench: Bench) -> Tables:
 
     Returns:
         ``retrieval``: top-1, top-5 and MRR by target, condition and measure (a pre row has no target); ``gains``: of
-        every kind of pair, with interval and Holm-corrected p; ``pair_gains``: of every pair; ``mining``: MEXA, mutual
-        neighbours and hubness of every pair.
+        every kind of pair, with interval and Holm-corrected p; ``pair_gains``: of every pair; ``gain_spread``: median
+        and extremes of the latter with the target as query; ``mining``: MEXA, mutual neighbours and hubness of every
+        pair.
     """
     pre = bench.space()
     before = {measure: all_pair_ranks(pre, measure=measure) for measure in MEASURES}
@@ -57,6 +61,7 @@ def retrieval(bench: Bench) -> Tables:
         tables["mining"] += _mining(target, "post", post)
     correct(tables["gains"])
     correct(tables["pair_gains"])
+    tables["gain_spread"] = _spread(tables["pair_gains"])
     return tables
 
 
@@ -132,6 +137,25 @@ def _pair_gains(bench: Bench, target: str, before: Ranks, after: Ranks) -> list[
         }
         for pair in before
         if target in pair
+    ]
+
+
+def _spread(rows: list[Row]) -> list[Row]:
+    """Over candidate languages, of each target and of all (as section 6 of the paper tells its gains)."""
+    by_target: dict[str, list[float]] = {}
+    for row in rows:
+        if row["query"] == row["target"]:
+            by_target.setdefault(row["target"], []).append(row["gain"])
+    everything = [value for values in by_target.values() for value in values]
+    return [
+        {
+            "target": target,
+            "candidates": len(values),
+            "median": float(np.median(values)),
+            "least": min(values),
+            "most": max(values),
+        }
+        for target, values in (by_target | {ALL: everything}).items()
     ]
 
 

@@ -115,7 +115,7 @@ class _Meter:
     def _retrieval(self, target: str, experts: Experts | None) -> float:
         """Top-1 on rows of the dev split, the target as query: k is never chosen on the test split."""
         rows = self._bench.probe.head(self._bench.config.sweep_rows)
-        space = self._bench.embed(rows, [None], experts)[None]
+        space = self._bench.embed(rows, experts)
         return mean_top1([ranks for (query, _), ranks in all_pair_ranks(space).items() if query == target])
 
 

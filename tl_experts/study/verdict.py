@@ -116,9 +116,10 @@ def _stability(result: StudyResult) -> str:
         f"{table['auroc_held_out'].mean():.3f} on the other half; the two halves' sets share "
         f"{_percent(table['jaccard_halves'].mean())} (Jaccard). "
         + (
-            f"Experts that tell their language no better than sentence length does: {', '.join(flagged)}."
+            "Experts that track sentence length (among sentences of like length they lose more than half of what they "
+            f"are above chance): {', '.join(flagged)}."
             if flagged
-            else "None tells its language only as well as sentence length does."
+            else "None merely tracks sentence length."
         )
     )
 
