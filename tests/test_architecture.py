@@ -26,7 +26,8 @@ LAYERS = (
     ("experts",),
     ("selection", "interventions"),
     ("embeddings", "generation"),
-    ("demo", "study"),
+    ("demo", "study", "plots"),
+    ("report",),
     ("cli",),
 )
 """An import may only name a layer above its own; modules of one layer know nothing of each other."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tl_experts.interventions import intervention_hooks, steer
     from tl_experts.models import available_models, load_model
     from tl_experts.readers import load_sentences
+    from tl_experts.report import write_report
     from tl_experts.responses import Responses, collect_responses, responses_from_cache
     from tl_experts.retrieval import top1_accuracy
     from tl_experts.selection import find_experts, select_experts
@@ -52,6 +53,7 @@ _HOME = {
     "select_experts": "selection",
     "steer": "interventions",
     "top1_accuracy": "retrieval",
+    "write_report": "report",
 }
 
 __all__ = [  # noqa: RUF022 (in the order of use)
@@ -75,6 +77,7 @@ __all__ = [  # noqa: RUF022 (in the order of use)
     "run_study",
     "StudyConfig",
     "StudyResult",
+    "write_report",
     "TLExpertsError",
 ]
 

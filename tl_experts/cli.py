@@ -150,8 +150,8 @@ def study(
 
     from rich.console import Console
 
+    from tl_experts.report import write_report
     from tl_experts.study import load_config, run_study
-    from tl_experts.study.report import write_report
     from tl_experts.study.verdict import verdict
 
     console = Console(highlight=False, markup=False)

@@ -126,6 +126,41 @@ def _correlations(x: Numbers, y: Numbers) -> Numbers:
     return np.where(scale > 1e-12, (x * y).sum(axis=1) / np.where(scale > 1e-12, scale, 1), np.nan)
 
 
+def fitted_line(
+    x: Float[np.ndarray, " x"],
+    y: Float[np.ndarray, " y"],
+    at: Float[np.ndarray, " point"],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> tuple[Numbers, Numbers, Numbers]:
+    """The least-squares line of y over x, read off at some points, with its bootstrap band over the items.
+
+    Returns:
+        The line, the band's lower and its upper edge, each one value a point.
+
+    Raises:
+        TLExpertsError: fewer than three items, or x does not vary.
+    """
+    x, y, at = (np.asarray(values, float) for values in (x, y, at))
+    if x.shape != y.shape or x.ndim != 1 or len(x) < 3 or not np.isfinite([x, y]).all() or np.ptp(x) == 0:
+        raise TLExpertsError(f"shapes {x.shape} and {y.shape}; a line needs three or more finite points of different x")
+    draws = np.random.default_rng(seed).integers(len(x), size=(resamples, len(x)))
+    # A resample that drew one x only has no slope.
+    draws = draws[np.ptp(x[draws], axis=1) > 0]
+    band = np.quantile(_lines(x[draws], y[draws], at), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return _lines(x[None], y[None], at)[0], band[0], band[1]
+
+
+def _lines(x: Numbers, y: Numbers, at: Numbers) -> Numbers:
+    """``[resample point]``: the line of each row's least squares."""
+    middle = x.mean(axis=1, keepdims=True)
+    slope = ((x - middle) * y).sum(axis=1) / ((x - middle) ** 2).sum(axis=1)
+    lines: Numbers = y.mean(axis=1)[:, None] + slope[:, None] * (at - middle)
+    return lines
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's correction: p-values that can each be held against the level whatever the number of tests (Holm 1979).
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tl_experts.errors import StudyError, TLExpertsError
+from tl_experts.report import as_toml
 from tl_experts.statistics import holm
 from tl_experts.study import StudyConfig, load_config, paper, shipped_configs
-from tl_experts.study.report import as_toml
 
 BASE = {"name": "x", "model": "polyglot-mini", "k": 5}
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from tl_experts.report import beside_paper, report, write_report
 from tl_experts.study import paper
-from tl_experts.study.report import beside_paper, report, write_report
 from tl_experts.study.verdict import verdict
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ def test_it_is_one_file_that_loads_nothing(result):
     text = path.read_text("utf-8")
     markup = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", markup)
-    assert text.count('class="plotly-graph-div"') == 6
+    assert text.count('class="plotly-graph-div"') == 12 + len(result.config.targets)
     for name in ("baselines", "gains", "table1", "correlations"):
         assert f"<h3>{name}</h3>" in text
 

@@ -7,15 +7,14 @@ import html
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tl_experts.distances import LEVELS, MEDOIDS
-from tl_experts.errors import StudyError
+from tl_experts.experts import Experts
 from tl_experts.storage import write_text
 from tl_experts.study import paper
 from tl_experts.study.bench import Row
 from tl_experts.study.config import StudyConfig
-from tl_experts.study.figures import figures
 from tl_experts.study.result import StudyResult, records
 from tl_experts.study.retrieval_stage import ALL
 from tl_experts.study.verdict import verdict
@@ -55,7 +54,6 @@ def write_report(result: StudyResult, path: str | Path | None = None) -> Path:
     """Write the report; default: ``report.html`` in the study's folder.
 
     Raises:
-        StudyError: plotly is missing.
         ArtefactError: the place cannot be written.
     """
     return write_text(path or result.folder / "report.html", report(result))
@@ -63,10 +61,8 @@ def write_report(result: StudyResult, path: str | Path | None = None) -> Path:
 
 def report(result: StudyResult) -> str:
     """The report as HTML."""
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise StudyError("the report needs plotly: pip install plotly") from error
+    from plotly.offline import get_plotlyjs
+
     title = html.escape(f"Language experts of {result.config.model}: {result.config.name}")
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>',
@@ -75,13 +71,36 @@ def report(result: StudyResult) -> str:
         *(f"<p>{html.escape(paragraph)}</p>" for paragraph in verdict(result)),
         *_setting(result),
         "<h2>Figures</h2>",
-        *(figure.to_html(full_html=False, include_plotlyjs=False) for figure in figures(result)),
+        *(figure.to_html(full_html=False, include_plotlyjs=False, auto_play=False) for figure in _figures(result)),
         "<h2>Tables</h2>",
         *_tables(result),
         *_origin(result),
         "</body></html>",
     ]
     return "\n".join(parts)
+
+
+def _figures(result: StudyResult) -> Iterable[Any]:
+    """Every figure the study has the tables for; plotly is imported here, so that the command line stays quick."""
+    from tl_experts import plots
+
+    yield plots.baseline_bars(result)
+    yield plots.retrieval_maps(result)
+    yield plots.control_bars(result)
+    yield plots.gain_against_distance(result)
+    yield plots.distance_maps(result)
+    yield plots.distance_bars(result)
+    yield plots.isotropy_bars(result)
+    yield plots.subspace_bars(result)
+    for target in result.config.targets:
+        yield plots.language_scatter(result, target)
+    if "sweep" in result:
+        yield plots.sweep_front(result)
+    yield plots.layer_retrieval(result)
+    experts = Experts.from_pretrained(result.folder / "experts")
+    chosen = {row["target"]: row["k"] for row in records(result["choice"])}
+    yield plots.experts_heatmap(experts.head(min(chosen.values())))
+    yield plots.expert_overlap(experts.head(min(chosen.values())))
 
 
 def _setting(result: StudyResult) -> Iterable[str]:

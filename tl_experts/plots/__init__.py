@@ -1,0 +1,51 @@
+"""Figures: a result in, a `plotly.graph_objects.Figure` out; never shown or saved here.
+
+``figure.show()`` in a notebook; ``figure.write_html("x.html")`` for a file that opens offline; ``figure.write_image``
+(PNG, SVG, PDF) with the extra ``png``. A study's figures take the study: ``retrieval_maps(StudyResult.load(folder))``.
+"""
+
+from tl_experts.plots.experts import (
+    auroc_by_rank,
+    expert_overlap,
+    experts_heatmap,
+    experts_per_layer,
+    response_distributions,
+)
+from tl_experts.plots.retrieval import (
+    baseline_bars,
+    control_bars,
+    gain_against_distance,
+    layer_retrieval,
+    retrieval_maps,
+)
+from tl_experts.plots.space import (
+    distance_bars,
+    distance_maps,
+    isotropy_bars,
+    language_scatter,
+    subspace_bars,
+)
+from tl_experts.plots.style import TEMPLATE, colour_of, language_order
+from tl_experts.plots.sweep import sweep_front
+
+__all__ = [
+    "TEMPLATE",
+    "auroc_by_rank",
+    "baseline_bars",
+    "colour_of",
+    "control_bars",
+    "distance_bars",
+    "distance_maps",
+    "expert_overlap",
+    "experts_heatmap",
+    "experts_per_layer",
+    "gain_against_distance",
+    "isotropy_bars",
+    "language_order",
+    "language_scatter",
+    "layer_retrieval",
+    "response_distributions",
+    "retrieval_maps",
+    "subspace_bars",
+    "sweep_front",
+]

@@ -1,0 +1,197 @@
+"""Figures of retrieval: every pair, every layer, what needs no intervention, controls, gain against distance."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+
+from tl_experts.errors import TLExpertsError
+from tl_experts.plots.maps import before_after_maps
+from tl_experts.plots.style import (
+    COLOURS,
+    Figure,
+    Tables,
+    colour_of,
+    finish,
+    language_order,
+    symbol_of,
+    table_of,
+    targets_of,
+    words,
+)
+from tl_experts.statistics import fitted_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOP1 = "top-1 accuracy"
+
+
+def retrieval_maps(study: Tables, *, measure: str = "cosine", condition: str = "post") -> Figure:
+    """Heat maps: top-1 of every ordered pair, before | after | gain.
+
+    Args:
+        study: a study.
+        measure: ``"cosine"``, ``"csls"`` or ``"margin"``.
+        condition: ``"post"``, or ``"mixed"``: queries before, candidates after.
+    """
+    table = table_of(study, "retrieval")
+    table = table[table["measure"] == measure]
+    later = table[table["condition"] == condition]
+    if later.empty:
+        raise TLExpertsError(f"the study has no retrieval by {measure!r} in condition {condition!r}")
+    figure = before_after_maps(
+        table[table["condition"] == "pre"],
+        {target: later[later["target"] == target] for target in targets_of(later)},
+        rows="query",
+        columns="candidate",
+        value="top1",
+        difference="gain",
+        top=1.0,
+    )
+    return finish(figure, f"Top-1 retrieval of every pair ({measure})")
+
+
+def gain_against_distance(study: Tables) -> Figure:
+    """Points: gain in top-1 over reduction of distance, one a candidate language, with each target's fitted line.
+
+    The band is the line's 95% bootstrap interval over candidate languages. One target at a time, by the legend.
+    """
+    table = table_of(study, "candidates")
+    figure = go.Figure()
+    for place, target in enumerate(targets_of(table)):
+        mine = table[table["target"] == target]
+        shown: dict[str, object] = {"legendgroup": target, "visible": True if place == 0 else "legendonly"}
+        figure.add_scatter(
+            name=f"{words(target)} experts",
+            x=mine["distance reduction"],
+            y=mine["gain"],
+            mode="markers+text",
+            text=[words(candidate) for candidate in mine["candidate"]],
+            textposition="top center",
+            marker={"color": colour_of(target), "symbol": symbol_of(target), "size": 9},
+            hovertemplate="%{text}: distance less by %{x:.3f}, top-1 %{y:+.3f}<extra>%{fullData.name}</extra>",
+            **shown,
+        )
+        _add_line(figure, mine, target, shown)
+    figure.add_hline(y=0, line={"color": "#888", "dash": "dot"})
+    return finish(
+        figure,
+        "Gain against reduction of distance",
+        xaxis_title="mean cosine distance to the target, before less after",
+        yaxis_title="gain in top-1, the target as query",
+    )
+
+
+def _add_line(figure: Figure, table: "pd.DataFrame", target: str, shown: dict[str, object]) -> None:
+    x, y = table["distance reduction"].to_numpy(), table["gain"].to_numpy()
+    at = np.linspace(x.min(), x.max(), 30)
+    try:
+        line, low, high = fitted_line(x, y, at, seed=0)
+    except TLExpertsError:
+        return  # two candidate languages: the points are all there is
+    quiet = {"hoverinfo": "skip", "showlegend": False, "mode": "lines"} | shown
+    figure.add_scatter(x=at, y=line, line={"color": colour_of(target)}, **quiet)
+    figure.add_scatter(
+        x=[*at, *at[::-1]],
+        y=[*high, *low[::-1]],
+        fill="toself",
+        line_width=0,
+        fillcolor=colour_of(target),
+        opacity=0.15,
+        **quiet,
+    )
+
+
+def layer_retrieval(study: Tables) -> Figure:
+    """Lines: top-1 over all pairs by every layer without intervention; the layer chosen on dev is marked."""
+    table = table_of(study, "layers")
+    figure = go.Figure()
+    for place, (column, name) in enumerate((("top1", "as it is"), ("top1_centred", "languages centred"))):
+        figure.add_scatter(
+            name=name,
+            x=table["layer"],
+            y=table[column],
+            mode="lines+markers",
+            line={"color": COLOURS[place], "dash": ("solid", "dash")[place]},
+            hovertemplate="layer %{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
+        )
+    chosen = table[table["chosen"]]
+    figure.add_scatter(
+        name="chosen on dev",
+        x=chosen["layer"],
+        y=chosen["top1"],
+        mode="markers",
+        marker={"size": 14, "symbol": "circle-open", "color": "#1a1a1a", "line_width": 2},
+        hovertemplate="layer %{x}, best on dev: %{y:.3f} here<extra></extra>",
+    )
+    return finish(
+        figure,
+        "Every layer without intervention",
+        xaxis={"title": "layer", "type": "category"},
+        yaxis={"title": f"{TOP1}, all pairs", "rangemode": "tozero"},
+    )
+
+
+def baseline_bars(study: Tables, *, kind: str = "target as query") -> Figure:
+    """Bars: the intervention beside what needs none, before and after, with 95% intervals."""
+    table = table_of(study, "baselines")
+    table = table[table["kind"] == kind]
+    if table.empty:
+        kinds = ", ".join(map(repr, dict.fromkeys(study["baselines"]["kind"])))
+        raise TLExpertsError(f"the study has no baselines of kind {kind!r}; it has {kinds}")
+    order = language_order(table["target"])
+    methods = list(dict.fromkeys(table["method"]))
+    figure = go.Figure()
+    for (method, condition), rows in table.groupby(["method", "condition"], sort=False):
+        rows = rows.set_index("target").reindex(order)
+        figure.add_bar(
+            name=f"{method}, {'before' if condition == 'pre' else 'after'}",
+            x=[words(target) for target in order],
+            y=rows["top1"],
+            error_y={"array": rows["high"] - rows["top1"], "arrayminus": rows["top1"] - rows["low"]},
+            marker={
+                "color": COLOURS[methods.index(str(method)) % len(COLOURS)],
+                # The same colour before and after; hatched after: told apart in grey, too.
+                "pattern_shape": "" if condition == "pre" else "/",
+            },
+            hovertemplate="%{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
+        )
+    return finish(
+        figure,
+        f"The intervention and what needs none ({kind})",
+        barmode="group",
+        xaxis={"title": "target", "type": "category"},
+        yaxis_title=TOP1,
+    )
+
+
+def control_bars(study: Tables, *, kind: str = "target as query") -> Figure:
+    """Bars: the experts and other neurons in their place; the bars' whiskers are the spread over seeds."""
+    table = table_of(study, "control_summary")
+    table = table[table["kind"] == kind]
+    if table.empty:
+        raise TLExpertsError(f"the study has no controls of kind {kind!r}")
+    order = language_order(table["target"])
+    # "experts of fr" for one target, "experts of ja" for another: one bar.
+    name = table["control"].where(~table["control"].str.fullmatch(r"experts of \S+"), "another language's experts")
+    figure = go.Figure()
+    for place, (control, rows) in enumerate(table.groupby(name, sort=False)):
+        rows = rows.set_index("target").reindex(order)
+        figure.add_bar(
+            name=str(control),
+            x=[words(target) for target in order],
+            y=rows["top1"],
+            error_y={"array": rows["spread"]},
+            marker_color=COLOURS[place % len(COLOURS)],
+            customdata=rows[["seeds", "experts_lead", "p_holm"]],
+            hovertemplate="%{x}: %{y:.3f}, %{customdata[0]} draws; the experts lead by %{customdata[1]:.3f}"
+            "<extra>%{fullData.name}</extra>",
+        )
+    return finish(
+        figure,
+        f"Is it the experts? ({kind})",
+        barmode="group",
+        xaxis={"title": "target", "type": "category"},
+        yaxis_title=TOP1,
+    )

@@ -1,0 +1,123 @@
+"""What all figures share: one template, and for every language its colour, marker, dash and place.
+
+Colours are Okabe and Ito's (2008), apart for the colour-blind. They repeat after eight languages, and marker and dash
+change then: no two of the first 56 languages look alike, and figures stay readable in grey.
+"""
+
+import html
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+from tl_experts.errors import TLExpertsError, near
+
+Figure = Any
+"""A `plotly.graph_objects.Figure` (plotly ships no types)."""
+
+Tables = Mapping[str, "pd.DataFrame"]
+"""The tables of a study by name: a `StudyResult`, or a dictionary."""
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#A08000")
+SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,6px")
+
+SEQUENTIAL = "Cividis"
+DIVERGING = "PuOr"
+
+# The paper's targets, its negatives, the rest of the bundled corpus, the rest of the paper's, then others.
+_KNOWN_CODES = """
+en de fr es ja zh ru ar hi pt th cs el he id it ko nl fa pl ro tr uk vi
+sw bn ta te ur fi sv da nb hu bg hr sr sk sl lt lv et ca eu gl is ga cy mt sq mk ka hy az kk
+"""
+_KNOWN = tuple(_KNOWN_CODES.split())
+
+TEMPLATE = go.layout.Template(
+    layout=go.Layout(
+        font={"family": "system-ui, sans-serif", "size": 14, "color": "#1a1a1a"},
+        title={"x": 0.0, "xanchor": "left", "font": {"size": 17}},
+        colorway=COLOURS,
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        hoverlabel={"align": "left", "bgcolor": "white", "font": {"color": "#1a1a1a"}},
+        xaxis={"gridcolor": "#e5e5e5", "linecolor": "#888", "zerolinecolor": "#bbb", "automargin": True},
+        yaxis={"gridcolor": "#e5e5e5", "linecolor": "#888", "zerolinecolor": "#bbb", "automargin": True},
+        legend={"itemsizing": "constant"},
+        margin={"l": 60, "r": 20, "t": 70, "b": 60},
+    )
+)
+
+
+def language_order(languages: Iterable[str]) -> list[str]:
+    """Languages in the one order that every figure uses: the paper's first, unknown ones last by name."""
+    return sorted(set(languages), key=lambda code: (_place(code) if code in _KNOWN else len(_KNOWN), code))
+
+
+def colour_of(language: str) -> str:
+    """The colour of a language, the same in every figure.
+
+    >>> colour_of("en")
+    '#0072B2'
+    """
+    return COLOURS[_place(language) % len(COLOURS)]
+
+
+def symbol_of(language: str) -> str:
+    """Its marker."""
+    return SYMBOLS[_place(language) // len(COLOURS) % len(SYMBOLS)]
+
+
+def dash_of(language: str) -> str:
+    """Its line's dash."""
+    return DASHES[_place(language) // len(COLOURS) % len(DASHES)]
+
+
+def _place(language: str) -> int:
+    # A language that is not listed gets a place from its name: the same in every session.
+    return _KNOWN.index(language) if language in _KNOWN else zlib.crc32(language.encode())
+
+
+def finish(figure: Figure, title: str, **layout: Any) -> Figure:
+    """The template and the title on a figure; its words are escaped (plotly reads titles as a kind of HTML)."""
+    return figure.update_layout(template=TEMPLATE, title_text=words(title), **layout)
+
+
+def words(text: object) -> str:
+    """Text from outside as text, where plotly would read markup."""
+    return html.escape(str(text), quote=False)
+
+
+def shorten(text: str, most: int = 90) -> str:
+    """A sentence for a hover text."""
+    return words(text if len(text) <= most else text[: most - 1] + "…")
+
+
+def table_of(study: Tables, name: str) -> "pd.DataFrame":
+    """A table of a study.
+
+    Raises:
+        TLExpertsError: the study has none of this name, or it is empty.
+    """
+    if name not in study:
+        raise TLExpertsError(f"the figure needs the study's table {name!r}; {near(name, list(study))}")
+    if study[name].empty:
+        raise TLExpertsError(f"the study's table {name!r} has no rows: nothing to draw")
+    return study[name]
+
+
+def targets_of(table: "pd.DataFrame") -> list[str]:
+    """The targets of a table, in the common order; the rows without one (pre) left out."""
+    return language_order(str(target) for target in table["target"] if target)
+
+
+def menu(labels: Sequence[str], visible: Sequence[Sequence[bool]]) -> dict[str, Any]:
+    """A menu that shows one view of a figure at a time."""
+    buttons = [
+        {"label": words(label), "method": "update", "args": [{"visible": list(flags)}]}
+        for label, flags in zip(labels, visible, strict=True)
+    ]
+    return {"buttons": buttons, "x": 1.0, "xanchor": "right", "y": 1.12, "yanchor": "bottom"}
