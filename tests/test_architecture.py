@@ -28,6 +28,7 @@ LAYERS = (
     ("embeddings", "generation"),
     ("demo", "study", "plots"),
     ("report",),
+    ("inspector",),
     ("cli",),
 )
 """An import may only name a layer above its own; modules of one layer know nothing of each other."""
@@ -36,7 +37,7 @@ MODELS = (
     ("lens", "quiet", "catalogue"),
     ("hooks",),
     ("forward", "passes", "tokens", "identity"),
-    ("sites", "conversion", "bridge", "wheels"),
+    ("sites", "conversion", "bridge", "wheels", "weights"),
     ("loading",),
 )
 """The same inside `tl_experts.models`."""

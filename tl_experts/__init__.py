@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tl_experts.errors import TLExpertsError
     from tl_experts.expertise import Expertise, score_responses
     from tl_experts.experts import Experts
+    from tl_experts.inspector import Inspection, inspect
     from tl_experts.interventions import intervention_hooks, steer
     from tl_experts.models import available_models, load_model
     from tl_experts.readers import load_sentences
@@ -35,6 +36,7 @@ _HOME = {
     "Corpus": "sentences",
     "Embeddings": "embeddings",
     "Expertise": "expertise",
+    "Inspection": "inspector",
     "Experts": "experts",
     "Responses": "responses",
     "StudyConfig": "study",
@@ -44,6 +46,7 @@ _HOME = {
     "collect_responses": "responses",
     "embed": "embeddings",
     "find_experts": "selection",
+    "inspect": "inspector",
     "intervention_hooks": "interventions",
     "load_model": "models",
     "load_sentences": "readers",
@@ -74,6 +77,8 @@ __all__ = [  # noqa: RUF022 (in the order of use)
     "embed",
     "Embeddings",
     "top1_accuracy",
+    "inspect",
+    "Inspection",
     "run_study",
     "StudyConfig",
     "StudyResult",

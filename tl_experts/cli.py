@@ -150,7 +150,9 @@ def study(
 
     from rich.console import Console
 
-    from tl_experts.report import write_report
+    from tl_experts.inspector.runs import open_run
+    from tl_experts.models import load_model
+    from tl_experts.report import INSPECTOR, write_report
     from tl_experts.study import load_config, run_study
     from tl_experts.study.verdict import verdict
 
@@ -162,7 +164,10 @@ def study(
     def announce(stage: str) -> None:
         console.print(f"stage: {stage}")
 
-    result = run_study(asked, output, device=device, progress=not quiet, started=announce)
+    loaded = load_model(asked.model, device=device, dtype=asked.dtype)
+    result = run_study(asked, output, model=loaded, progress=not quiet, started=announce)
+    announce("inspector")
+    open_run(result.folder).inspection(loaded, progress=not quiet).save(result.folder / INSPECTOR)
     path = write_report(result)
     for paragraph in verdict(result):
         console.print(f"\n{paragraph}")
@@ -173,6 +178,44 @@ def study(
         f'          StudyResult.load("{result.folder}")["gains"]',
         soft_wrap=True,
     )
+
+
+@app.command()
+def inspect(
+    run: Annotated[Path, typer.Argument(help="The folder of a study or of a demo.")],
+    k: Annotated[int | None, typer.Option(help="Experts of each language on the page; default: 50.", min=1)] = None,
+    save: Annotated[bool, typer.Option("--save", help="Write RUN/inspector.html and stop: nothing is served.")] = False,
+    host: Annotated[str, typer.Option(help="Address to serve at; the default is this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to serve at.", min=1, max=65535)] = 8050,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")] = None,
+) -> None:
+    """Open a run's experts in the browser: what drives them, what they write, what happens when they are set."""
+    from rich.console import Console
+
+    from tl_experts.inspector.live import Live
+    from tl_experts.inspector.runs import open_run
+    from tl_experts.inspector.server import Loading, make_app
+    from tl_experts.report import INSPECTOR
+
+    console = Console(highlight=False, markup=False)
+    opened = open_run(run)
+    page = opened.folder / INSPECTOR
+    model = None
+    if save or k is not None or not page.is_file():
+        model = opened.load_model(device)
+        opened.inspection(model, k=k).save(page)
+    if save:
+        console.print(f"{page}: open it in a browser; it needs no network", soft_wrap=True)
+        return
+
+    def make() -> Live:
+        loaded = opened.load_model(device) if model is None else model
+        return Live(loaded, opened.experts, opened.responses(loaded))
+
+    languages = list(opened.experts.languages)
+    served = make_app(page.read_text("utf-8"), Loading(make), languages, min(opened.experts.counts.values()), host=host)
+    console.print(f"http://{host}:{port}  (Ctrl-C ends it)")
+    served.run(host=host, port=port, debug=False)
 
 
 def _nothing() -> Any:

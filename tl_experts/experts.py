@@ -1,5 +1,6 @@
 """`Experts`: selected neurons of each language with their statistics; saved, loaded, compared."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,24 @@ class Experts:
             layer=self.layer[rows],
             neuron=self.neuron[rows],
             statistics={name: column[rows] for name, column in self.statistics.items()},
+        )
+
+    def only(self, languages: Sequence[str]) -> "Experts":
+        """The experts of some languages, in the order given.
+
+        Raises:
+            SelectionError: a language that was not scored, or none.
+        """
+        parts = [self[language] for language in dict.fromkeys(languages)]
+        if not parts:
+            raise SelectionError(f"only([]): name at least one of {', '.join(self.languages)}")
+        return replace(
+            self,
+            languages=tuple(part.languages[0] for part in parts),
+            language_of=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+            layer=np.concatenate([part.layer for part in parts]),
+            neuron=np.concatenate([part.neuron for part in parts]),
+            statistics={name: np.concatenate([part.statistics[name] for part in parts]) for name in self.statistics},
         )
 
     def head(self, k: int) -> "Experts":

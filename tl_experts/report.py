@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from tl_experts.distances import LEVELS, MEDOIDS
 from tl_experts.experts import Experts
@@ -45,6 +46,9 @@ NOTES = {
     "stability": "Found on one half of the sentences, scored on the other; length: the text's tokens alone.",
 }
 """What is said above a table; the tables in the order they are shown in."""
+
+INSPECTOR = "inspector.html"
+"""The page of the experts, beside the report."""
 
 HIDDEN = ("picture", "pair_distances", "retrieval", "mining", "pair_gains", "candidates", "overlap", "controls")
 """Long tables, shown as figures or left to the files."""
@@ -123,11 +127,12 @@ def _setting(result: StudyResult) -> Iterable[str]:
 
 
 def _tables(result: StudyResult) -> Iterable[str]:
+    inspector = INSPECTOR if (result.folder / INSPECTOR).is_file() else None
     shown = [name for name in NOTES if name in result]
     rest = [name for name in result if name not in NOTES and name not in HIDDEN]
     for name in shown + rest:
         yield f"<h3>{html.escape(name)}</h3><p class=note>{html.escape(NOTES.get(name, ''))}</p>"
-        yield f"<div class=wide>{_html(beside_paper(result, name))}</div>"
+        yield f"<div class=wide>{_html(beside_paper(result, name), inspector)}</div>"
     listed = ", ".join(HIDDEN)
     yield f"<p class=note>Also in the folder, as .csv and .parquet: {html.escape(listed)}.</p>"
 
@@ -176,8 +181,24 @@ def as_toml(config: StudyConfig) -> str:
     return "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in options.items()) + "\n"
 
 
-def _html(table: "pd.DataFrame") -> str:
-    return str(table.to_html(index=False, escape=True, border=0, na_rep="", float_format=lambda value: f"{value:.3f}"))
+def _html(table: "pd.DataFrame", inspector: str | None) -> str:
+    """A table, every text escaped; languages that have experts lead to them where the inspector's page is there."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    shown = table.copy()
+    for column in shown.columns:
+        if is_bool_dtype(shown[column]) or not is_numeric_dtype(shown[column]):
+            linked = inspector if column in ("language", "target") else None
+            shown[column] = [_cell(value, linked) for value in shown[column]]
+    shown.columns = [html.escape(str(column)) for column in shown.columns]
+    return str(shown.to_html(index=False, escape=False, border=0, na_rep="", float_format=lambda value: f"{value:.3f}"))
+
+
+def _cell(value: object, inspector: str | None) -> str:
+    text = "" if value is None else html.escape(str(value))
+    if inspector is None or text in ("", ALL):
+        return text
+    return f'<a href="{inspector}#{quote(str(value))}" title="its experts in the inspector">{text}</a>'
 
 
 def _origin(result: StudyResult) -> Iterable[str]:

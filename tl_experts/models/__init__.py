@@ -17,9 +17,11 @@ from tl_experts.models.identity import model_fingerprint
 from tl_experts.models.loading import load_model
 from tl_experts.models.passes import PassTracker, track_passes
 from tl_experts.models.sites import site_widths
-from tl_experts.models.tokens import bos_as_text, text_batches, token_policy
+from tl_experts.models.tokens import bos_as_text, text_batches, text_pieces, token_policy
+from tl_experts.models.weights import MLP_SITES, promoted_logits, read_scores, reading_cosines, written_directions
 
 __all__ = [
+    "MLP_SITES",
     "SITES",
     "Hook",
     "HookFunction",
@@ -33,11 +35,16 @@ __all__ = [
     "hook_name",
     "load_model",
     "model_fingerprint",
+    "promoted_logits",
+    "read_scores",
+    "reading_cosines",
     "require_hooks",
     "require_model",
     "require_site",
     "site_widths",
     "text_batches",
+    "text_pieces",
     "token_policy",
     "track_passes",
+    "written_directions",
 ]

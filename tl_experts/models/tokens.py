@@ -57,6 +57,33 @@ def text_batches(
     return make_batches(encoded, policy, token_budget=token_budget, padding_side=padding_side)
 
 
+def text_pieces(model: Model, text: str, count: int) -> list[str]:
+    """The parts of a text that its first tokens stand for; together they are the text they cover.
+
+    A character that several byte tokens share goes to the last of them. A tokenizer that does not tell where its
+    tokens lie gives what each decodes to.
+
+    Args:
+        model: its tokenizer.
+        text: without special tokens.
+        count: how many tokens were kept of it.
+    """
+    tokenizer = model.tokenizer
+    if not tokenizer.is_fast:
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        return [tokenizer.decode([token]) for token in ids[:count]]
+    spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"][:count]
+    pieces, end = [], 0
+    for place, (_, stop) in enumerate(spans):
+        following = spans[place + 1] if place + 1 < len(spans) else None
+        # A token whose character goes on in the next one shows nothing of its own.
+        shared = following is not None and following[0] < stop
+        upto = end if shared else max(end, stop)
+        pieces.append(text[end:upto])
+        end = upto
+    return pieces
+
+
 @contextmanager
 def bos_as_text(model: Model) -> Iterator[dict[str, Any]]:
     """Options under which ``model.generate`` sees a text that is nothing but BOS.

@@ -1,0 +1,103 @@
+"""What an MLP neuron writes into the residual stream and what it reads from it, by the weights alone.
+
+The norms on the way are the model's own modules, applied to the direction by itself: their learnt scales count, their
+division sets the direction to the usual length. No activation enters.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tl_experts.errors import SiteError
+from tl_experts.models.hooks import Model, require_model
+
+MLP_SITES = ("mlp.hook_post", "mlp.hook_pre", "mlp.hook_pre_linear")
+"""The sites whose neurons have a row in the MLP's output matrix."""
+
+_ROWS = 32_768
+"""Words of the vocabulary that are taken through a norm at once: 84 MB at 640 dimensions."""
+
+
+def written_directions(model: Model, layer: int, neurons: Sequence[int]) -> Float[Tensor, "neuron d_model"]:
+    """What each neuron adds to the residual stream: its row of ``W_out``, through a norm behind the MLP.
+
+    Raises:
+        SiteError: the layer's MLP has no such matrix (a mixture of experts).
+    """
+    require_model(model)
+    block = model.blocks[layer]
+    matrix = getattr(block.mlp, "W_out", None)
+    if matrix is None or matrix.ndim != 2:
+        raise SiteError(f"layer {layer} has no single W_out: its neurons' weights cannot be read")
+    rows = matrix[list(neurons)].detach().float()
+    behind = getattr(block, "ln2_post", None)
+    return rows if behind is None else _linear(behind, rows)
+
+
+def promoted_logits(model: Model, directions: Float[Tensor, "neuron d_model"]) -> Float[Tensor, "neuron word"]:
+    """What directions of the residual stream do to the logits: through the final norm and the unembedding."""
+    return _linear(model.unembed, _linear(model.ln_final, directions)).cpu()
+
+
+def read_scores(model: Model, layer: int, neurons: Sequence[int]) -> Float[Tensor, "neuron word"]:
+    """How much each word's bare embedding excites each neuron: the gate's (ungated: the only) input before its bias.
+
+    Raises:
+        SiteError: the layer's MLP has no such matrix.
+    """
+    matrix = _input_matrix(model, layer)[:, list(neurons)]
+    norm = _norm_before(model.blocks[layer])
+    words = model.W_E.detach()
+    parts = [norm_rows(norm, words[start : start + _ROWS]) @ matrix for start in range(0, len(words), _ROWS)]
+    return torch.cat([part.T.cpu() for part in parts], dim=1)
+
+
+def reading_cosines(
+    model: Model, layer: int, directions: Float[Tensor, "direction d_model"]
+) -> Float[Tensor, "direction neuron"]:
+    """Cosine of directions of the residual stream with what each neuron of a layer reads."""
+    seen = norm_rows(_norm_before(model.blocks[layer]), directions)
+    matrix = _input_matrix(model, layer)
+    seen = seen / seen.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    cosines: Tensor = (seen @ matrix) / matrix.norm(dim=0).clamp_min(1e-12)
+    return cosines.cpu()
+
+
+def norm_rows(norm: Any, rows: Float[Tensor, "row d_model"]) -> Float[Tensor, "row d_model"]:
+    """Rows through a norm, in float32, without gradients."""
+    if norm is None:
+        return rows.float()
+    with torch.inference_mode():
+        found: Tensor = norm(rows.to(_dtype(norm, rows))[None])[0].float()
+    return found
+
+
+def _linear(module: Callable[..., Tensor], rows: Tensor) -> Tensor:
+    """A module's effect without its bias: what it makes of the rows less what it makes of nothing."""
+    with torch.inference_mode():
+        both = torch.cat([rows, torch.zeros_like(rows[:1])]).to(_dtype(module, rows))
+        out = module(both[None])[0].float()
+    return out[:-1] - out[-1:]
+
+
+def _dtype(module: Any, rows: Tensor) -> torch.dtype:
+    return next((parameter.dtype for parameter in module.parameters()), rows.dtype)
+
+
+def _norm_before(block: Any) -> Any:
+    """The norm the MLP reads through; Cohere's parallel blocks have one norm for attention and MLP."""
+    return getattr(block, "ln2", None) or getattr(block, "ln1", None)
+
+
+def _input_matrix(model: Model, layer: int) -> Float[Tensor, "d_model neuron"]:
+    require_model(model)
+    mlp = model.blocks[layer].mlp
+    matrix = getattr(mlp, "W_gate", None)
+    matrix = getattr(mlp, "W_in", None) if matrix is None else matrix
+    if matrix is None or matrix.ndim != 2:
+        raise SiteError(f"layer {layer} has no single input matrix: its neurons' weights cannot be read")
+    weights: Tensor = matrix.detach().float()
+    return weights
