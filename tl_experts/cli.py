@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tl_experts.demo import DemoResult
+    from tl_experts.inspector.live import Live
 
 app = typer.Typer(
     help="Find, steer and study the language experts of multilingual LLMs.",
@@ -152,7 +153,8 @@ def study(
 
     from tl_experts.inspector.runs import open_run
     from tl_experts.models import load_model
-    from tl_experts.report import INSPECTOR, write_report
+    from tl_experts.report import write_report
+    from tl_experts.storage import INSPECTOR_PAGE
     from tl_experts.study import load_config, run_study
     from tl_experts.study.verdict import verdict
 
@@ -167,7 +169,7 @@ def study(
     loaded = load_model(asked.model, device=device, dtype=asked.dtype)
     result = run_study(asked, output, model=loaded, progress=not quiet, started=announce)
     announce("inspector")
-    open_run(result.folder).inspection(loaded, progress=not quiet).save(result.folder / INSPECTOR)
+    open_run(result.folder).inspection(loaded, progress=not quiet).save(result.folder / INSPECTOR_PAGE)
     path = write_report(result)
     for paragraph in verdict(result):
         console.print(f"\n{paragraph}")
@@ -192,30 +194,31 @@ def inspect(
     """Open a run's experts in the browser: what drives them, what they write, what happens when they are set."""
     from rich.console import Console
 
-    from tl_experts.inspector.live import Live
-    from tl_experts.inspector.runs import open_run
-    from tl_experts.inspector.server import Loading, make_app
-    from tl_experts.report import INSPECTOR
+    from tl_experts.storage import INSPECTOR_PAGE
 
     console = Console(highlight=False, markup=False)
-    opened = open_run(run)
-    page = opened.folder / INSPECTOR
-    model = None
+    page = run / INSPECTOR_PAGE
     if save or k is not None or not page.is_file():
-        model = opened.load_model(device)
-        opened.inspection(model, k=k).save(page)
+        from tl_experts.inspector.runs import open_run
+
+        opened = open_run(run)
+        opened.inspection(opened.load_model(device), k=k).save(page)
     if save:
         console.print(f"{page}: open it in a browser; it needs no network", soft_wrap=True)
         return
 
-    def make() -> Live:
-        loaded = opened.load_model(device) if model is None else model
-        return Live(loaded, opened.experts, opened.responses(loaded))
+    # The page is shown at once; the model, and torch with it, come in the background.
+    from tl_experts.inspector.saved import expert_counts
+    from tl_experts.inspector.server import Loading, make_app, serve
 
-    languages = list(opened.experts.languages)
-    served = make_app(page.read_text("utf-8"), Loading(make), languages, min(opened.experts.counts.values()), host=host)
+    def make() -> "Live":
+        from tl_experts.inspector.runs import open_run
+
+        return open_run(run).live(device)
+
+    served = make_app(page.read_text("utf-8"), Loading(make), expert_counts(run), host=host)
     console.print(f"http://{host}:{port}  (Ctrl-C ends it)")
-    served.run(host=host, port=port, debug=False)
+    serve(served, host, port)
 
 
 def _nothing() -> Any:

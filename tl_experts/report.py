@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from tl_experts.distances import LEVELS, MEDOIDS
 from tl_experts.experts import Experts
-from tl_experts.storage import write_text
+from tl_experts.storage import INSPECTOR_PAGE, write_text
 from tl_experts.study import paper
 from tl_experts.study.bench import Row
 from tl_experts.study.config import StudyConfig
@@ -46,9 +46,6 @@ NOTES = {
     "stability": "Found on one half of the sentences, scored on the other; length: the text's tokens alone.",
 }
 """What is said above a table; the tables in the order they are shown in."""
-
-INSPECTOR = "inspector.html"
-"""The page of the experts, beside the report."""
 
 HIDDEN = ("picture", "pair_distances", "retrieval", "mining", "pair_gains", "candidates", "overlap", "controls")
 """Long tables, shown as figures or left to the files."""
@@ -127,7 +124,7 @@ def _setting(result: StudyResult) -> Iterable[str]:
 
 
 def _tables(result: StudyResult) -> Iterable[str]:
-    inspector = INSPECTOR if (result.folder / INSPECTOR).is_file() else None
+    inspector = INSPECTOR_PAGE if (result.folder / INSPECTOR_PAGE).is_file() else None
     shown = [name for name in NOTES if name in result]
     rest = [name for name in result if name not in NOTES and name not in HIDDEN]
     for name in shown + rest:

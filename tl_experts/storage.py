@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """Version of the layout of artefacts."""
 
+INSPECTOR_PAGE = "inspector.html"
+"""The page of a run's experts, in its folder."""
+
 Arrays = Mapping[str, NDArray[Any]]
 
 

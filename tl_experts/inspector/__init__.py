@@ -4,6 +4,18 @@
 serves the same views with a live model beside them.
 """
 
-from tl_experts.inspector.inspection import Inspection, inspect
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tl_experts.inspector.inspection import Inspection, inspect
 
 __all__ = ["Inspection", "inspect"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: the server shows its page before it needs torch.
+    if name not in __all__:
+        raise AttributeError(f"module 'tl_experts.inspector' has no attribute {name!r}; it has {', '.join(__all__)}")
+    from tl_experts.inspector import inspection
+
+    return getattr(inspection, name)

@@ -1,6 +1,5 @@
 """What needs a model at hand: any neuron, and generation before and after an intervention."""
 
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,8 +21,6 @@ from tl_experts.interventions import steer
 from tl_experts.models import Model, attached, hook_name, text_batches
 from tl_experts.ranking import STATISTICS, score
 from tl_experts.responses import Responses
-
-_NEURON = re.compile(r"\s*L?\s*(\d+)\s*[ .,:/]?\s*N?\s*(\d+)\s*", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -54,21 +51,6 @@ class NeuronView:
     low: float
     high: float
     """Smallest and largest response: the range of a slider."""
-
-
-def parse_neuron(text: str) -> tuple[int, int]:
-    """Layer and place from ``L12 N847``.
-
-    >>> parse_neuron("L12 N847")
-    (12, 847)
-
-    Raises:
-        SelectionError: it cannot be read.
-    """
-    found = _NEURON.fullmatch(text)
-    if found is None:
-        raise SelectionError(f"cannot read {text!r} as a neuron; write it as L12 N847")
-    return int(found[1]), int(found[2])
 
 
 class Live:

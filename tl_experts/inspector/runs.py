@@ -9,6 +9,7 @@ from typing import Any, cast
 from tl_experts.errors import ArtefactError
 from tl_experts.experts import Experts
 from tl_experts.inspector.inspection import Inspection, K, inspect
+from tl_experts.inspector.live import Live
 from tl_experts.models import Model, load_model
 from tl_experts.readers import load_sentences
 from tl_experts.responses import Pooling, Responses, collect_responses
@@ -37,6 +38,11 @@ class Run:
     def load_model(self, device: str | None = None) -> Model:
         """The run's model."""
         return load_model(self.model, device=device, dtype=self.dtype)
+
+    def live(self, device: str | None = None) -> Live:
+        """The run's model with the responses of all neurons."""
+        model = self.load_model(device)
+        return Live(model, self.experts, self.responses(model))
 
     def inspection(self, model: Model, *, k: int | None = None, progress: bool = True) -> Inspection:
         """The experts of the run, as many as the page is for."""

@@ -4,13 +4,17 @@ The page of the experts is one string in memory at one address; no address leads
 host are refused, so that no page elsewhere can reach the server through a name that points here (DNS rebinding).
 """
 
+import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tl_experts.errors import TLExpertsError
-from tl_experts.inspector.live import Comparison, Live, parse_neuron
-from tl_experts.inspector.words import Scored
+from tl_experts.inspector.saved import parse_neuron
+
+if TYPE_CHECKING:
+    from tl_experts.inspector.live import Comparison, Live
+    from tl_experts.inspector.words import Scored
 
 HOST = "127.0.0.1"
 PORT = 8050
@@ -24,20 +28,20 @@ _SHADE = "rgba(0, 114, 178, {:.2f})"
 class Loading:
     """Something that is made in the background and asked for later."""
 
-    def __init__(self, make: Callable[[], Live]) -> None:
-        self._made: Live | None = None
+    def __init__(self, make: "Callable[[], Live]") -> None:
+        self._made: "Live | None" = None
         self._error: Exception | None = None
         self._done = threading.Event()
         threading.Thread(target=self._run, args=(make,), daemon=True).start()
 
-    def _run(self, make: Callable[[], Live]) -> None:
+    def _run(self, make: "Callable[[], Live]") -> None:
         try:
             self._made = make()
         except Exception as error:  # whatever it is, the question that waits gets it
             self._error = error
         self._done.set()
 
-    def get(self) -> Live:
+    def get(self) -> "Live":
         """What was made.
 
         Raises:
@@ -50,14 +54,13 @@ class Loading:
         return self._made
 
 
-def make_app(page: str, live: Loading, languages: list[str], most: int, *, host: str = HOST) -> Any:
+def make_app(page: str, live: Loading, counts: dict[str, int], *, host: str = HOST) -> Any:
     """The Dash app.
 
     Args:
         page: the experts' page, from `Inspection.to_html`.
         live: the model, perhaps still loading.
-        languages: that experts are there of.
-        most: experts of each.
+        counts: experts of each language.
         host: where it will be served: requests must name it.
 
     Raises:
@@ -83,7 +86,7 @@ def make_app(page: str, live: Loading, languages: list[str], most: int, *, host:
             [
                 dcc.Tab(html.Iframe(src="/experts", style=_FRAME), label="Experts"),
                 dcc.Tab(_neuron_tab(dcc, html), label="Any neuron"),
-                dcc.Tab(_steer_tab(dcc, html, languages, most), label="Steer"),
+                dcc.Tab(_steer_tab(dcc, html, list(counts), min(counts.values())), label="Steer"),
             ]
         ),
         style={"fontFamily": "system-ui, sans-serif"},
@@ -136,7 +139,7 @@ def _connect(app: Any, live: Loading) -> None:
     def view(text: str) -> Any:
         return _neuron_view(live.get(), *parse_neuron(text or ""))
 
-    def tokens(text: str) -> Any:
+    def tokens(_view: Any, text: str) -> Any:
         return _neuron_tokens(live.get(), *parse_neuron(text or ""))
 
     def reach(text: str) -> tuple[float, float, float]:
@@ -155,7 +158,10 @@ def _connect(app: Any, live: Loading) -> None:
         return _comparison(there.compare_neuron(prompt or "", *parse_neuron(one or ""), float(value)))
 
     app.callback(Output("neuron-view", "children"), Input("neuron", "value"))(_told(view))
-    app.callback(Output("neuron-tokens", "children"), Input("neuron", "value"))(_told(tokens))
+    # After the view, which needs no pass of the model: it is not to wait for one.
+    app.callback(Output("neuron-tokens", "children"), Input("neuron-view", "children"), State("neuron", "value"))(
+        _told(tokens)
+    )
     app.callback(*(Output("value", name) for name in ("min", "max", "value")), Input("one", "value"))(reach)
     states = [State(name, "value") for name in ("prompt", "language", "k", "one", "value")]
     clicks = [Input(name, "n_clicks") for name in ("steer", "set")]
@@ -178,7 +184,7 @@ def _told(answer: Callable[..., Any]) -> Callable[..., Any]:
     return tell
 
 
-def _neuron_view(live: Live, layer: int, neuron: int) -> Any:
+def _neuron_view(live: "Live", layer: int, neuron: int) -> Any:
     from dash import dcc, html
 
     from tl_experts.plots import response_distributions
@@ -193,7 +199,7 @@ def _neuron_view(live: Live, layer: int, neuron: int) -> Any:
     return html.Div([html.Table(rows), dcc.Graph(figure=response_distributions(live.responses, layer, neuron))])
 
 
-def _neuron_tokens(live: Live, layer: int, neuron: int) -> Any:
+def _neuron_tokens(live: "Live", layer: int, neuron: int) -> Any:
     from dash import html
 
     lines = []
@@ -211,13 +217,13 @@ def _neuron_tokens(live: Live, layer: int, neuron: int) -> Any:
     return html.Div([html.H4("What drives it"), *lines, html.Div(columns, style={"display": "flex", "gap": "3rem"})])
 
 
-def _items(scored: Scored) -> list[Any]:
+def _items(scored: "Scored") -> list[Any]:
     from dash import html
 
     return [html.Li([html.Bdi(repr(word)), f" {value:+.2f}"]) for word, value in scored]
 
 
-def _comparison(found: Comparison) -> Any:
+def _comparison(found: "Comparison") -> Any:
     import plotly.graph_objects as go
     from dash import dcc, html
 
@@ -241,6 +247,13 @@ def _comparison(found: Comparison) -> Any:
             html.Ol(_items(found.logits)),
         ]
     )
+
+
+def serve(app: Any, host: str, port: int) -> None:
+    """Serve until Ctrl-C, without a line for every request."""
+    for name in ("werkzeug", "dash.dash"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    app.run(host=host, port=port, debug=False)
 
 
 def _refuse_other_hosts(server: Any, host: str) -> None:
