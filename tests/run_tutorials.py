@@ -1,9 +1,11 @@
-"""Run every notebook of a folder from top to bottom: `python tests/run_tutorials.py tutorials`.
+"""Run notebooks of a folder from top to bottom: `python tests/run_tutorials.py tutorials [NAME ...] [--store]`.
 
-Exit code 1 if a cell fails, or if the stored outputs hold an error. A notebook whose first cell says that it needs
-the Gemma wheels is passed over, by name, where they are not installed.
+Exit code 1 if a cell fails, or if the stored outputs hold an error. A notebook whose first cells say that it needs
+the Gemma wheels is passed over, by name, where they are not installed. With ``--store`` a notebook that ran is written
+back with what a reader should see: outputs without stderr, timings, widgets and a second copy of each figure.
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -15,6 +17,8 @@ from nbclient.exceptions import CellExecutionError
 from tl_experts.models.catalogue import ENTRIES, weight_files
 
 NEEDS_GEMMA = "tl-experts[gemma]"
+FIGURE = "application/vnd.plotly.v1+json"
+KEPT_METADATA = ("kernelspec", "language_info")
 
 
 def stored_errors(notebook: nbformat.NotebookNode) -> list[str]:
@@ -23,30 +27,80 @@ def stored_errors(notebook: nbformat.NotebookNode) -> list[str]:
     return [output["ename"] for output in outputs if output["output_type"] == "error"]
 
 
-def run(path: Path) -> bool:
-    """Run one notebook; True if all is well."""
+def run(path: Path, *, store: bool = False) -> bool:
+    """Run one notebook; True if all is well. What was stored before is of no account if it is stored anew."""
     notebook = nbformat.read(path, as_version=4)
-    if stored_errors(notebook):
+    if not store and stored_errors(notebook):
         sys.stdout.write(f"{path}: stored outputs hold {stored_errors(notebook)}\n")
         return False
     if NEEDS_GEMMA in "".join(cell.source for cell in notebook.cells[:3]) and not weight_files(ENTRIES["gemma-3-270m"]):
         sys.stdout.write(f"{path}: passed over, the Gemma wheels are not installed\n")
         return True
+    sources = [cell.source for cell in notebook.cells]
     for cell in notebook.cells:
         # The install line is for Colab; here the environment is the one under test.
-        cell.source = "" if cell.source.lstrip().startswith(("%pip", "!pip")) else cell.source
+        if cell.source.lstrip().startswith(("%pip", "!pip")):
+            cell.update(source="", outputs=[], execution_count=None)
     started = time.perf_counter()
     try:
-        NotebookClient(notebook, timeout=900, kernel_name="python3").execute()
+        NotebookClient(notebook, timeout=900, kernel_name="python3", record_timing=not store).execute()
     except CellExecutionError as error:
         sys.stdout.write(f"{path}: {error}\n")
         return False
     sys.stdout.write(f"{path}: {time.perf_counter() - started:.0f} s\n")
+    if store:
+        for cell, source in zip(notebook.cells, sources, strict=True):
+            cell.source = source
+        nbformat.write(readable(notebook), path)
+        sys.stdout.write(f"{path}: stored, {path.stat().st_size / 1e3:.0f} kB\n")
     return True
 
 
+def readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with quiet outputs: running it twice gives the same file if it computes the same."""
+    notebook.metadata = {name: notebook.metadata[name] for name in KEPT_METADATA if name in notebook.metadata}
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = quiet_outputs(cell.outputs)
+    return notebook
+
+
+def quiet_outputs(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Standard output joined, figures in plotly's own type only, nothing that was meant for the terminal."""
+    kept: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if output.output_type == "stream":
+            if output.name == "stderr":
+                continue
+            if kept and kept[-1].output_type == "stream":
+                kept[-1].text += output.text
+                continue
+        data = output.get("data", {})
+        if FIGURE in data:
+            output.data = {FIGURE: data[FIGURE]}
+        elif "plotly" in data.get("text/html", "") and "<script" in data["text/html"]:
+            continue  # plotly's own library, megabytes of it, that its first figure loads
+        kept.append(output)
+    return kept
+
+
+def chosen(folder: Path, names: list[str]) -> list[Path]:
+    """The notebooks of a folder, or those of these names (with or without `.ipynb`)."""
+    paths = sorted(folder.glob("*.ipynb"))
+    if unknown := set(names) - {path.name for path in paths} - {path.stem for path in paths}:
+        raise SystemExit(f"no notebook {', '.join(sorted(unknown))} in {folder}")
+    return [path for path in paths if not names or {path.name, path.stem} & set(names)]
+
+
 if __name__ == "__main__":
-    paths = sorted(Path(sys.argv[1]).glob("*.ipynb"))
+    parser = argparse.ArgumentParser(description="Run the tutorials.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*", help="just these notebooks")
+    parser.add_argument("--store", action="store_true", help="write the outputs back into the notebooks")
+    arguments = parser.parse_args()
+    paths = chosen(arguments.folder, arguments.names)
     sys.stdout.write(f"{len(paths)} notebook(s)\n")
-    results = [run(path) for path in paths]
+    results = [run(path, store=arguments.store) for path in paths]
     sys.exit(0 if paths and all(results) else 1)
