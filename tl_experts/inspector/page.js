@@ -89,7 +89,7 @@
   }
 
   function search(typed, message) {
-    const found = /^\s*L?\s*(\d+)\s*[ .,:/]?\s*N?\s*(\d+)\s*$/i.exec(typed);
+    const found = /^\s*L?\s*(\d+)(?:\s*[ .,:/]\s*N?|\s*N)\s*(\d+)\s*$/i.exec(typed);
     const place = found && byName.get(`L${Number(found[1])} N${Number(found[2])}`);
     if (place !== undefined && place !== null) go(place);
     else message.textContent = visible(found ? `L${found[1]} N${found[2]} is not among the ${data.neurons.length} experts of this page; the live inspector (tl-experts inspect) has every neuron` : `cannot read ${JSON.stringify(typed)}; write L12 N847`);

@@ -8,7 +8,7 @@ import numpy as np
 from tl_experts.errors import SelectionError
 from tl_experts.storage import load_artefact
 
-_NEURON = re.compile(r"\s*L?\s*(\d+)\s*[ .,:/]?\s*N?\s*(\d+)\s*", re.IGNORECASE | re.ASCII)
+_NEURON = re.compile(r"\s*L?\s*(\d+)(?:\s*[ .,:/]\s*N?|\s*N)\s*(\d+)\s*", re.IGNORECASE | re.ASCII)
 
 
 def expert_counts(folder: str | Path) -> dict[str, int]:
