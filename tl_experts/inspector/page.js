@@ -50,7 +50,7 @@
     return dot;
   }
 
-  function go(place, language) {
+  function go(place, language, keepBar = false) {
     if (language) state.language = language;
     if (!data.experts[state.language].includes(place)) {
       const home = Object.keys(data.experts).find((code) => data.experts[code].includes(place));
@@ -58,7 +58,7 @@
     }
     if (state.layer !== "" && data.neurons[place][0] !== Number(state.layer)) state.layer = "";
     state.neuron = place;
-    draw();
+    draw(keepBar);
     try { history.replaceState(null, "", `#${name(place).replace(" ", "")}`); } catch { /* in a frame without an address */ }
   }
 
@@ -77,14 +77,18 @@
     for (const number of layers) layer.append(make("option", { text: number, value: String(number), selected: String(number) === state.layer }));
     const rows = listed();
     const now = rows.findIndex(({ place }) => place === state.neuron);
-    const rank = make("input", { type: "range", id: "rank", min: 1, max: rows.length, value: now + 1, on: { input: (e) => go(rows[e.target.value - 1].place) } });
+    const rank = make("input", { type: "range", id: "rank", min: 1, max: rows.length, value: now + 1, on: { input: (e) => {
+      shown.textContent = String(rows[e.target.value - 1].rank);
+      go(rows[e.target.value - 1].place, undefined, true);
+    } } });
+    const shown = make("span", { text: now >= 0 ? `${rows[now].rank}` : "–" });
     const message = make("span", { className: "warn", id: "message" });
     const find = make("input", { id: "find", size: 12, placeholder: "L12 N847", on: { keydown: (e) => { if (e.key === "Enter") search(e.target.value, message); } } });
     return make("div", { className: "bar" },
       make("label", { text: "language " }, language), make("label", { text: "layer " }, layer),
-      make("label", { text: "rank " }, rank, make("span", { text: now >= 0 ? `${rows[now].rank}` : "–" })),
-      make("button", { text: "◀", title: "previous (←)", on: { click: () => step(-1) } }),
-      make("button", { text: "▶", title: "next (→)", on: { click: () => step(1) } }),
+      make("label", { text: "rank " }, rank, shown),
+      make("button", { id: "previous", text: "◀", title: "previous (←)", ariaLabel: "previous", on: { click: () => step(-1) } }),
+      make("button", { id: "next", text: "▶", title: "next (→)", ariaLabel: "next", on: { click: () => step(1) } }),
       make("label", { text: "find " }, find), message);
   }
 
@@ -96,11 +100,17 @@
   }
 
   function list() {
-    const box = make("nav", { className: "list" });
+    // One stop for the tab key; the arrows move inside.
+    const box = make("nav", { className: "list", ariaLabel: "experts", on: { keydown: (e) => {
+      const by = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+      if (!by) return;
+      e.preventDefault();
+      step(by);
+    } } });
     const column = data.languages.indexOf(state.language);
     for (const { place, rank } of listed()) {
       const value = column < 0 ? "" : data.auroc[place][column].toFixed(3);
-      box.append(make("button", { className: place === state.neuron ? "now" : "", on: { click: () => go(place) } },
+      box.append(make("button", { className: place === state.neuron ? "now" : "", tabIndex: place === state.neuron ? 0 : -1, on: { click: () => go(place) } },
         make("span", { text: rank }), make("span", { text: name(place) }), make("span", { text: value })));
     }
     return box;
@@ -163,8 +173,8 @@
       const floor = Math.max(0, low);
       const share = high > floor ? Math.max(0, (value - floor) / (high - floor)) : 0;
       const token = make("span", { text: data.strings[piece], title: value.toFixed(3) });
-      token.style.background = `rgba(0, 114, 178, ${(share * 0.9).toFixed(3)})`;
-      if (share > 0.6) token.style.color = "#fff";
+      // Never so dark that the black text on it falls below WCAG's 4.5 to 1.
+      token.style.background = `rgba(0, 114, 178, ${(share * 0.8).toFixed(3)})`;
       line.append(token);
     });
     line.append(make("span", { className: "score", text: ` ${response.toFixed(2)}` }));
@@ -223,14 +233,23 @@
       make("h3", { text: "What its weights say" }), lists);
   }
 
-  function draw() {
+  // The bar stays when its own slider moves: a new one would end the drag.
+  function draw(keepBar = false) {
     const scrolled = app.querySelector(".list")?.scrollTop ?? 0;
-    const header = make("header", {}, make("h1", { text: `Language experts of ${data.title}` }),
-      make("div", { className: "quiet", text: `${data.neurons.length} neurons of ${data.site}, ${data.selection}; ${data.pooling} pooling; ${data.sentences.length} sentences of ${data.corpus}` }));
-    app.replaceChildren(header, bar(), make("main", {}, list(), detail(state.neuron)));
+    const focused = document.activeElement?.closest(".list") ? ".list .now" : document.activeElement?.id ? `#${document.activeElement.id}` : "";
+    const body = make("main", {}, list(), detail(state.neuron));
+    if (keepBar) app.querySelector("main").replaceWith(body);
+    else page(body);
     const box = app.querySelector(".list");
     box.scrollTop = scrolled;
     app.querySelector(".list .now")?.scrollIntoView({ block: "nearest" });
+    if (focused && !keepBar) app.querySelector(focused)?.focus({ preventScroll: true });
+  }
+
+  function page(body) {
+    const header = make("header", {}, make("h1", { text: `Language experts of ${data.title}` }),
+      make("div", { className: "quiet", text: `${data.neurons.length} neurons of ${data.site}, ${data.selection}; ${data.pooling} pooling; ${data.sentences.length} sentences of ${data.corpus}` }));
+    app.replaceChildren(header, bar(), body);
   }
 
   document.addEventListener("keydown", (event) => {

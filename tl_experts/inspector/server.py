@@ -82,25 +82,28 @@ def make_app(page: str, live: Loading, counts: dict[str, int], *, host: str = HO
     app.server.add_url_rule("/experts", "experts", lambda: (page, 200, {"Content-Type": "text/html; charset=utf-8"}))
     _refuse_other_hosts(app.server, host)
     app.layout = html.Div(
-        dcc.Tabs(
-            [
-                dcc.Tab(html.Iframe(src="/experts", style=_FRAME), label="Experts"),
-                dcc.Tab(_neuron_tab(dcc, html), label="Any neuron"),
-                dcc.Tab(_steer_tab(dcc, html, list(counts), min(counts.values())), label="Steer"),
-            ]
-        ),
+        [
+            # Not dcc.Tabs: the keyboard does not reach those.
+            dcc.RadioItems(list(_VIEWS), _VIEWS[0], id="view", inline=True, style=_BAR),
+            html.Div(html.Iframe(src="/experts", title="Experts", style=_FRAME), id="view-0"),
+            html.Div(_neuron_view_parts(dcc, html), id="view-1", style=_HIDDEN),
+            html.Div(_steer_view_parts(dcc, html, list(counts), min(counts.values())), id="view-2", style=_HIDDEN),
+        ],
         style={"fontFamily": "system-ui, sans-serif"},
     )
     _connect(app, live)
     return app
 
 
-_FRAME = {"width": "100%", "height": "calc(100vh - 60px)", "border": "0"}
+_VIEWS = ("Experts", "Any neuron", "Steer")
+_HIDDEN = {"display": "none"}
+_BAR = {"padding": "0.5rem 1rem", "display": "flex", "gap": "1.5rem"}
+_FRAME = {"width": "100%", "height": "calc(100vh - 3.5rem)", "border": "0"}
 _ALWAYS = {"always_visible": True}
 _BOX = {"padding": "1rem", "maxWidth": "70rem"}
 
 
-def _neuron_tab(dcc: Any, html: Any) -> Any:
+def _neuron_view_parts(dcc: Any, html: Any) -> Any:
     return html.Div(
         [
             html.Label(["Neuron ", dcc.Input(id="neuron", value="L0 N0", debounce=True, type="text")]),
@@ -111,7 +114,7 @@ def _neuron_tab(dcc: Any, html: Any) -> Any:
     )
 
 
-def _steer_tab(dcc: Any, html: Any, languages: list[str], most: int) -> Any:
+def _steer_view_parts(dcc: Any, html: Any, languages: list[str], most: int) -> Any:
     k = min(100, most)
     return html.Div(
         [
@@ -157,6 +160,10 @@ def _connect(app: Any, live: Loading) -> None:
             return _comparison(there.compare_experts(prompt or "", language, int(k)))
         return _comparison(there.compare_neuron(prompt or "", *parse_neuron(one or ""), float(value)))
 
+    def show(chosen: str) -> list[dict[str, str]]:
+        return [{} if name == chosen else _HIDDEN for name in _VIEWS]
+
+    app.callback([Output(f"view-{place}", "style") for place in range(len(_VIEWS))], Input("view", "value"))(show)
     app.callback(Output("neuron-view", "children"), Input("neuron", "value"))(_told(view))
     # After the view, which needs no pass of the model: it is not to wait for one.
     app.callback(Output("neuron-tokens", "children"), Input("neuron-view", "children"), State("neuron", "value"))(
@@ -207,7 +214,7 @@ def _neuron_tokens(live: "Live", layer: int, neuron: int) -> Any:
         values = found.of(row)[:, 0]
         top = max(float(found.values.max()), 1e-12)
         spans = [
-            html.Span(piece, title=f"{value:.3f}", style={"background": _SHADE.format(max(0.0, value) / top * 0.9)})
+            html.Span(piece, title=f"{value:.3f}", style={"background": _SHADE.format(max(0.0, value) / top * 0.8)})
             for piece, value in zip(found.pieces[row], values.tolist(), strict=True)
         ]
         lines.append(html.P([html.B(f"{language} {response:.2f} "), html.Bdi(spans)], dir="auto"))

@@ -1,0 +1,87 @@
+"""A headless Chromium for the tests, with what it logged and what it asked of the network."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+REQUIRED = "TL_EXPERTS_NEEDS_BROWSER"
+"""Set in CI once a browser is installed: then its absence is a failure, not a skip."""
+
+WIDTH, HEIGHT = 1280, 1400
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A driver; the test is skipped where there is no Chromium with its driver, unless CI says there must be."""
+    if (BROWSER is None or DRIVER is None) and not os.environ.get(REQUIRED):
+        pytest.skip("needs Chromium and chromedriver (Debian: apt install chromium chromium-driver)")
+    assert BROWSER is not None
+    assert DRIVER is not None
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
+    driver.set_script_timeout(60)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def console_errors(driver: Any) -> list[str]:
+    """What the console holds of errors since the last look."""
+    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def requested(driver: Any) -> set[str]:
+    """The addresses asked for since the last look, without those the browser asks for itself."""
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    return {params["request"]["url"] for params in sent if not params["documentURL"].startswith("chrome")}
+
+
+def wait_for(driver: Any, condition: str, seconds: float = 60) -> Any:
+    """Wait until a JavaScript expression is true, and give its value."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, seconds, poll_frequency=0.05).until(
+        lambda there: there.execute_script(f"return {condition}"), message=condition
+    )
+
+
+CONTRASTS = """
+const channel = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+const parse = (text) => {
+  const n = text.match(/[\\d.]+/g).map(Number);
+  return [n[0], n[1], n[2], n.length > 3 ? n[3] : 1];
+};
+const over = (top, under) => [0, 1, 2].map((i) => top[i] * top[3] + under[i] * (1 - top[3]));
+const ground = (node) => {
+  const layers = [];
+  for (let at = node; at; at = at.parentElement) layers.push(parse(getComputedStyle(at).backgroundColor));
+  return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255]);
+};
+const found = [];
+for (const node of document.querySelectorAll("body *")) {
+  const written = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+  if (!written || !node.getClientRects().length || ["SCRIPT", "STYLE"].includes(node.tagName)) continue;
+  const under = ground(node);
+  const [a, b] = [luminance(over(parse(getComputedStyle(node).color), under)), luminance(under)];
+  found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), node.textContent.slice(0, 40)]);
+}
+return found;
+"""
+"""Of each element with text of its own: its contrast by WCAG 2.1's formula, and the text."""
