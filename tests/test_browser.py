@@ -112,7 +112,9 @@ def test_the_keyboard_reaches_every_control(opened):
     reached = []
     for _ in range(8):
         press(opened, Keys.TAB)
-        reached.append(opened.execute_script("const at = document.activeElement; return at.id || at.className || at.tagName"))
+        reached.append(
+            opened.execute_script("const at = document.activeElement; return at.id || at.className || at.tagName")
+        )
     assert reached[:7] == ["language", "layer", "rank", "previous", "next", "find", "now"]
     name = opened.find_element("id", "name").text
     opened.execute_script("document.querySelector('.list .now').focus()")

@@ -32,6 +32,14 @@ class Embeddings:
 
     Raises:
         TLExpertsError: not one row per sentence.
+
+    Examples:
+        >>> from tl_experts import embed, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> vectors = embed(model, sentences, layer=4, progress=False)
+        >>> sorted(vectors.parallel())
+        ['de', 'en', 'es', 'fr', 'it', 'ja', 'pt', 'ru', 'zh']
     """
 
     vectors: Float[Tensor, "sentence d_model"]
@@ -66,7 +74,26 @@ class Embeddings:
 
 
 def embed(model: Model, sentences: Corpus, *, layer: Layer = None, **options: Any) -> Embeddings:
-    """Embed every sentence by one layer; see `embed_layers` for the options."""
+    """Embed every sentence by one layer: the mean over its text's tokens (the paper's sentence vector).
+
+    Args:
+        model: either class; steered if this is called inside `steer`.
+        sentences: any corpus.
+        layer: a block's number, a negative one from the end; None: the last hidden state, after the final norm.
+        options: of `tl_experts.embeddings.embed_layers`: ``hooks``, ``token_budget``, ``prepend_bos``, ``truncate``,
+            ``progress``.
+
+    Raises:
+        SiteError: a layer the model does not have.
+        ModelError: a sentence without a token or longer than the context.
+
+    Examples:
+        >>> from tl_experts import load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> tuple(embed(model, sentences, progress=False).parallel()["en"].shape)
+        (10, 256)
+    """
     return embed_layers(model, sentences, [layer], **options)[layer]
 
 

@@ -5,7 +5,16 @@ from collections.abc import Collection
 
 
 class TLExpertsError(Exception):
-    """Base of every error that tl-experts raises on purpose; its message names the value, the expectation, the fix."""
+    """Base of every error that tl-experts raises on purpose; its message names the value, the expectation, the fix.
+
+    Examples:
+        >>> from tl_experts import load_sentences
+        >>> try:
+        ...     load_sentences("bundled", split="trian")
+        ... except TLExpertsError as error:
+        ...     print("no such split" if "trian" in str(error) else error)
+        no such split
+    """
 
 
 class CorpusError(TLExpertsError):

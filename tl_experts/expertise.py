@@ -26,6 +26,15 @@ class Expertise:
 
     Raises:
         ResponseError: arrays of unequal shape.
+
+    Examples:
+        >>> from tl_experts import collect_responses, load_model, load_sentences, score_responses
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> expertise = score_responses(collect_responses(model, sentences, progress=False), progress=False)
+        >>> best = expertise.auroc[:, expertise.column("ja")].argmax()
+        >>> expertise.neurons.describe(int(best)).startswith("L")
+        True
     """
 
     languages: tuple[str, ...]
@@ -107,6 +116,14 @@ def score_responses(responses: Responses, *, progress: bool = True) -> Expertise
 
     Raises:
         ResponseError: one language only, or a NaN (naming layer, neuron and sentence).
+
+    Examples:
+        >>> from tl_experts import collect_responses, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> expertise = score_responses(collect_responses(model, sentences, progress=False), progress=False)
+        >>> expertise.auroc.shape
+        (7168, 9)
     """
     languages = responses.corpus.languages
     if len(languages) < 2:

@@ -27,6 +27,16 @@ class Experts:
     """Selected neurons of one or more languages, best first, with their statistics. Frozen.
 
     ``experts["es"]`` is the `Experts` of one language.
+
+    Examples:
+        >>> from tl_experts import find_experts, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> experts["es"].counts
+        {'es': 5}
+        >>> bool((experts["es"].statistics["auroc"] > 0.9).all())
+        True
     """
 
     languages: tuple[str, ...]

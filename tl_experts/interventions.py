@@ -62,6 +62,14 @@ def intervention_hooks(
 
     Raises:
         InterventionError: experts of several languages, an unknown option, or one that has no effect.
+
+    Examples:
+        >>> from tl_experts import find_experts, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> hooks = intervention_hooks(experts["es"])
+        >>> logits = model.run_with_hooks("To open a file,", fwd_hooks=hooks)
     """
     _require_intervention(experts, operation, value, strength, positions, passes)
     amounts = _amounts(experts, operation, value, strength)
@@ -107,6 +115,16 @@ def steer(
 
     Warns:
         TLExpertsWarning: ``positions="generated"`` met no generation with a key-value cache, so nothing was steered.
+
+    Examples:
+        >>> from tl_experts import find_experts, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> with steer(model, experts["es"]):
+        ...     steered = model("To open a file,")
+        >>> bool((steered == model("To open a file,")).all())
+        False
     """
     _require_experts(experts)
     if check:

@@ -56,6 +56,10 @@ def write_report(result: StudyResult, path: str | Path | None = None) -> Path:
 
     Raises:
         ArtefactError: the place cannot be written.
+
+    Examples:
+        >>> from tl_experts import StudyResult
+        >>> write_report(StudyResult.load("my-study"), "report.html")  # doctest: +SKIP
     """
     return write_text(path or result.folder / "report.html", report(result))
 

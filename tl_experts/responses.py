@@ -109,6 +109,14 @@ class Responses:
 
     Raises:
         ResponseError: the shape does not fit the corpus and the neurons.
+
+    Examples:
+        >>> from tl_experts import collect_responses, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> responses = collect_responses(model, sentences, progress=False)
+        >>> responses.neurons.describe(0), responses.pooling
+        ('L0 N0', 'max')
     """
 
     values: Float[Tensor, "sentence neuron"]
@@ -206,6 +214,14 @@ def collect_responses(
         SiteError: the model has not the site or a layer.
         ResponseError: an unknown pooling.
         ModelError: a sentence without a token or longer than the context.
+
+    Examples:
+        >>> from tl_experts import load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> responses = collect_responses(model, sentences, progress=False)
+        >>> tuple(responses.values.shape)
+        (90, 7168)
     """
     require_corpus(sentences)
     require_choice(pooling, POOLINGS, "pooling", ResponseError)
@@ -266,6 +282,16 @@ def responses_from_cache(
     Raises:
         SiteError: the cache lacks a layer of the site.
         ResponseError: rows that do not fit the corpus, or a sentence without a token that counts.
+
+    Examples:
+        >>> from tl_experts import load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> one = sentences.only(["en"]).take([0])
+        >>> tokens = model.to_tokens(list(one.texts))
+        >>> _, cache = model.run_with_cache(tokens, names_filter=lambda name: name.endswith("hook_post"))
+        >>> tuple(responses_from_cache(model, cache, one, tokens != model.tokenizer.bos_token_id).values.shape)
+        (1, 7168)
     """
     require_choice(pooling, POOLINGS, "pooling", ResponseError)
     neurons = neuron_table(model, site, layers)

@@ -61,6 +61,14 @@ def find_experts(
 
     Raises:
         TLExpertsError: of the stage that refuses its input.
+
+    Examples:
+        >>> from tl_experts import find_experts, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> experts["ja"].to_pandas()[["rank", "layer", "neuron"]].shape
+        (5, 3)
     """
     _require_selection(k, threshold, metric, how)
     neurons = neuron_table(model, site, layers).total
@@ -107,6 +115,14 @@ def select_experts(
 
     Raises:
         SelectionError: k beyond the neurons, a threshold nobody reaches, an unknown metric or layer.
+
+    Examples:
+        >>> from tl_experts import collect_responses, load_model, load_sentences, score_responses
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> expertise = score_responses(collect_responses(model, sentences, progress=False), progress=False)
+        >>> select_experts(expertise, threshold=0.95).counts["ru"] > 10
+        True
     """
     _require_selection(k, threshold, metric, how)
     threshold = None if threshold is None else float(threshold)  # a NumPy one would compare in double precision

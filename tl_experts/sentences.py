@@ -18,6 +18,12 @@ class Corpus:
     Raises:
         CorpusError: lengths differ, a sentence is empty, a code is no language code, or a language
             has two sentences in one row.
+
+    Examples:
+        >>> texts = {"en": ["Good morning.", "Thank you."], "fr": ["Bonjour.", "Merci."]}
+        >>> corpus = Corpus.from_texts(texts, aligned=True)
+        >>> corpus.languages, len(corpus)
+        (('en', 'fr'), 4)
     """
 
     texts: tuple[str, ...]

@@ -30,6 +30,16 @@ class Inspection:
     """Experts with everything there is to see of them.
 
     Shown by itself at the end of a notebook's cell; `save` writes the same as one HTML file that needs no network.
+
+    Examples:
+        >>> from tl_experts import find_experts, inspect, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> seen = inspect(model, experts, sentences, progress=False)
+        >>> top, bottom = seen.sentences(0, "en", count=1)
+        >>> sentences.labels[top[0]]
+        'en'
     """
 
     experts: Experts
@@ -127,6 +137,13 @@ def inspect(
         ResponseError: an activation is not finite (naming neuron and sentence).
         SelectionError: fewer than k experts, or a language without any.
         TLExpertsError: a corpus of one language.
+
+    Examples:
+        >>> from tl_experts import find_experts, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> inspect(model, experts, sentences, progress=False).save("inspector.html")  # doctest: +SKIP
     """
     require_corpus(corpus)
     experts.require_model(model)

@@ -5,6 +5,7 @@ host are refused, so that no page elsewhere can reach the server through a name 
 """
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,6 @@ _VIEWS = ("Experts", "Any neuron", "Steer")
 _HIDDEN = {"display": "none"}
 _BAR = {"padding": "0.5rem 1rem", "display": "flex", "gap": "1.5rem"}
 _FRAME = {"width": "100%", "height": "calc(100vh - 3.5rem)", "border": "0"}
-_ALWAYS = {"always_visible": True}
 _BOX = {"padding": "1rem", "maxWidth": "70rem"}
 
 
@@ -120,14 +120,18 @@ def _steer_view_parts(dcc: Any, html: Any, languages: list[str], most: int) -> A
         [
             html.Label(["Prompt ", dcc.Input(id="prompt", value="To open a file,", type="text", size="60")]),
             html.H4("The k best experts of a language at their mean"),
-            dcc.Dropdown(languages, languages[0], id="language", clearable=False, style={"width": "10rem"}),
-            dcc.Slider(
-                1, most, value=k, step=1, marks={1: "1", most: str(most)}, id="k", tooltip={"always_visible": True}
+            dcc.Dropdown(
+                languages,
+                languages[min(1, len(languages) - 1)],
+                id="language",
+                clearable=False,
+                style={"width": "10rem"},
             ),
+            dcc.Slider(1, most, value=k, step=1, marks={1: "1", most: str(most)}, id="k"),
             html.Button("Continue the prompt", id="steer"),
             html.H4("or one neuron at a value"),
             html.Label(["Neuron ", dcc.Input(id="one", value="L0 N0", debounce=True, type="text")]),
-            dcc.Slider(0, 1, value=0, id="value", tooltip=_ALWAYS),
+            dcc.Slider(0, 1, value=0, id="value", marks=None),
             html.Button("Continue the prompt", id="set"),
             dcc.Loading(html.Div(id="comparison")),
         ],
@@ -145,14 +149,16 @@ def _connect(app: Any, live: Loading) -> None:
     def tokens(_view: Any, text: str) -> Any:
         return _neuron_tokens(live.get(), *parse_neuron(text or ""))
 
-    def reach(text: str) -> tuple[float, float, float]:
+    def reach(text: str) -> tuple[float, float, float, float]:
         try:
             seen = live.get().view(*parse_neuron(text or ""))
         except TLExpertsError:
-            return 0, 1, 0
+            return 0, 1, 0, 0.01
         # Half as far again on either side: an intervention may go beyond what text alone brings about.
         more = (seen.high - seen.low) / 2
-        return seen.low - more, seen.high + more, seen.high
+        step = 10.0 ** round(math.log10(max(more, 1e-9)) - 2)
+        low, high, now = (round(value / step) * step for value in (seen.low - more, seen.high + more, seen.high))
+        return round(low, 9), round(high, 9), round(now, 9), step
 
     def compare(_steer: Any, _set: Any, prompt: str, language: str, k: int, one: str, value: float) -> Any:
         there = live.get()
@@ -169,7 +175,7 @@ def _connect(app: Any, live: Loading) -> None:
     app.callback(Output("neuron-tokens", "children"), Input("neuron-view", "children"), State("neuron", "value"))(
         _told(tokens)
     )
-    app.callback(*(Output("value", name) for name in ("min", "max", "value")), Input("one", "value"))(reach)
+    app.callback(*(Output("value", name) for name in ("min", "max", "value", "step")), Input("one", "value"))(reach)
     states = [State(name, "value") for name in ("prompt", "language", "k", "one", "value")]
     clicks = [Input(name, "n_clicks") for name in ("steer", "set")]
     app.callback(Output("comparison", "children"), *clicks, *states, prevent_initial_call=True)(_told(compare))

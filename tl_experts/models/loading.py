@@ -53,6 +53,11 @@ def load_model(
 
     Raises:
         ModelError: not found, not readable, or a vision, encoder, encoder-decoder or mixture-of-experts model.
+
+    Examples:
+        >>> model = load_model("polyglot-mini")
+        >>> model.cfg.n_layers, model.cfg.d_mlp
+        (8, 896)
     """
     kind = _dtype(dtype)
     place = _device(device)

@@ -23,6 +23,13 @@ class StudyConfig:
 
     Raises:
         StudyError: an option that cannot be, or of the wrong type.
+
+    Examples:
+        >>> StudyConfig(name="mine", model="polyglot-mini", targets=("es", "fr"), k=100).resamples
+        10000
+        >>> StudyConfig(name="mine", model="polyglot-mini", k=0)
+        Traceback (most recent call last):
+        tl_experts.errors.StudyError: ...
     """
 
     name: str

@@ -17,7 +17,12 @@ MANIFEST = "study.json"
 
 @dataclass(frozen=True, eq=False)
 class StudyResult(Mapping[str, "pd.DataFrame"]):
-    """The tables of a study, by name: ``result["gains"]``."""
+    """The tables of a study, by name: ``result["gains"]``.
+
+    Examples:
+        >>> result = StudyResult.load("tl-experts-runs/study-polyglot-mini")  # doctest: +SKIP
+        >>> result["gains"]  # doctest: +SKIP
+    """
 
     folder: Path
     config: StudyConfig

@@ -66,6 +66,12 @@ def run_study(
         StudyError: the folder holds another study, or an option does not fit the model or the corpus.
         ModelError: the model cannot be loaded.
         CorpusError: the corpus cannot be read.
+
+    Examples:
+        >>> from tl_experts import StudyConfig
+        >>> config = StudyConfig(name="mine", model="polyglot-mini", targets=("es", "fr"), k=100, test_rows=50)
+        >>> result = run_study(config, "my-study")  # doctest: +SKIP
+        >>> result["gains"]  # doctest: +SKIP
     """
     place = Path(folder) if folder is not None else RUNS / f"study-{config.name}"
     _require_same_config(place, config)
