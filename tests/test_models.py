@@ -6,7 +6,7 @@ import torch
 from tests.conftest import ARCHITECTURES, CONVERTED
 from tl_experts import load_model
 from tl_experts.errors import ModelError, SiteError
-from tl_experts.models import SITES, hook_name, model_fingerprint, require_hooks, require_site, site_widths
+from tl_experts.models import SITES, conversion, hook_name, model_fingerprint, require_hooks, require_site, site_widths
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 
 TOKENS = torch.randint(3, 300, (3, 40), generator=torch.Generator().manual_seed(0))
@@ -206,3 +206,19 @@ def test_a_local_folder_named_like_a_hub_model_is_read_for_what_it_holds(
     assert type(model).__name__ == ("HookedTransformer" if HAS_HOOKED_TRANSFORMER else "TransformerBridge")
     with torch.inference_mode():
         assert (model(TOKENS) - hugging_face("llama")(TOKENS).logits).abs().max() < 1e-4
+
+
+@pytest.mark.skipif(not HAS_HOOKED_TRANSFORMER, reason="transformer-lens 4 has no HookedTransformer")
+@pytest.mark.parametrize("architecture", ["llama", "bloom", "qwen3"])
+def test_the_layout_of_weights_changes_their_order_in_memory_only(architecture, checkpoint, monkeypatch):
+    laid_out = load_model(checkpoint(architecture))
+    monkeypatch.setattr(conversion, "lay_out", lambda model: None)
+    plain = load_model(checkpoint(architecture))
+    tokens = torch.arange(3, 60).reshape(3, 19)
+    assert torch.equal(laid_out(tokens), plain(tokens))
+    assert laid_out.unembed.W_U.T.is_contiguous()
+    assert not plain.unembed.W_U.T.is_contiguous()
+    for (name, one), (_, other) in zip(laid_out.named_parameters(), plain.named_parameters(), strict=True):
+        # Bloom has no positions to embed: TransformerLens leaves the place uninitialised, and never reads it.
+        assert torch.equal(one, other) or (architecture, name) == ("bloom", "pos_embed.W_pos"), name
+    assert model_fingerprint(laid_out) == model_fingerprint(plain)
