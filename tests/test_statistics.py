@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tl_experts.errors import TLExpertsError
-from tl_experts.statistics import bootstrap_means, holm, mean_interval, paired_gain, pearson, standard_error
+from tl_experts.statistics import (
+    bootstrap_means,
+    fitted_line,
+    holm,
+    mean_interval,
+    paired_gain,
+    pearson,
+    standard_error,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -122,3 +130,38 @@ def test_the_seed_decides():
     values = RNG.normal(size=(1, 30))
     assert (bootstrap_means(values, seed=1) == bootstrap_means(values, seed=1)).all()
     assert not (bootstrap_means(values, seed=1) == bootstrap_means(values, seed=2)).all()
+
+
+def test_a_fitted_line_is_scipys_and_lies_in_its_band():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=40)
+    y = 0.7 * x - 0.2 + 0.3 * rng.normal(size=40)
+    at = np.linspace(-2, 2, 9)
+    line, low, high = fitted_line(x, y, at, seed=0)
+    reference = stats.linregress(x, y)
+    np.testing.assert_allclose(line, reference.slope * at + reference.intercept, rtol=1e-10)
+    assert (low < line).all()
+    assert (line < high).all()
+    # Near the standard error of the mean response: 1.96 of them on either side.
+    spread = np.sqrt(np.mean((y - line_at(reference, x)) ** 2) * (1 / 40 + (at - x.mean()) ** 2 / (40 * x.var())))
+    np.testing.assert_allclose((high - low) / (2 * 1.96 * spread), 1, atol=0.35)
+    again = fitted_line(x, y, at, seed=0)
+    assert all(np.array_equal(one, other) for one, other in zip((line, low, high), again, strict=True))
+
+
+def line_at(reference, x):
+    return reference.slope * x + reference.intercept
+
+
+def test_points_on_a_line_have_no_band():
+    x = np.arange(5.0)
+    line, low, high = fitted_line(x, 2 * x + 1, np.array([10.0]), seed=0)
+    np.testing.assert_allclose([line[0], low[0], high[0]], 21)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [([1, 2], [1, 2]), ([1, 1, 1], [1, 2, 3]), ([1, 2, np.nan], [1, 2, 3]), ([1, 2, 3], [1, 2, np.inf])]
+)
+def test_no_line_through_too_few_equal_or_missing_points(x, y):
+    with pytest.raises(TLExpertsError, match="three or more finite points"):
+        fitted_line(np.array(x, float), np.array(y, float), np.array([0.0]), seed=0)

@@ -1,5 +1,6 @@
 """Figures of the experts themselves: where they lie, how well they tell, how they respond, what they share."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -95,7 +96,9 @@ def auroc_by_rank(expertise: Expertise, *, k: int | None = None, languages: Sequ
         )
     figure.add_hline(y=0.5, line={"color": "#888", "dash": "dot"}, annotation_text="chance")
     if k is not None:
-        figure.add_vline(x=k, line={"color": "#1a1a1a", "dash": "dash"}, annotation_text=f"k = {k}")
+        figure.add_vline(x=k, line={"color": "#1a1a1a", "dash": "dash"})
+        # On a logarithmic axis plotly places lines by their value, but annotations by its logarithm.
+        figure.add_annotation(x=math.log10(k), y=1.0, yref="paper", text=f"k = {k}", showarrow=False, xanchor="left")
     return finish(
         figure,
         "How well neurons tell a language",
