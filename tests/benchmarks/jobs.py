@@ -1,0 +1,254 @@
+"""Jobs 1 to 8: scoring, collecting, finding, generating, retrieving, resampling."""
+
+import statistics
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import combinations
+from multiprocessing import get_context
+
+import numpy as np
+import torch
+
+from tests.benchmarks.inputs import LANGUAGES, Setting
+from tests.benchmarks.references import (
+    bootstrap_by_hand,
+    bucketed_names_filter,
+    padded_cache_of_everything,
+    sklearn_pool,
+)
+from tests.benchmarks.timing import Row, in_turn, seconds
+from tl_experts import collect_responses, find_experts, steer
+from tl_experts.models import text_batches
+from tl_experts.ranking import score
+from tl_experts.retrieval import all_pair_ranks
+from tl_experts.statistics import bootstrap_means
+
+SAMPLE = 300
+"""Neurons that scikit-learn is timed on."""
+
+PADDED = 24
+"""Sentences that the published recipe is timed on."""
+
+RETRIEVED = (22, 1_012, 4_096)
+"""Languages, sentences, dimensions: FLORES-200's devtest by an 8B model."""
+
+
+def _pool() -> ProcessPoolExecutor:
+    # Not forked: the threads of torch and numba would be copied in whatever state they are.
+    return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+
+
+def scoring(setting: Setting) -> Row:
+    """AUROC and AP of every neuron against scikit-learn's."""
+    values, labels = setting.responses
+    part = values[:, :SAMPLE]
+    with _pool() as pool:
+        return in_turn(
+            1,
+            f"AUROC + AP, {setting.neurons:,} neurons x {setting.sentences:,} sentences x 6",
+            lambda: score(values, labels, len(LANGUAGES)),
+            lambda: sklearn_pool(pool, part, labels, len(LANGUAGES)),
+            target=150,
+            direction="faster",
+            pairs=setting.pairs,
+            scale=values.shape[1] / part.shape[1],
+            note=f"scikit-learn over 2 processes, {part.shape[1]} neurons, scaled",
+        )
+
+
+def scoring_against_a_sort(setting: Setting) -> Row:
+    """The same against torch's sort of the matrix."""
+    values, labels = setting.responses
+    by_neuron = torch.from_numpy(np.ascontiguousarray(values.T))
+    return in_turn(
+        2,
+        "the same",
+        lambda: score(values, labels, len(LANGUAGES)),
+        lambda: torch.sort(by_neuron, dim=1),
+        target=0.6,
+        direction="of its time",
+        pairs=setting.pairs,
+        note="one torch.sort with indices, neurons contiguous",
+    )
+
+
+def collecting(setting: Setting) -> Row:
+    """Responses of all layers against the bare body on the same batches."""
+    model, body = setting.model, setting.body
+    batches = text_batches(model, setting.corpus.texts, truncate=True)
+
+    def bare() -> None:
+        with torch.inference_mode():
+            for batch in batches:
+                body(input_ids=batch.tokens.to(setting.device), use_cache=False)
+
+    return in_turn(
+        3,
+        f"responses of {len(setting.corpus):,} sentences",
+        lambda: collect_responses(model, setting.corpus, truncate=True, progress=False),
+        bare,
+        target=1.25 if setting.name.startswith("polyglot-mini") else 1.10,
+        direction="of its time",
+        pairs=setting.pairs,
+        device=setting.device,
+        note="Hugging Face's body, same batches, tokens ready, no hooks",
+    )
+
+
+def finding(setting: Setting) -> Row:
+    """`find_experts` from text against the published recipe."""
+    model, corpus = setting.model, setting.corpus
+    total = model.cfg.n_layers * model.cfg.d_mlp
+    texts = corpus.texts[:: len(corpus) // PADDED][:PADDED]
+    labels = np.array([LANGUAGES.index(label) for label in corpus.labels])
+    values = np.random.default_rng(0).standard_normal((len(corpus), SAMPLE), dtype=np.float32)
+    with _pool() as pool:
+        sklearn_pool(pool, values, labels, len(LANGUAGES))
+        find_experts(model, corpus, truncate=True, progress=False)
+        padded_cache_of_everything(model, texts[:8], 8)
+        times = []
+        for _ in range(setting.pairs):
+            mine = seconds(lambda: find_experts(model, corpus, truncate=True, progress=False), setting.device)
+            # One run over its positives and negatives, which are all sentences, for each language.
+            passes = seconds(lambda: padded_cache_of_everything(model, texts, 8), setting.device)
+            passes *= len(LANGUAGES) * len(corpus) / len(texts)
+            scores = seconds(lambda: sklearn_pool(pool, values, labels, len(LANGUAGES))) * total / SAMPLE
+            times.append((mine, passes + scores))
+    ratios = [theirs / mine for mine, theirs in times]
+    return Row(
+        4,
+        f"find_experts from text, 6 languages x {setting.rows}",
+        statistics.median(mine for mine, _ in times),
+        statistics.median(theirs for _, theirs in times),
+        statistics.median(ratios),
+        min(ratios),
+        max(ratios),
+        ">= 25x faster",
+        statistics.median(ratios) >= 25,
+        note=f"padded to 128, everything cached, a run a language; {len(texts)} sentences and {SAMPLE} neurons, scaled",
+    )
+
+
+def finding_plainly(setting: Setting) -> Row:
+    """The same against a good plain version."""
+    model, corpus = setting.model, setting.corpus
+    total = model.cfg.n_layers * model.cfg.d_mlp
+    labels = np.array([LANGUAGES.index(label) for label in corpus.labels])
+    values = np.random.default_rng(0).standard_normal((len(corpus), SAMPLE), dtype=np.float32)
+    with _pool() as pool:
+        sklearn_pool(pool, values, labels, len(LANGUAGES))
+        times = []
+        for _ in range(setting.pairs):
+            mine = seconds(lambda: find_experts(model, corpus, truncate=True, progress=False), setting.device)
+            passes = seconds(lambda: bucketed_names_filter(model, corpus), setting.device)
+            scores = seconds(lambda: sklearn_pool(pool, values, labels, len(LANGUAGES))) * total / SAMPLE
+            times.append((mine, passes + scores))
+    ratios = [theirs / mine for mine, theirs in times]
+    return Row(
+        5,
+        "the same",
+        statistics.median(mine for mine, _ in times),
+        statistics.median(theirs for _, theirs in times),
+        statistics.median(ratios),
+        min(ratios),
+        max(ratios),
+        ">= 4x faster",
+        statistics.median(ratios) >= 4,
+        note=f"length buckets, names_filter, one run; scikit-learn on {SAMPLE} neurons, scaled",
+    )
+
+
+def generating(setting: Setting) -> Row:
+    """Steered generation against unsteered: tokens are of one count, so times compare."""
+    model = setting.model
+    experts = find_experts(model, setting.corpus.head(60), k=500, truncate=True, progress=False)["de"]
+    prompt = torch.full((8, 4), 5, device=setting.device)
+
+    def generate() -> None:
+        model.generate(prompt, max_new_tokens=48, stop_at_eos=False, verbose=False, use_past_kv_cache=True)
+
+    def steered() -> None:
+        with steer(model, experts):
+            generate()
+
+    torch.manual_seed(0)
+    return in_turn(
+        6,
+        "generation, 500 experts steered, 8 texts x 48 tokens",
+        steered,
+        generate,
+        target=1 / 0.95,
+        direction="of its time",
+        pairs=setting.pairs,
+        device=setting.device,
+        note="0.95x the tokens/s",
+    )
+
+
+def retrieving(setting: Setting, measure: str = "cosine") -> Row:
+    """Ranks of every ordered pair against the matrix products alone."""
+    languages, sentences, dimensions = RETRIEVED
+    generator = torch.Generator().manual_seed(0)
+    vectors = {
+        f"l{place}": torch.nn.functional.normalize(torch.randn(sentences, dimensions, generator=generator)).to(
+            setting.device
+        )
+        for place in range(languages)
+    }
+
+    def products() -> None:
+        # The reverse of a pair is its transpose: one product a pair is all there is to do.
+        for one, other in combinations(vectors, 2):
+            vectors[one] @ vectors[other].T
+
+    return in_turn(
+        7,
+        f"top-1 of all pairs, {languages} languages x {sentences:,} x {dimensions:,}, {measure}",
+        lambda: all_pair_ranks(vectors, measure=measure),  # type: ignore[arg-type]
+        products,
+        target=1.5 if measure == "cosine" else 2.5,
+        direction="of its time",
+        pairs=setting.pairs,
+        device=setting.device,
+        note="the matrix products alone, each unordered pair once",
+    )
+
+
+def retrieving_by_csls(setting: Setting) -> Row:
+    """The same by CSLS."""
+    return retrieving(setting, "csls")
+
+
+def resampling(setting: Setting) -> Row:
+    """Bootstrap intervals of 462 accuracies against a plain loop."""
+    hits = (np.random.default_rng(0).random((462, 1_012)) < 0.4).astype(np.float32)
+    part = hits[:8]
+
+    def ours() -> None:
+        bootstrap_means.__globals__["_draws"].cache_clear()  # the draws are part of the work
+        np.quantile(bootstrap_means(hits, seed=0, resamples=1_000), [0.025, 0.975], axis=1)
+
+    return in_turn(
+        8,
+        "bootstrap intervals of 462 accuracies, 1,000 resamples",
+        ours,
+        lambda: bootstrap_by_hand(part, 1_000),
+        target=50,
+        direction="faster",
+        pairs=setting.pairs,
+        scale=len(hits) / len(part),
+        note=f"plain NumPy loop, {len(part)} accuracies, scaled",
+    )
+
+
+JOBS: dict[str, Callable[[Setting], Row]] = {
+    "1": scoring,
+    "2": scoring_against_a_sort,
+    "3": collecting,
+    "4": finding,
+    "5": finding_plainly,
+    "6": generating,
+    "7": retrieving,
+    "7csls": retrieving_by_csls,
+    "8": resampling,
+}
