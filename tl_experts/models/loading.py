@@ -11,6 +11,7 @@ from tl_experts.models.bridge import boot_bridge, first_line
 from tl_experts.models.catalogue import ENTRIES
 from tl_experts.models.conversion import NotConvertible, convert, probe_logits, require_same_logits
 from tl_experts.models.hooks import Model
+from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 from tl_experts.models.quiet import quiet_transformers
 from tl_experts.models.wheels import model_folder
 
@@ -80,7 +81,9 @@ def load_model(
         require_same_logits(model, reference, kind)
         return model
     except NotConvertible as reason:
-        log.info("%s loads as TransformerBridge: %s", name, reason)
+        # For a model of the catalogue, which converts, something is wrong; for others it is how it is.
+        level = logging.WARNING if entry is not None and HAS_HOOKED_TRANSFORMER else logging.INFO
+        log.log(level, "%s loads as TransformerBridge: %s", name, reason)
     model = boot_bridge(hf_model, tokenizer, name, str(location), place, kind)
     try:
         require_same_logits(model, reference, kind)
