@@ -1,5 +1,7 @@
 """Models load without processing, compute what Hugging Face computes, and refuse what has no language neurons."""
 
+import tempfile
+
 import pytest
 import torch
 
@@ -222,3 +224,11 @@ def test_the_layout_of_weights_changes_their_order_in_memory_only(architecture, 
         # Bloom has no positions to embed: TransformerLens leaves the place uninitialised, and never reads it.
         assert torch.equal(one, other) or (architecture, name) == ("bloom", "pos_embed.W_pos"), name
     assert model_fingerprint(laid_out) == model_fingerprint(plain)
+
+
+@pytest.mark.skipif(not HAS_HOOKED_TRANSFORMER, reason="transformer-lens 4 has no HookedTransformer")
+def test_chance_does_not_name_the_temporary_folder_of_a_conversion_t5(checkpoint, monkeypatch):
+    names = iter(["abt5cdef", "llama_12", "abcdefgh"])
+    monkeypatch.setattr(tempfile, "_get_candidate_names", lambda: names)
+    assert type(load_model(checkpoint("qwen3"))).__name__ == "HookedTransformer"
+    assert next(names, None) is None

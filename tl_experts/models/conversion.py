@@ -5,9 +5,11 @@ folder the configuration is derived from ``config.json``: through TransformerLen
 the architecture, and from its entry for a sibling where it goes by the name only (the Gemma family).
 """
 
+import contextlib
 import dataclasses
 import logging
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # transformer_lens reads the architecture off these words if they occur anywhere in a path.
 _TELLING_WORDS = ("llama", "gemma", "bert", "t5", "wav2vec2", "hubert", "olmo")
+_TRIES = 100
 # Converted by name in transformer_lens: a sibling's entry, whose sizes are replaced by those of config.json.
 _SIBLINGS = {
     "GemmaForCausalLM": "google/gemma-2b",
@@ -56,8 +59,8 @@ def convert(
     from transformer_lens import loading_from_pretrained as lens
 
     try:
-        with quiet_lens(), tempfile.TemporaryDirectory(prefix="model-") as scratch:
-            cfg, key = _configuration(lens, hf_model.config, known_as, Path(scratch), dtype)
+        with quiet_lens(), neutral_folder() as scratch:
+            cfg, key = _configuration(lens, hf_model.config, known_as, scratch, dtype)
             cfg.model_name = name
             cfg.tokenizer_name = name
             cfg.device = str(device)
@@ -80,6 +83,25 @@ def convert(
     except Exception as error:  # the conversion fails in as many ways as there are architectures
         raise NotConvertible(f"{type(error).__name__}: {error}") from error
     return model
+
+
+@contextlib.contextmanager
+def neutral_folder() -> Iterator[Path]:
+    """A temporary folder in whose name transformer_lens, which reads architectures off paths, finds none.
+
+    The eight random characters of such a name hold a word as short as "t5" once in two hundred folders.
+    """
+    for _ in range(_TRIES):
+        with tempfile.TemporaryDirectory(prefix="model-") as name:
+            folder = Path(name).resolve()
+            if not _telling(folder.name):
+                yield folder
+                return
+    raise NotConvertible(f"no temporary folder of a neutral name in {_TRIES} tries")
+
+
+def _telling(path: str) -> bool:
+    return any(word in path.lower() for word in _TELLING_WORDS)
 
 
 _LAYOUT = {"W_U": (1, 0), "W_Q": (0, 2, 1), "W_K": (0, 2, 1), "W_V": (0, 2, 1), "W_O": (2, 0, 1)}
@@ -114,8 +136,8 @@ def _configuration(
     if architecture in _SIBLINGS:
         cfg = lens.get_pretrained_model_config(_SIBLINGS[architecture], dtype=dtype, device="cpu")
         return _with_sizes(cfg, hf_config), _SIBLINGS[architecture]
-    path = str(scratch.resolve())
-    if any(word in path.lower() for word in _TELLING_WORDS):
+    path = str(scratch)
+    if _telling(path):
         raise NotConvertible(f"transformer_lens would misread the temporary folder's name {path}; set TMPDIR")
     if architecture == "GPT2LMHeadModel":
         hf_config.n_ctx = hf_config.n_positions  # dropped by transformers 5, still read by transformer_lens
