@@ -145,6 +145,7 @@ def test_the_third_map_is_the_difference_of_the_others_for_every_target(maps, re
     sign = {"retrieval_maps": 1, "distance_maps": -1}[maps]
     for after, difference in zip(later[::2], later[1::2], strict=True):
         np.testing.assert_allclose(difference, sign * (after - before), atol=1e-12)
+    assert {axis.dtick for axis in (figure.layout.xaxis, figure.layout.yaxis)} == {1}, "every language is named"
     buttons = figure.layout.updatemenus[0].buttons
     assert [button.label for button in buttons] == ["en experts", "ja experts"]
     shown = np.array([button.args[0]["visible"] for button in buttons])

@@ -67,8 +67,10 @@ def before_after_maps(
             col=3,
         )
     flags = [[True, *(target == other for other in grids for _ in range(2))] for target in grids]
-    figure.update_xaxes(title_text=columns, constrain="domain", type="category", tickangle=0)
-    figure.update_yaxes(autorange="reversed", type="category", constrain="domain")
+    # Every language is named: plotly would leave out every other one where they are many.
+    ticks = {"type": "category", "constrain": "domain", "dtick": 1, "tickfont_size": 14 if text else 9}
+    figure.update_xaxes(title_text=columns, tickangle=0, **ticks)
+    figure.update_yaxes(autorange="reversed", **ticks)
     for place in range(1, 4):
         figure.update_yaxes(scaleanchor=f"x{place if place > 1 else ''}", row=1, col=place)
     figure.update_yaxes(title_text=rows, row=1, col=1)
