@@ -42,7 +42,9 @@ class Run:
     def live(self, device: str | None = None) -> Live:
         """The run's model with the responses of all neurons."""
         model = self.load_model(device)
-        return Live(model, self.experts, self.responses(model))
+        live = Live(model, self.experts, self.responses(model))
+        live.view(live.responses.neurons.layers[0], 0)  # the compiled kernel is loaded before the first question
+        return live
 
     def inspection(self, model: Model, *, k: int | None = None, progress: bool = True) -> Inspection:
         """The experts of the run, as many as the page is for."""
