@@ -192,7 +192,15 @@ def address(mini, experts, responses, saved):
     server.shutdown()
 
 
-def test_the_live_inspector_steers(driver, address):
+def continued(driver, button: str, before: str) -> str:
+    """Press a button and wait for another comparison than the one that is shown."""
+    driver.find_element("id", button).click()
+    shown = "document.querySelector('#comparison').innerText"
+    wait_for(driver, f"{shown}.includes('Logits') && {shown} !== {json.dumps(before)}")
+    return driver.execute_script(f"return {shown}")
+
+
+def test_the_live_inspector_steers(driver, address, experts):
     from selenium.webdriver.common.keys import Keys
 
     driver.get_log("performance")
@@ -220,10 +228,14 @@ def test_the_live_inspector_steers(driver, address):
     for moves in (0, 6):
         if moves:
             driver.find_element("css selector", "#k [role=slider]").send_keys(*[Keys.ARROW_LEFT] * moves)
-        driver.find_element("id", "steer").click()
-        compared = "document.querySelector('#comparison').innerText"
-        wait_for(driver, f"{compared}.includes('Logits') && {compared} !== {json.dumps(outputs[-1])} && {compared}")
-        outputs.append(driver.execute_script(f"return {compared}"))
+        outputs.append(continued(driver, "steer", outputs[-1]))
+    one = driver.find_element("id", "one")
+    one.send_keys(Keys.CONTROL, "a")
+    one.send_keys(f"L{experts['de'].layer[0]} N{experts['de'].neuron[0]}", Keys.ENTER)
+    wait_for(driver, "Number(document.querySelector('#value [role=slider]').getAttribute('aria-valuemax')) > 1")
+    outputs.append(continued(driver, "set", outputs[-1]))
+    driver.find_element("css selector", "#value [role=slider]").send_keys(Keys.HOME)
+    outputs.append(continued(driver, "set", outputs[-1]))
     assert driver.execute_script("return window.hacked") is None
     assert console_errors(driver) == []
     assert {url.split("/")[2] for url in requested(driver) if url.startswith("http")} == {address.split("/")[2]}
