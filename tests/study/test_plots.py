@@ -2,6 +2,7 @@
 
 import colorsys
 import re
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 from tests.browser import BROWSER
 from tl_experts import Corpus, collect_responses, find_experts, plots, score_responses
 from tl_experts.errors import TLExpertsError
-from tl_experts.plots.style import COLOURS, dash_of, shorten, symbol_of, words
+from tl_experts.plots.style import COLOURS, dash_of, pattern_of, shorten, symbol_of, words
 
 STUDY_FIGURES = {
     "baseline_bars": plots.baseline_bars,
@@ -248,3 +249,60 @@ def test_a_png_by_kaleido(found, tmp_path):
         pytest.skip("kaleido draws with Chromium")
     plots.experts_per_layer(found[2]).write_image(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_colours_of_one_grey_differ_in_mark_dash_and_pattern():
+    def lightness(colour):
+        red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+
+    codes = [
+        "en",
+        "de",
+        "fr",
+        "es",
+        "ja",
+        "zh",
+        "ru",
+        "ar",
+        "hi",
+        "pt",
+        "th",
+        "cs",
+        "el",
+        "he",
+    ]  # with a third use of a colour, marks may repeat
+    for one, other in combinations(codes, 2):
+        if abs(lightness(plots.colour_of(one)) - lightness(plots.colour_of(other))) < 0.02:
+            assert symbol_of(one) != symbol_of(other), (one, other)
+            assert dash_of(one) != dash_of(other), (one, other)
+            assert pattern_of(one) != pattern_of(other), (one, other)
+
+
+@pytest.mark.parametrize("k", [0, -1, 10**6])
+def test_a_cut_beyond_the_neurons_is_refused(k, found):
+    with pytest.raises(TLExpertsError, match=f"k is {k}"):
+        plots.auroc_by_rank(found[1], k=k)
+
+
+@pytest.mark.parametrize("name", STUDY_FIGURES)
+def test_tables_read_back_from_csv_give_the_same_figure(name, result, tmp_path):
+    table = TABLES[name]
+    result[table].to_csv(tmp_path / "table.csv", index=False)
+    again = STUDY_FIGURES[name]({table: pd.read_csv(tmp_path / "table.csv")})
+    first = STUDY_FIGURES[name](result)
+    assert [trace.name for trace in again.data] == [trace.name for trace in first.data]
+    assert len(again.layout.updatemenus) == len(first.layout.updatemenus)
+
+
+def test_bars_stand_in_the_common_order_with_before_first(result):
+    table = result["geometry"].iloc[::-1]
+    (trace, *_) = plots.isotropy_bars({"geometry": table}).data
+    assert list(trace.x) == ["before", "en experts", "ja experts"]
+    assert trace.y[0] == pytest.approx(table[table["target"] == ""]["mean_cosine"].iloc[0])
+
+
+def test_maps_without_an_after_are_refused(result):
+    table = result["pair_distances"]
+    with pytest.raises(TLExpertsError, match="from before and"):
+        plots.distance_maps({"pair_distances": table[table["condition"] == "pre"]})

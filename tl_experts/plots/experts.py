@@ -9,7 +9,17 @@ import plotly.graph_objects as go
 from tl_experts.errors import TLExpertsError
 from tl_experts.expertise import Expertise
 from tl_experts.experts import Experts
-from tl_experts.plots.style import SEQUENTIAL, Figure, colour_of, dash_of, finish, language_order, shorten, words
+from tl_experts.plots.style import (
+    SEQUENTIAL,
+    Figure,
+    colour_of,
+    dash_of,
+    finish,
+    language_order,
+    pattern_of,
+    shorten,
+    words,
+)
 from tl_experts.responses import Responses
 
 POINTS = 400
@@ -29,7 +39,7 @@ def experts_per_layer(experts: Experts) -> Figure:
             name=language,
             x=layers,
             y=row,
-            marker_color=colour_of(language),
+            marker={"color": colour_of(language), "pattern_shape": pattern_of(language)},
             customdata=row / total,
             hovertemplate=f"{words(language)}, layer %{{x}}: %{{y}} of {total} experts (%{{customdata:.1%}})"
             "<extra></extra>",
@@ -78,8 +88,11 @@ def auroc_by_rank(expertise: Expertise, *, k: int | None = None, languages: Sequ
 
     Raises:
         ResponseError: a language that was not scored.
+        TLExpertsError: k beyond the neurons.
     """
     total = expertise.neurons.total
+    if k is not None and not 1 <= k <= total:
+        raise TLExpertsError(f"k is {k}; expected None, or 1 to {total}, the number of neurons")
     ranks = np.unique(np.geomspace(1, total, min(POINTS, total)).round().astype(int))
     figure = go.Figure()
     for language in language_order(languages or expertise.languages):

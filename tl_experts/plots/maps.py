@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from tl_experts.errors import TLExpertsError
 from tl_experts.plots.style import DIVERGING, SEQUENTIAL, Figure, finish, language_order, menu, words
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def before_after_maps(
         sign: 1: after - before; -1: before - after.
         top: end of the colours; None: the largest value there is.
     """
+    if before.empty or not after:
+        raise TLExpertsError("the maps need rows from before and, for a target at least, from after the intervention")
     order = language_order([*before[rows], *before[columns]])
     grid_before = _grid(before, rows, columns, value, order)
     grids = {target: _grid(table, rows, columns, value, order) for target, table in after.items()}

@@ -146,7 +146,7 @@ def baseline_bars(study: Tables, *, kind: str = "target as query") -> Figure:
     for (method, condition), rows in table.groupby(["method", "condition"], sort=False):
         rows = rows.set_index("target").reindex(order)
         figure.add_bar(
-            name=f"{method}, {'before' if condition == 'pre' else 'after'}",
+            name=f"{words(method)}, {'before' if condition == 'pre' else 'after'}",
             x=[words(target) for target in order],
             y=rows["top1"],
             error_y={"array": rows["high"] - rows["top1"], "arrayminus": rows["top1"] - rows["low"]},
@@ -179,7 +179,7 @@ def control_bars(study: Tables, *, kind: str = "target as query") -> Figure:
     for place, (control, rows) in enumerate(table.groupby(name, sort=False)):
         rows = rows.set_index("target").reindex(order)
         figure.add_bar(
-            name=str(control),
+            name=words(control),
             x=[words(target) for target in order],
             y=rows["top1"],
             error_y={"array": rows["spread"]},

@@ -1,7 +1,7 @@
 """What all figures share: one template, and for every language its colour, marker, dash and place.
 
-Colours are Okabe and Ito's (2008), apart for the colour-blind. They repeat after eight languages, and marker and dash
-change then: no two of the first 56 languages look alike, and figures stay readable in grey.
+Colours are Okabe and Ito's (2008), apart for the colour-blind. They repeat after eight languages; marker, dash and
+pattern repeat after seven, so that no two of the first 55 languages look alike, and no two of the first 14 in grey.
 """
 
 import html
@@ -25,6 +25,7 @@ Tables = Mapping[str, "pd.DataFrame"]
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#A08000")
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,6px")
+PATTERNS = ("", "/", "x", "-", "|", "+", ".")
 
 SEQUENTIAL = "Cividis"
 DIVERGING = "PuOr"
@@ -68,12 +69,17 @@ def colour_of(language: str) -> str:
 
 def symbol_of(language: str) -> str:
     """Its marker."""
-    return SYMBOLS[_place(language) // len(COLOURS) % len(SYMBOLS)]
+    return SYMBOLS[_place(language) % len(SYMBOLS)]
 
 
 def dash_of(language: str) -> str:
     """Its line's dash."""
-    return DASHES[_place(language) // len(COLOURS) % len(DASHES)]
+    return DASHES[_place(language) % len(DASHES)]
+
+
+def pattern_of(language: str) -> str:
+    """What its bars are filled with."""
+    return PATTERNS[_place(language) % len(PATTERNS)]
 
 
 def _place(language: str) -> int:
@@ -111,7 +117,7 @@ def table_of(study: Tables, name: str) -> "pd.DataFrame":
 
 def targets_of(table: "pd.DataFrame") -> list[str]:
     """The targets of a table, in the common order; the rows without one (pre) left out."""
-    return language_order(str(target) for target in table["target"] if target)
+    return language_order(str(target) for target in table["target"] if isinstance(target, str) and target)
 
 
 def menu(labels: Sequence[str], visible: Sequence[Sequence[bool]]) -> dict[str, Any]:
