@@ -10,6 +10,7 @@ from tl_experts.errors import TLExpertsError
 from tl_experts.expertise import Expertise
 from tl_experts.experts import Experts
 from tl_experts.plots.style import (
+    FILLED,
     SEQUENTIAL,
     Figure,
     colour_of,
@@ -39,7 +40,7 @@ def experts_per_layer(experts: Experts) -> Figure:
             name=language,
             x=layers,
             y=row,
-            marker={"color": colour_of(language), "pattern_shape": pattern_of(language)},
+            marker={"color": colour_of(language), "pattern": {"shape": pattern_of(language), **FILLED}},
             customdata=row / total,
             hovertemplate=f"{words(language)}, layer %{{x}}: %{{y}} of {total} experts (%{{customdata:.1%}})"
             "<extra></extra>",

@@ -26,6 +26,8 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#0
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,6px")
 PATTERNS = ("", "/", "x", "-", "|", "+", ".")
+FILLED = {"fillmode": "overlay", "fgcolor": "#ffffff", "size": 6, "solidity": 0.25}
+"""Patterns in white over the language's colour."""
 
 SEQUENTIAL = "Cividis"
 DIVERGING = "PuOr"
