@@ -167,6 +167,12 @@ def bridge_of(checkpoint: Callable[[str], Path]) -> Callable[[str], Model]:
     return build
 
 
+@pytest.fixture(scope="session")
+def mini() -> Model:
+    """The bundled model; tests leave it as they found it."""
+    return load_model("polyglot-mini")
+
+
 @pytest.fixture(scope="session", params=["hooked", "bridge"])
 def llama(request: pytest.FixtureRequest, model_of, bridge_of) -> Model:
     """A tiny Llama in both model classes (under transformer-lens 4 there is only the bridge)."""

@@ -30,6 +30,7 @@ LAYERS = (
     ("report",),
     ("inspector",),
     ("cli",),
+    ("__main__",),
 )
 """An import may only name a layer above its own; modules of one layer know nothing of each other."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import CONTRASTS, chromium, console_errors, requested, wait_for
-from tl_experts import Corpus, collect_responses, find_experts, load_model, load_sentences
+from tl_experts import Corpus, collect_responses, find_experts, load_sentences
 from tl_experts.errors import CorpusError
 from tl_experts.inspector import inspect
 
@@ -29,11 +29,6 @@ SHADED = """[...document.querySelectorAll('#sentences .sentence span')]
 def driver():
     with chromium() as there:
         yield there
-
-
-@pytest.fixture(scope="module")
-def mini():
-    return load_model("polyglot-mini")
 
 
 @pytest.fixture(scope="module")

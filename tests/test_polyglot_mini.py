@@ -36,11 +36,6 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def mini():
-    return load_model("polyglot-mini")
-
-
-@pytest.fixture(scope="module")
 def dev():
     return load_sentences("bundled", split="dev", limit=120)
 

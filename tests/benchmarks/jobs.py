@@ -1,6 +1,5 @@
 """Jobs 1 to 8: scoring, collecting, finding, generating, retrieving, resampling."""
 
-import statistics
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
@@ -16,12 +15,11 @@ from tests.benchmarks.references import (
     padded_cache_of_everything,
     sklearn_pool,
 )
-from tests.benchmarks.timing import Row, in_turn, seconds
-from tl_experts import collect_responses, find_experts, steer
+from tests.benchmarks.timing import Row, in_turn, row_of, seconds
+from tl_experts import collect_responses, find_experts, statistics, steer
 from tl_experts.models import text_batches
 from tl_experts.ranking import score
 from tl_experts.retrieval import all_pair_ranks
-from tl_experts.statistics import bootstrap_means
 
 SAMPLE = 300
 """Neurons that scikit-learn is timed on."""
@@ -98,64 +96,57 @@ def collecting(setting: Setting) -> Row:
 def finding(setting: Setting) -> Row:
     """`find_experts` from text against the published recipe."""
     model, corpus = setting.model, setting.corpus
-    total = model.cfg.n_layers * model.cfg.d_mlp
     texts = corpus.texts[:: len(corpus) // PADDED][:PADDED]
-    labels = np.array([LANGUAGES.index(label) for label in corpus.labels])
-    values = np.random.default_rng(0).standard_normal((len(corpus), SAMPLE), dtype=np.float32)
-    with _pool() as pool:
-        sklearn_pool(pool, values, labels, len(LANGUAGES))
-        find_experts(model, corpus, truncate=True, progress=False)
-        padded_cache_of_everything(model, texts[:8], 8)
-        times = []
-        for _ in range(setting.pairs):
-            mine = seconds(lambda: find_experts(model, corpus, truncate=True, progress=False), setting.device)
-            # One run over its positives and negatives, which are all sentences, for each language.
-            passes = seconds(lambda: padded_cache_of_everything(model, texts, 8), setting.device)
-            passes *= len(LANGUAGES) * len(corpus) / len(texts)
-            scores = seconds(lambda: sklearn_pool(pool, values, labels, len(LANGUAGES))) * total / SAMPLE
-            times.append((mine, passes + scores))
-    ratios = [theirs / mine for mine, theirs in times]
-    return Row(
+    return _finding(
         4,
         f"find_experts from text, 6 languages x {setting.rows}",
-        statistics.median(mine for mine, _ in times),
-        statistics.median(theirs for _, theirs in times),
-        statistics.median(ratios),
-        min(ratios),
-        max(ratios),
-        ">= 25x faster",
-        statistics.median(ratios) >= 25,
+        setting,
+        lambda: padded_cache_of_everything(model, texts, 8),
+        # One run over its positives and negatives, which are all sentences, for each language.
+        scale=len(LANGUAGES) * len(corpus) / len(texts),
+        target=25,
         note=f"padded to 128, everything cached, a run a language; {len(texts)} sentences and {SAMPLE} neurons, scaled",
     )
 
 
 def finding_plainly(setting: Setting) -> Row:
     """The same against a good plain version."""
-    model, corpus = setting.model, setting.corpus
-    total = model.cfg.n_layers * model.cfg.d_mlp
-    labels = np.array([LANGUAGES.index(label) for label in corpus.labels])
-    values = np.random.default_rng(0).standard_normal((len(corpus), SAMPLE), dtype=np.float32)
-    with _pool() as pool:
-        sklearn_pool(pool, values, labels, len(LANGUAGES))
-        times = []
-        for _ in range(setting.pairs):
-            mine = seconds(lambda: find_experts(model, corpus, truncate=True, progress=False), setting.device)
-            passes = seconds(lambda: bucketed_names_filter(model, corpus), setting.device)
-            scores = seconds(lambda: sklearn_pool(pool, values, labels, len(LANGUAGES))) * total / SAMPLE
-            times.append((mine, passes + scores))
-    ratios = [theirs / mine for mine, theirs in times]
-    return Row(
+    return _finding(
         5,
         "the same",
-        statistics.median(mine for mine, _ in times),
-        statistics.median(theirs for _, theirs in times),
-        statistics.median(ratios),
-        min(ratios),
-        max(ratios),
-        ">= 4x faster",
-        statistics.median(ratios) >= 4,
+        setting,
+        lambda: bucketed_names_filter(setting.model, setting.corpus),
+        target=4,
         note=f"length buckets, names_filter, one run; scikit-learn on {SAMPLE} neurons, scaled",
     )
+
+
+def _finding(
+    number: int, job: str, setting: Setting, passes: Callable[[], object], *, target: float, note: str, scale: float = 1
+) -> Row:
+    """`find_experts` against passes (scaled) and scikit-learn over a pool (timed on some neurons, scaled)."""
+    model, corpus = setting.model, setting.corpus
+    labels = np.array([LANGUAGES.index(label) for label in corpus.labels])
+    values = np.random.default_rng(0).standard_normal((len(corpus), SAMPLE), dtype=np.float32)
+    neurons = model.cfg.n_layers * model.cfg.d_mlp
+    with _pool() as pool:
+
+        def ours() -> None:
+            find_experts(model, corpus, truncate=True, progress=False)
+
+        def scores() -> None:
+            sklearn_pool(pool, values, labels, len(LANGUAGES))
+
+        for warm_up in (ours, passes, scores):
+            warm_up()
+        times = [
+            (
+                seconds(ours, setting.device),
+                seconds(passes, setting.device) * scale + seconds(scores) * neurons / SAMPLE,
+            )
+            for _ in range(setting.pairs)
+        ]
+    return row_of(number, job, times, target=target, direction="faster", note=note)
 
 
 def generating(setting: Setting) -> Row:
@@ -225,8 +216,8 @@ def resampling(setting: Setting) -> Row:
     part = hits[:8]
 
     def ours() -> None:
-        bootstrap_means.__globals__["_draws"].cache_clear()  # the draws are part of the work
-        np.quantile(bootstrap_means(hits, seed=0, resamples=1_000), [0.025, 0.975], axis=1)
+        statistics._draws.cache_clear()  # the draws are part of the work
+        np.quantile(statistics.bootstrap_means(hits, seed=0, resamples=1_000), [0.025, 0.975], axis=1)
 
     return in_turn(
         8,

@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 from tests.benchmarks.inputs import Setting
-from tests.benchmarks.timing import Row, seconds
+from tests.benchmarks.timing import Row, in_turn, seconds
 
 MEMORY = """
 import json, resource, sys
@@ -56,35 +56,28 @@ def importing(setting: Setting) -> Row:
 
 def helping(setting: Setting) -> Row:
     """`tl-experts --help` against the same."""
-    return _start(10, "tl-experts --help", ["-m", "tl_experts.cli", "--help"], 0.5, setting.pairs)
+    return _start(10, "tl-experts --help", ["-m", "tl_experts", "--help"], 0.5, setting.pairs)
 
 
 def demo(setting: Setting) -> Row:
     """The README's main job."""
     with tempfile.TemporaryDirectory() as folder:
-        command = ["-m", "tl_experts.cli", "demo", "--model", "polyglot-mini", "--quiet", "--output"]
+        command = ["-m", "tl_experts", "demo", "--model", "polyglot-mini", "--quiet", "--output"]
         times = [seconds(lambda run=run: _run(*command, f"{folder}/{run}")) for run in range(2)]
     ours = statistics.median(times)
     return Row(11, "tl-experts demo --model polyglot-mini", ours, None, None, None, None, "< 60 s", ours < 60)
 
 
 def _start(number: int, job: str, command: list[str], target: float, pairs: int) -> Row:
-    _run(*command)
-    times = [(seconds(lambda: _run(*command)), seconds(lambda: _run("-c", ""))) for _ in range(pairs)]
-    ours, empty = (statistics.median(column) for column in zip(*times, strict=True))
-    ratios = [mine / theirs for mine, theirs in times]
-    note = "an empty Python process"
-    return Row(
+    return in_turn(
         number,
         job,
-        ours,
-        empty,
-        statistics.median(ratios),
-        min(ratios),
-        max(ratios),
-        f"< {target:g} s",
-        ours < target,
-        note=note,
+        lambda: _run(*command),
+        lambda: _run("-c", ""),
+        target=target,
+        direction="seconds",
+        pairs=pairs,
+        note="an empty Python process",
     )
 
 

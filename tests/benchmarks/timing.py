@@ -2,13 +2,13 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 
-Direction = Literal["faster", "of its time"]
+Direction = Literal["faster", "of its time", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,37 @@ def seconds(work: Callable[[], Any], device: str = "cpu") -> float:
     return time.perf_counter() - started
 
 
+def row_of(
+    number: int,
+    job: str,
+    times: Sequence[tuple[float, float]],
+    *,
+    target: float,
+    direction: Direction,
+    note: str = "",
+) -> Row:
+    """The row of some pairs of times.
+
+    Args:
+        number: of the job.
+        job: its words.
+        times: ours and the reference's, of every pair.
+        target: of the median ratio.
+        direction: ``"faster"``: reference / ours must reach the target; ``"of its time"``: ours / reference must not
+            exceed it; ``"seconds"``: our median must stay under the target, whatever the reference takes.
+        note: printed beside it.
+    """
+    ours, reference = (statistics.median(column) for column in zip(*times, strict=True))
+    ratios = [theirs / mine if direction == "faster" else mine / theirs for mine, theirs in times]
+    middle = statistics.median(ratios)
+    words, met = {
+        "faster": (f">= {target:.3g}x faster", middle >= target),
+        "of its time": (f"<= {target:.3g}x its time", middle <= target),
+        "seconds": (f"< {target:.3g} s", ours < target),
+    }[direction]
+    return Row(number, job, ours, reference, middle, min(ratios), max(ratios), words, met, note=note)
+
+
 def in_turn(
     number: int,
     job: str,
@@ -84,9 +115,8 @@ def in_turn(
         job: its words.
         ours: our way.
         reference: the other.
-        target: of the ratio.
-        direction: ``"faster"``: reference / ours must reach the target; ``"of its time"``: ours / reference must not
-            exceed it.
+        target: see `row_of`.
+        direction: see `row_of`.
         pairs: how many.
         scale: the reference does this part of the work, so its time is multiplied.
         device: where; a GPU is waited for.
@@ -95,9 +125,4 @@ def in_turn(
     ours()
     reference()
     times = [(seconds(ours, device), seconds(reference, device) * scale) for _ in range(pairs)]
-    ratios = [theirs / mine if direction == "faster" else mine / theirs for mine, theirs in times]
-    middle = statistics.median(ratios)
-    met = middle >= target if direction == "faster" else middle <= target
-    sign = f">= {target:g}x faster" if direction == "faster" else f"<= {target:g}x its time"
-    mine, theirs = (statistics.median(column) for column in zip(*times, strict=True))
-    return Row(number, job, mine, theirs, middle, min(ratios), max(ratios), sign, met, note=note)
+    return row_of(number, job, times, target=target, direction=direction, note=note)

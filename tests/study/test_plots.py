@@ -213,14 +213,18 @@ def test_a_language_looks_the_same_whatever_else_is_drawn(found):
     assert plots.language_order(["xx", "zh", "en"]) == ["en", "zh", "xx"]
 
 
+def channels(colour: str) -> tuple[float, ...]:
+    """Red, green and blue of "#rrggbb", each from 0 to 1."""
+    return tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+
+
 def test_no_two_languages_look_alike_even_in_grey():
     codes = "en de fr es ja zh ru ar hi pt th cs el he id it ko nl fa pl ro tr"
     languages = plots.language_order(codes.split(" "))
     looks = [(plots.colour_of(code), symbol_of(code), dash_of(code)) for code in languages]
     assert len(set(looks)) == len(languages)
     for colour in COLOURS:
-        red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-        assert colorsys.rgb_to_hls(red, green, blue)[1] < 0.75, f"{colour} is too pale on white"
+        assert colorsys.rgb_to_hls(*channels(colour))[1] < 0.75, f"{colour} is too pale on white"
 
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "<b>bold</b>", "<a href='javascript:x'>"])
@@ -253,7 +257,7 @@ def test_a_png_by_kaleido(found, tmp_path):
 
 def test_colours_of_one_grey_differ_in_mark_dash_and_pattern():
     def lightness(colour):
-        red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        red, green, blue = channels(colour)
         return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
 
     codes = [

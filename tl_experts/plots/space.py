@@ -90,8 +90,7 @@ def subspace_bars(study: Tables) -> Figure:
 def _bars(study: Tables, names: dict[str, str], title: str) -> Figure:
     table = table_of(study, "geometry")
     order = ["", *targets_of(table)]
-    # A table read back from a .csv has no value, instead of an empty one, where there is no target.
-    table = table.assign(target=table["target"].fillna("")).set_index("target").loc[order].reset_index()
+    table = table.sort_values("target", key=lambda targets: targets.map(order.index))
     labels = ["before" if not target else f"{words(target)} experts" for target in table["target"]]
     figure = go.Figure()
     for place, (column, name) in enumerate(names.items()):

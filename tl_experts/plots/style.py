@@ -105,7 +105,7 @@ def shorten(text: str, most: int = 90) -> str:
 
 
 def table_of(study: Tables, name: str) -> "pd.DataFrame":
-    """A table of a study.
+    """A table of a study; rows without a target have an empty one, as those read back from a .csv have not.
 
     Raises:
         TLExpertsError: the study has none of this name, or it is empty.
@@ -114,12 +114,13 @@ def table_of(study: Tables, name: str) -> "pd.DataFrame":
         raise TLExpertsError(f"the figure needs the study's table {name!r}; {near(name, list(study))}")
     if study[name].empty:
         raise TLExpertsError(f"the study's table {name!r} has no rows: nothing to draw")
-    return study[name]
+    table = study[name]
+    return table.assign(target=table["target"].fillna("")) if "target" in table else table
 
 
 def targets_of(table: "pd.DataFrame") -> list[str]:
     """The targets of a table, in the common order; the rows without one (pre) left out."""
-    return language_order(str(target) for target in table["target"] if isinstance(target, str) and target)
+    return language_order(str(target) for target in table["target"] if target)
 
 
 def menu(labels: Sequence[str], visible: Sequence[Sequence[bool]]) -> dict[str, Any]:
