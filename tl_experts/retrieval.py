@@ -58,6 +58,12 @@ def cosine_similarity(queries: Float[Tensor, "query dim"], candidates: Float[Ten
     Raises:
         TLExpertsError: no rows, shapes differ, or a value is not finite.
     """
+    _require_rows(queries, candidates)
+    require_finite(queries, candidates)
+    return normalise(queries) @ normalise(candidates).T
+
+
+def _require_rows(queries: Tensor, candidates: Tensor) -> None:
     if not len(queries):
         raise TLExpertsError("no sentence to retrieve; give at least one row")
     if queries.shape != candidates.shape:
@@ -65,8 +71,6 @@ def cosine_similarity(queries: Float[Tensor, "query dim"], candidates: Float[Ten
             f"queries {tuple(queries.shape)} and candidates {tuple(candidates.shape)} differ in shape; "
             "give the translations row by row"
         )
-    require_finite(queries, candidates)
-    return normalise(queries) @ normalise(candidates).T
 
 
 def csls(similarity: Similarity, *, neighbours: int = CSLS_NEIGHBOURS) -> Similarity:
@@ -107,10 +111,11 @@ def translation_ranks(similarity: Similarity) -> Int[Tensor, " sentence"]:
 
     A tie at a lower row comes before, as in `top1_hits`.
     """
-    count = len(similarity)
     right = similarity.diagonal()[:, None]
-    before = torch.ones(count, count, dtype=torch.bool, device=similarity.device).tril(-1)
-    return (similarity > right).sum(dim=1) + ((similarity == right) & before).sum(dim=1)
+    ranks = torch.count_nonzero(similarity > right, dim=1)
+    equal = (similarity == right).fill_diagonal_(False)
+    # Rare in float32, and asking is cheaper than masking: only then does the order of rows matter.
+    return ranks + torch.count_nonzero(equal.tril(-1), dim=1) if bool(equal.any()) else ranks
 
 
 @dataclass(frozen=True)
@@ -148,18 +153,29 @@ def all_pair_ranks(
         measure: one of `MEASURES`.
     """
     languages = list(queries)
+    unit = _normalised(queries)
     ranks = {}
     if candidates is None:
         # One product serves both directions: every measure here is symmetric in query and candidate.
         for place, one in enumerate(languages):
             for other in languages[place + 1 :]:
-                similarity = scored(cosine_similarity(queries[one], queries[other]), measure)
+                similarity = scored(unit[one] @ unit[other].T, measure)
                 ranks[one, other] = translation_ranks(similarity)
                 ranks[other, one] = translation_ranks(similarity.T)
         return {pair: ranks[pair] for pair in ordered_pairs(languages)}
+    found = _normalised(candidates)
+    _require_rows(next(iter(unit.values())), next(iter(found.values())))
     for one, other in ordered_pairs(languages):
-        ranks[one, other] = translation_ranks(scored(cosine_similarity(queries[one], candidates[other]), measure))
+        ranks[one, other] = translation_ranks(scored(unit[one] @ found[other].T, measure))
     return ranks
+
+
+def _normalised(vectors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Once a language, not once a pair."""
+    for rows in vectors.values():
+        _require_rows(next(iter(vectors.values())), rows)
+    require_finite(*vectors.values())
+    return {language: normalise(rows) for language, rows in vectors.items()}
 
 
 def ordered_pairs(languages: Sequence[str]) -> list[tuple[str, str]]:
