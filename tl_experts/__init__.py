@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tl_experts.retrieval import top1_accuracy
     from tl_experts.selection import find_experts, select_experts
     from tl_experts.sentences import Corpus
+    from tl_experts.store import ResponseStore, StoredResponses, merge_stores
+    from tl_experts.streaming import store_responses
     from tl_experts.study import StudyConfig, StudyResult, run_study
 
 __version__ = "0.1.0"
@@ -38,7 +40,9 @@ _HOME = {
     "Expertise": "expertise",
     "Inspection": "inspector",
     "Experts": "experts",
+    "ResponseStore": "store",
     "Responses": "responses",
+    "StoredResponses": "store",
     "StudyConfig": "study",
     "StudyResult": "study",
     "TLExpertsError": "errors",
@@ -49,12 +53,14 @@ _HOME = {
     "inspect": "inspector",
     "intervention_hooks": "interventions",
     "load_model": "models",
+    "merge_stores": "store",
     "load_sentences": "readers",
     "responses_from_cache": "responses",
     "run_study": "study",
     "score_responses": "expertise",
     "select_experts": "selection",
     "steer": "interventions",
+    "store_responses": "streaming",
     "top1_accuracy": "retrieval",
     "write_report": "report",
 }
@@ -70,6 +76,10 @@ __all__ = [  # noqa: RUF022 (in the order of use)
     "collect_responses",
     "responses_from_cache",
     "Responses",
+    "store_responses",
+    "merge_stores",
+    "ResponseStore",
+    "StoredResponses",
     "score_responses",
     "Expertise",
     "steer",

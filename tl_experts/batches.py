@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Shaped
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.errors import ModelError, require_choice
@@ -82,6 +84,8 @@ def make_batches(
     *,
     token_budget: int = TOKEN_BUDGET,
     padding_side: PaddingSide = "right",
+    places: Sequence[int] | None = None,
+    part: int | None = None,
 ) -> list[Batch]:
     """Sort by length, cut into batches of at most `token_budget` slots, and pad.
 
@@ -93,6 +97,9 @@ def make_batches(
         policy: BOS and padding.
         token_budget: slots (sentences x longest sentence of the batch) in a batch; 1 gives batches of one sentence.
         padding_side: causal models read right-padded text without any mask; left is for generation.
+        places: only these sentences; None: all.
+        part: no batch goes beyond a multiple of so many sentences, in the order of length: what lies between two is
+            batched alike whoever computes it, and whatever else is computed.
 
     Raises:
         ModelError: the budget is below 1 or the side unknown.
@@ -101,15 +108,33 @@ def make_batches(
     if token_budget < 1:
         raise ModelError(f"token_budget is {token_budget}; expected at least 1 token slot")
     lead = policy.bos is not None
-    order = sorted(range(len(encoded)), key=lambda index: (-len(encoded[index]), index))
+    order = sorted(range(len(encoded)) if places is None else places, key=lambda index: (-len(encoded[index]), index))
     groups: list[list[int]] = []
-    for index in order:
+    for place, index in enumerate(order):
         width = len(encoded[groups[-1][0]]) + lead if groups else 0
-        if groups and (len(groups[-1]) + 1) * width <= token_budget:
+        within = part is None or place % part != 0
+        if groups and within and (len(groups[-1]) + 1) * width <= token_budget:
             groups[-1].append(index)
         else:
             groups.append([index])
     return [_pad(group, encoded, policy, padding_side) for group in groups]
+
+
+def first_places(texts: Sequence[str]) -> NDArray[np.int64]:
+    """For every sentence, where it stands for the first time: what is computed there holds for its repetitions.
+
+    >>> first_places(["a", "b", "a"])
+    array([0, 1, 0])
+    """
+    first: dict[str, int] = {}
+    return np.array([first.setdefault(text, place) for place, text in enumerate(texts)], dtype=np.int64)
+
+
+def fill_repeats(values: Shaped[Tensor, "sentence ..."], texts: Sequence[str]) -> None:
+    """Copy the rows of sentences that were run to their repetitions, in place."""
+    first = first_places(texts)
+    again = np.flatnonzero(first != np.arange(len(first)))
+    values[torch.from_numpy(again)] = values[torch.from_numpy(first[again])]
 
 
 def count_tokens(batches: Sequence[Batch]) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tl_experts.demo import DemoResult
+    from tl_experts.experts import Experts
     from tl_experts.inspector.live import Live
 
 app = typer.Typer(
@@ -137,6 +138,80 @@ def demo(
 
 
 @app.command()
+def find(
+    model: Annotated[str, typer.Argument(help="A name of `tl-experts models`, a local folder or a hub name.")] = (
+        "polyglot-mini"
+    ),
+    sentences: Annotated[str, typer.Option(help="As load_sentences takes it: bundled, a file, a folder.")] = "bundled",
+    split: Annotated[str | None, typer.Option(help="Of the sentences; default: dev of the bundled ones.")] = None,
+    languages: Annotated[str | None, typer.Option(help="Only these, such as en,de,ja.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Rows or lines to read at most.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, help="Experts of each language; default: 500.")] = None,
+    store: Annotated[str, typer.Option(help="Of the responses on disk: float32, float16, bfloat16.")] = "float32",
+    shard: Annotated[
+        str | None, typer.Option(help="i/n: only the i-th of n parts, for torchrun or SLURM; then `merge`.")
+    ] = None,
+    executor: Annotated[str | None, typer.Option(help="ray: data-parallel workers.")] = None,
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster; auto: this machine's.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="How many; default: one a GPU or a machine.")] = None,
+    gpus: Annotated[float, typer.Option(min=0, help="GPUs of each worker.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/find-MODEL.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+) -> None:
+    """Find the experts of every language; responses go to disk, and a killed run goes on where it was."""
+    import torch
+
+    from tl_experts.models import load_model
+    from tl_experts.readers import load_sentences
+    from tl_experts.selection import find_experts
+    from tl_experts.streaming import store_responses
+
+    part = _part(shard)
+    dtypes = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    if store not in dtypes:
+        raise typer.BadParameter(f"{store!r}; expected one of {', '.join(dtypes)}", param_hint="--store")
+    corpus = load_sentences(
+        sentences,
+        split=split or ("dev" if sentences == "bundled" else None),
+        languages=languages.split(",") if languages else None,
+        limit=limit,
+    )
+    folder = output or RUNS / f"find-{Path(model).name}"
+    shared: dict[str, Any] = {
+        "truncate": True,
+        "store": dtypes[store],
+        "executor": executor,
+        "executor_options": {"address": address, "workers": workers, "gpus": gpus},
+        "progress": not quiet,
+    }
+    loaded = model if executor else load_model(model, device=device)
+    if part is None:
+        _save(find_experts(loaded, corpus, k=k, folder=folder / "responses", **shared), folder)
+        return
+    kept = store_responses(loaded, corpus, folder / "responses", part=part, **shared)
+    typer.echo(
+        f"Part {shard} is done; of {kept.count} shards {len(kept.missing())} are missing. When no part is:\n"
+        f"  tl-experts merge {folder} [FOLDER OF EACH OTHER PART...]"
+    )
+
+
+@app.command()
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Of `find --shard`; the first takes the others' shards.")],
+    k: Annotated[int | None, typer.Option(min=1, help="Experts of each language; default: 500.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+) -> None:
+    """Check and join the parts that `find --shard i/n` made, and find the experts."""
+    from tl_experts.expertise import score_responses
+    from tl_experts.selection import select_experts
+    from tl_experts.store import merge_stores
+
+    stored = merge_stores([folder / "responses" for folder in folders])
+    _save(select_experts(score_responses(stored, progress=not quiet), k=k), folders[0])
+
+
+@app.command()
 def study(
     config: Annotated[str, typer.Argument(help="A study that comes with the package, or a TOML file.")] = (
         "polyglot-mini"
@@ -219,6 +294,24 @@ def inspect(
     served = make_app(page.read_text("utf-8"), Loading(make), expert_counts(run), host=host)
     console.print(f"http://{host}:{port}  (Ctrl-C ends it)")
     serve(served, host, port)
+
+
+def _part(shard: str | None) -> tuple[int, int] | None:
+    if shard is None:
+        return None
+    try:
+        number, of = map(int, shard.split("/"))
+    except ValueError as error:
+        raise typer.BadParameter(f"{shard!r}; expected i/n, such as 1/4", param_hint="--shard") from error
+    return number, of
+
+
+def _save(experts: "Experts", folder: Path) -> None:
+    path = experts.save_pretrained(folder / "experts")
+    typer.echo(
+        f"{experts}\nSaved: {path}\n"
+        f"  python: from tl_experts import Experts\n          Experts.from_pretrained({str(path)!r})"
+    )
 
 
 def _nothing() -> Any:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide
+from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, fill_repeats
 from tl_experts.errors import SiteError, TLExpertsError
 from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches
 from tl_experts.responses import pool
@@ -153,6 +153,7 @@ def embed_layers(
         padding_side=padding_side,
         prepend_bos=prepend_bos,
         truncate=truncate,
+        once=True,
     )
     shape = (len(sentences), int(model.cfg.d_model))
     out = {layer: torch.empty(shape) if scratch is None else _mapped(scratch, layer, shape) for layer in layers}
@@ -182,6 +183,8 @@ def embed_layers(
         progress=progress,
     )
     resume(shards, batches, work=run, keep=keep, restore=restore)
+    for vectors in out.values():
+        fill_repeats(vectors, sentences.texts)
     return {layer: Embeddings(vectors, sentences, layer) for layer, vectors in out.items()}
 
 

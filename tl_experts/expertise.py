@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tl_experts.errors import ResponseError
 from tl_experts.ranking import STATISTICS, score
 from tl_experts.responses import NeuronTable, Responses
+from tl_experts.store import StoredResponses
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,11 +105,12 @@ class Expertise:
         return self.languages.index(code)
 
 
-def score_responses(responses: Responses, *, progress: bool = True) -> Expertise:
+def score_responses(responses: Responses | StoredResponses, *, progress: bool = True) -> Expertise:
     """Score every neuron for every language of the corpus, in one pass over the responses.
 
     Args:
-        responses: of a corpus of two languages or more.
+        responses: of a corpus of two languages or more, in memory or on disk (`store_responses`): read from there a
+            few neurons at a time.
         progress: show a progress bar, in neurons.
 
     Returns:
@@ -133,12 +135,12 @@ def score_responses(responses: Responses, *, progress: bool = True) -> Expertise
     # Numbered by name: sums over the other languages must not depend on which of them came first.
     places = {language: place for place, language in enumerate(sorted(languages))}
     labels = np.array([places[label] for label in responses.corpus.labels], dtype=np.int64)
-    values = responses.values.float().numpy()
     from tqdm.auto import tqdm
 
     try:
-        with tqdm(total=values.shape[1], desc="expertise", unit="neuron", unit_scale=True, disable=not progress) as bar:
-            statistics = score(values, labels, len(languages), advance=bar.update)
+        total = responses.neurons.total
+        with tqdm(total=total, desc="expertise", unit="neuron", unit_scale=True, disable=not progress) as bar:
+            statistics = score(responses, labels, len(languages), advance=bar.update)
     except FloatingPointError as error:
         row, column = error.args
         raise ResponseError(

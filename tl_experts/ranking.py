@@ -15,7 +15,7 @@ import inspect
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import numba
 import numpy as np
@@ -28,6 +28,7 @@ STATISTICS = ("auroc", "ap", "mean", "median", "p90", "negative_mean")
 
 _QUANTILES = (0.5, 0.9)
 _CHUNK_BYTES = 1 << 20  # keys of a chunk stay in a core's second-level cache
+_LEAST = 16  # neurons of a chunk: a cache line of float32
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,8 +38,21 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return kernel
 
 
+class ByColumns(Protocol):
+    """Responses that are read a few neurons at a time."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Sentences and neurons."""
+        ...
+
+    def columns(self, start: int, stop: int) -> Array:
+        """``[sentence neuron]``, float32, of some neurons; called from several threads."""
+        ...
+
+
 def score(
-    values: Array,
+    values: Array | ByColumns,
     labels: Array,
     languages: int,
     *,
@@ -48,7 +62,7 @@ def score(
     """Score every column of a matrix for every label.
 
     Args:
-        values: float32, ``[sentence neuron]``; no NaN (infinities are fine).
+        values: float32, ``[sentence neuron]``, or what gives them by neurons; no NaN (infinities are fine).
         labels: the language of each sentence, 0 to ``languages - 1``; each occurs, and none is all.
         languages: how many.
         threads: default: the cores this process may use.
@@ -64,14 +78,15 @@ def score(
     counts = np.bincount(labels, minlength=languages).astype(np.int64)
     targets, fractions = _quantile_ranks(counts)
     out = np.empty((len(STATISTICS), neurons, languages), dtype=np.float32)
-    width = max(1, _CHUNK_BYTES // (8 * max(1, sentences)))
+    width = max(_LEAST, _CHUNK_BYTES // (8 * max(1, sentences)))
     starts = range(0, neurons, width)
     labels = labels.astype(np.uint64)
 
     def work(start: int) -> None:
         stop = min(start + width, neurons)
         keys = np.empty((stop - start, sentences), dtype=np.uint64)
-        bad: int = _build_keys(values[:, start:stop], labels, keys)
+        block = values[:, start:stop] if isinstance(values, np.ndarray) else values.columns(start, stop)
+        bad: int = _build_keys(block, labels, keys)
         if bad >= 0:
             raise FloatingPointError(bad // (stop - start), start + bad % (stop - start))
         keys.sort(axis=1)

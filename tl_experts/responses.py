@@ -12,11 +12,11 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide
+from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, fill_repeats
 from tl_experts.errors import ResponseError, SiteError, require_choice
 from tl_experts.models import (
     Hook,
@@ -33,6 +33,10 @@ from tl_experts.shards import Arrays, Shards, resume
 Pooling = Literal["max", "mean"]
 POOLINGS = ("max", "mean")
 DEFAULT_SITE = "mlp.hook_post"
+PART = 1024
+"""Sentences of a part, at most."""
+
+PART_BYTES = 512 * 2**20
 
 
 @runtime_checkable
@@ -146,6 +150,15 @@ class Responses:
                 f"{len(self.corpus)} sentences x {self.neurons.total} neurons"
             )
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Sentences and neurons."""
+        return len(self.corpus), self.neurons.total
+
+    def columns(self, start: int, stop: int) -> Float[np.ndarray, "sentence neuron"]:
+        """The responses of some neurons to all sentences, float32."""
+        return self.values[:, start:stop].float().numpy()
+
     def __repr__(self) -> str:
         sentences, neurons = self.values.shape
         return f"Responses({sentences} sentences x {neurons:,} neurons of {self.site}, {self.pooling} pooling)"
@@ -192,8 +205,9 @@ def collect_responses(
 ) -> Responses:
     """Run the sentences through the model once and pool the activations of a site in every layer.
 
-    Sentences are batched by length under a token budget; the result is in the corpus's order and depends on neither
-    batches nor padding (to float tolerance). The pass stops after the last layer read.
+    Sentences are batched by length under a token budget, and one that stands there twice is run once. The result is
+    in the corpus's order and depends on neither batches nor padding (to float tolerance). The pass stops after the
+    last layer read.
 
     Args:
         model: from `load_model`, or any `HookedTransformer` or `TransformerBridge`.
@@ -212,7 +226,7 @@ def collect_responses(
 
     Raises:
         SiteError: the model has not the site or a layer.
-        ResponseError: an unknown pooling.
+        ResponseError: an unknown pooling, or a response that is not finite (naming layer, neuron and sentence).
         ModelError: a sentence without a token or longer than the context.
 
     Examples:
@@ -233,11 +247,13 @@ def collect_responses(
         padding_side=padding_side,
         prepend_bos=prepend_bos,
         truncate=truncate,
+        once=True,
+        part=part_size(neurons),
     )
     values = torch.empty(len(sentences), neurons.total, dtype=store)
 
     def readers(batch: Batch) -> list[Hook]:
-        return [_reader(layer, neurons.span(layer), batch, site, pooling, values) for layer in neurons.layers]
+        return response_readers(batch, batch.indices, neurons, site, pooling, sentences.texts, values)
 
     def keep(batch: Batch) -> Arrays:
         # NumPy has no bfloat16; float32 holds it exactly.
@@ -255,6 +271,7 @@ def collect_responses(
         progress=progress,
     )
     resume(shards, batches, work=run, keep=keep, restore=restore)
+    fill_repeats(values, sentences.texts)
     return Responses(values, sentences, neurons, site, pooling, model_fingerprint(model))
 
 
@@ -325,9 +342,54 @@ def neuron_table(model: Model, site: str, layers: Sequence[int] | None = None) -
     return NeuronTable(chosen, tuple(widths[layer] for layer in chosen))
 
 
-def _reader(layer: int, columns: slice, batch: Batch, site: str, pooling: str, out: Tensor) -> Hook:
-    def read(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
-        flat = activation.flatten(2)
-        out[batch.indices, columns] = pool(flat, batch.pooled.to(flat.device), pooling).to("cpu", out.dtype)
+def part_size(neurons: NeuronTable) -> int:
+    """How many sentences make a part, the piece that is stored, and computed in one go: at most 512 MiB in float32."""
+    return max(1, min(PART, PART_BYTES // (4 * neurons.total)))
 
-    return hook_name(layer, site), read
+
+def response_readers(
+    batch: Batch,
+    rows: Int[Tensor, " batch"],
+    neurons: NeuronTable,
+    site: str,
+    pooling: str,
+    texts: Sequence[str],
+    out: Float[Tensor, "row neuron"],
+) -> list[Hook]:
+    """Hooks that pool a batch's activations into rows of a matrix.
+
+    Args:
+        batch: what is run.
+        rows: where in `out` each of its sentences goes.
+        neurons: the columns.
+        site: which activations.
+        pooling: ``"max"`` or ``"mean"``.
+        texts: of the whole corpus, for messages.
+        out: filled.
+
+    Raises:
+        ResponseError: by a hook, where a response is not finite.
+    """
+
+    def reader(layer: int) -> Hook:
+        def read(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
+            flat = activation.flatten(2)
+            found = pool(flat, batch.pooled.to(flat.device), pooling).to("cpu", out.dtype)
+            if not bool(found.isfinite().all()):
+                raise _not_finite(found, layer, batch, texts)
+            out[rows, neurons.span(layer)] = found
+
+        return hook_name(layer, site), read
+
+    return [reader(layer) for layer in neurons.layers]
+
+
+def _not_finite(found: Tensor, layer: int, batch: Batch, texts: Sequence[str]) -> ResponseError:
+    row, neuron = (int(place) for place in (~found.isfinite()).nonzero()[0])
+    sentence = int(batch.indices[row])
+    kind = str(found.dtype).removeprefix("torch.")
+    return ResponseError(
+        f"the response of neuron L{layer} N{neuron} to sentence {sentence} ({texts[sentence][:60]!r}) is "
+        f"{float(found[row, neuron])} as {kind}; does the model's dtype, or the one responses are stored in, "
+        "overflow? use float32"
+    )

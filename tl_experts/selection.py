@@ -4,7 +4,8 @@ Source: Sundar et al. 2025, section 3 (k = 100 for Bloom-7b, 2000 for Aya-8b and
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,10 +13,11 @@ import torch
 from tl_experts.errors import SelectionError, require_choice
 from tl_experts.expertise import METRICS, Expertise, score_responses
 from tl_experts.experts import Experts, Floats, Integers, random_stream
-from tl_experts.models import Model
+from tl_experts.models import Model, load_model
 from tl_experts.ranking import STATISTICS
 from tl_experts.responses import DEFAULT_SITE, NeuronTable, Pooling, collect_responses, neuron_table
 from tl_experts.sentences import Corpus
+from tl_experts.streaming import Executor, store_responses
 
 DEFAULT_K = 500
 Metric = Literal["auroc", "ap"]
@@ -23,7 +25,7 @@ How = Literal["top", "bottom", "random"]
 
 
 def find_experts(
-    model: Model,
+    model: Model | str,
     sentences: Corpus,
     *,
     k: int | None = None,
@@ -37,6 +39,9 @@ def find_experts(
     prepend_bos: bool | None = None,
     truncate: bool = False,
     store: torch.dtype = torch.float32,
+    folder: str | Path | None = None,
+    executor: Executor | None = None,
+    executor_options: dict[str, Any] | None = None,
     progress: bool = True,
 ) -> Experts:
     """Find the experts of every language of a corpus, in one pass of the model.
@@ -44,7 +49,8 @@ def find_experts(
     `collect_responses`, `score_responses` and `select_experts` in a row; call those to keep what lies between.
 
     Args:
-        model: from `load_model`, or any `HookedTransformer` or `TransformerBridge`.
+        model: from `load_model`, or any `HookedTransformer` or `TransformerBridge`; or the name or path that
+            `load_model` takes.
         sentences: labelled sentences of two languages or more.
         k: experts per language; default 500, or all above the threshold.
         threshold: only neurons whose metric reaches this from above (``how="bottom"``: from below).
@@ -56,7 +62,11 @@ def find_experts(
         seed: of ``how="random"``.
         prepend_bos: None: as the model is used to. BOS never counts.
         truncate: cut sentences that are longer than the model's context.
-        store: dtype of the responses held in memory.
+        store: dtype of the responses.
+        folder: where responses are kept shard by shard (`store_responses`): memory does not grow with the sentences,
+            and the same call goes on where a killed one was. None: in memory.
+        executor: ``"ray"``: data-parallel workers, which load the model by its name; needs a folder.
+        executor_options: ``address``, ``workers``, ``gpus`` (see `tl_experts.distributed.run_on_ray`).
         progress: show progress bars.
 
     Raises:
@@ -71,21 +81,28 @@ def find_experts(
         (5, 3)
     """
     _require_selection(k, threshold, metric, how)
+    if executor is not None and folder is None:
+        raise SelectionError(f"executor={executor!r} needs a folder for the workers' shards; give folder=...")
+    named = model
+    model = load_model(model) if isinstance(model, str) else model
     neurons = neuron_table(model, site, layers).total
     if (k or DEFAULT_K) > neurons and threshold is None:  # before the long part
         raise SelectionError(f"k is {k or DEFAULT_K}, but there are {neurons} neurons to choose from; lower k")
-    responses = collect_responses(
-        model,
-        sentences,
-        site=site,
-        pooling=pooling,
-        layers=layers,
-        prepend_bos=prepend_bos,
-        truncate=truncate,
-        store=store,
-        progress=progress,
-    )
-    expertise = score_responses(responses, progress=progress)
+    options: dict[str, Any] = {
+        "site": site,
+        "pooling": pooling,
+        "layers": layers,
+        "prepend_bos": prepend_bos,
+        "truncate": truncate,
+        "store": store,
+        "progress": progress,
+    }
+    if folder is None:
+        expertise = score_responses(collect_responses(model, sentences, **options), progress=progress)
+    else:
+        options |= {"executor": executor, "executor_options": executor_options}
+        stored = store_responses(named if executor else model, sentences, folder, **options)
+        expertise = score_responses(stored.responses(), progress=progress)
     return select_experts(expertise, k=k, threshold=threshold, metric=metric, how=how, seed=seed)
 
 

@@ -7,8 +7,12 @@ Nothing is ever pickled.
 
 import contextlib
 import csv
+import glob
 import hashlib
 import json
+import logging
+import os
+import platform
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +26,8 @@ from tl_experts.errors import ArtefactError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger(__name__)
 
 SCHEMA = 1
 """Version of the layout of artefacts."""
@@ -155,6 +161,56 @@ def write_text(path: str | Path, text: str) -> Path:
     return target
 
 
+def write_array(path: str | Path, array: NDArray[Any]) -> str:
+    """Write a ``.npy`` file.
+
+    Returns:
+        The SHA-256 of the file, hexadecimal.
+    """
+    target = Path(path)
+    with _aside(target) as aside:
+        with aside.open("wb") as stream:
+            np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
+        return checksum(aside)
+
+
+def read_array(path: str | Path, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """A ``.npy`` file, mapped into memory; nothing of it is read before it is asked for.
+
+    Raises:
+        ArtefactError: not there, no such file, or not of this shape and dtype (checked before anything is mapped).
+    """
+    source = Path(path)
+    try:
+        array: NDArray[Any] = np.load(source, mmap_mode="r", allow_pickle=False)
+    except OSError as error:
+        raise ArtefactError(f"{source} cannot be read: {error.strerror or error}; is the path right?") from error
+    except (ValueError, EOFError, SyntaxError) as error:
+        raise ArtefactError(f"{source} is no readable .npy file ({error}); make it again") from error
+    if array.shape != shape or array.dtype != np.dtype(dtype):
+        raise ArtefactError(f"{source} holds {array.dtype} {array.shape}; expected {dtype} {shape}; make it again")
+    return array
+
+
+def checksum(path: str | Path) -> str:
+    """The SHA-256 of a file, hexadecimal."""
+    source = Path(path)
+    try:
+        with source.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ArtefactError(f"{source} cannot be read: {error.strerror}; is the path right?") from error
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        ArtefactError: not there, damaged, or no object.
+    """
+    return _read_json(Path(path))
+
+
 def mapped_array(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """A float32 array of zeros that lies in a new ``.npy`` file, mapped: room beyond the memory."""
     try:
@@ -210,8 +266,30 @@ def join_files(parts: Sequence[Path], target: Path) -> str:
 
 
 def _name_aside(target: Path) -> Path:
+    """A name beside the target that tells who writes there; what a killed process of this host left is removed."""
     # tempfile's own names come with permissions that would lock others out of a shared cache.
-    return target.with_name(f".{target.name}-{secrets.token_hex(8)}")
+    start = f".{target.name}-{platform.node()[:40]}."
+    for abandoned in target.parent.glob(f"{glob.escape(start)}*-*"):
+        writer = abandoned.name.removeprefix(start).partition("-")[0]
+        if writer.isdecimal() and not _alive(int(writer)):
+            log.info("removed: %s, left by a process that ended", abandoned)
+            if abandoned.is_dir():
+                shutil.rmtree(abandoned, ignore_errors=True)
+            else:
+                abandoned.unlink(missing_ok=True)
+    return target.with_name(f"{start}{os.getpid()}-{secrets.token_hex(8)}")
+
+
+def _alive(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there, signal 0 is not a question
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # somebody else's, or no way to tell
+    return True
 
 
 @contextlib.contextmanager

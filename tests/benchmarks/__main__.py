@@ -21,6 +21,7 @@ from tests.benchmarks.timing import COLUMNS, Row
 
 ALL: dict[str, Callable[[Setting], Row]] = JOBS | {
     "9": processes.memory,
+    "9disk": processes.memory_on_disk,
     "10": processes.importing,
     "10help": processes.helping,
     "11": processes.demo,

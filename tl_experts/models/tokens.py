@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, TokenPolicy, make_batches
+import numpy as np
+
+from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, TokenPolicy, first_places, make_batches
 from tl_experts.errors import ModelError
 from tl_experts.models.hooks import Model, require_model
 from tl_experts.models.lens import is_bridge
@@ -46,15 +48,21 @@ def text_batches(
     padding_side: PaddingSide = "right",
     prepend_bos: bool | None = None,
     truncate: bool = False,
+    once: bool = False,
+    part: int | None = None,
 ) -> list[Batch]:
     """Texts as batches for a model: `token_policy`, `TokenPolicy.encode` and `make_batches` in a row.
+
+    With `once`, a sentence that stands there several times is in the batches once, at its first place
+    (`tl_experts.batches.fill_repeats` copies what came of it).
 
     Raises:
         ModelError: as those.
     """
     policy = token_policy(model, prepend_bos=prepend_bos)
     encoded = policy.encode(texts, truncate=truncate)
-    return make_batches(encoded, policy, token_budget=token_budget, padding_side=padding_side)
+    places = np.unique(first_places(texts)).tolist() if once else None
+    return make_batches(encoded, policy, token_budget=token_budget, padding_side=padding_side, places=places, part=part)
 
 
 def text_pieces(model: Model, text: str, count: int) -> list[str]:

@@ -149,7 +149,8 @@ class Bench:
 
     def keep(self, what: str, job: Row) -> Shards:
         """A place for pieces of work of another kind, named by all that decides them."""
-        full = {"kind": what, "fingerprint": self.fingerprint, "dtype": self.config.dtype, **job}
+        # 2: a repeated sentence is run once. Pieces of an earlier cut would not fit.
+        full = {"kind": what, "batches": 2, "fingerprint": self.fingerprint, "dtype": self.config.dtype, **job}
         name = hashlib.sha256(repr(sorted(full.items())).encode()).hexdigest()[:16]
         return Shards(self.folder / "passes" / f"{what}-{name}", full)
 

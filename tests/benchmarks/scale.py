@@ -1,0 +1,98 @@
+"""The store and the scorer at scale: `python -m tests.benchmarks.scale`. Made-up responses; time and memory printed.
+
+Writes 7.4 GB by default, and removes them.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tests.benchmarks.processes import resident
+from tl_experts import Corpus, score_responses
+from tl_experts.responses import NeuronTable, part_size
+from tl_experts.store import DTYPES, ResponseStore
+
+LANGUAGES = ("en", "de", "fr", "es", "ja", "zh", "ru", "ar", "hi", "pt")
+CHECKED = 20
+"""Neurons that scikit-learn scores, too."""
+
+
+def build(folder: Path, sentences: int, layers: int, width: int, dtype: torch.dtype) -> ResponseStore:
+    """A store of normal responses, some of whose neurons lean to a language."""
+    corpus = Corpus.from_texts(
+        {code: [f"{code} {n}" for n in range(sentences // len(LANGUAGES))] for code in LANGUAGES}, name="made up"
+    )
+    neurons = NeuronTable(tuple(range(layers)), (width,) * layers)
+    size = part_size(neurons)
+    job = {
+        "model": {"model": "made up"},
+        "corpus": corpus.fingerprint,
+        "site": "mlp.hook_post",
+        "pooling": "max",
+        "layers": neurons.layers,
+        "widths": neurons.widths,
+        "dtype": DTYPES[dtype],
+        "sentences": size,
+        "shards": -(-len(corpus) // size),
+    }
+    store = ResponseStore.begin(folder, job, corpus)
+    language = torch.tensor([LANGUAGES.index(label) for label in corpus.labels])
+    lean = torch.arange(neurons.total) % (5 * len(LANGUAGES))
+    for number in store.missing():
+        rows = range(number * size, min((number + 1) * size, len(corpus)))
+        values = torch.randn(len(rows), neurons.total, generator=torch.Generator().manual_seed(number))
+        values += 2.0 * (language[list(rows)][:, None] == lean)
+        store.save(number, values.to(dtype), rows)
+    return store
+
+
+def main() -> int:
+    """Build, check, score, and print a line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sentences", type=int, default=100_000)
+    parser.add_argument("--layers", type=int, default=24)
+    parser.add_argument("--width", type=int, default=1_536)
+    parser.add_argument("--dtype", choices=list(DTYPES.values()), default="float16")
+    parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary one")
+    arguments = parser.parse_args()
+    found: dict[str, float] = {}
+    dtype = next(kind for kind, name in DTYPES.items() if name == arguments.dtype)
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
+        begun = time.perf_counter()
+        store = build(Path(scratch), arguments.sentences, arguments.layers, arguments.width, dtype)
+        found["written_s"] = time.perf_counter() - begun
+        found["gigabytes"] = sum(path.stat().st_size for path in Path(scratch).rglob("*")) / 1e9
+        Path("/proc/self/clear_refs").write_text("5")
+        found["resident_mib"] = resident("VmRSS")
+        begun = time.perf_counter()
+        stored = store.responses()
+        found["checked_s"] = time.perf_counter() - begun
+        begun = time.perf_counter()
+        expertise = score_responses(stored)
+        found["scored_s"] = time.perf_counter() - begun
+        found["peak_mib"] = resident("VmHWM")
+        found["largest_error"] = _error(stored.columns(0, CHECKED), stored.corpus, expertise.auroc[:CHECKED])
+    sys.stdout.write(json.dumps({name: round(value, 9) for name, value in found.items()}) + "\n")
+    return 0
+
+
+def _error(values: np.ndarray, corpus: Corpus, auroc: np.ndarray) -> float:
+    """Against scikit-learn."""
+    from sklearn.metrics import roc_auc_score
+
+    labels = np.array(corpus.labels)
+    return max(
+        abs(float(auroc[neuron, place]) - roc_auc_score(labels == code, values[:, neuron]))
+        for neuron in range(values.shape[1])
+        for place, code in enumerate(corpus.languages)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

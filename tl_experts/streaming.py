@@ -1,0 +1,215 @@
+"""Responses that go to disk as they are computed: shard by shard, by one process or by many.
+
+Shards are cut from the sentences in the order of their length, and batches within a shard, exactly as
+`collect_responses` does in memory: the same bits, whoever computes which shard.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from tl_experts.batches import TOKEN_BUDGET, Batch
+from tl_experts.distributed import run_on_ray
+from tl_experts.errors import ArtefactError, ResponseError, require_choice
+from tl_experts.models import Hook, Model, forward_batches, load_model, model_fingerprint, text_batches
+from tl_experts.responses import DEFAULT_SITE, POOLINGS, Pooling, neuron_table, part_size, response_readers
+from tl_experts.sentences import Corpus, require_corpus
+from tl_experts.store import DTYPES, ResponseStore
+
+Executor = Literal["ray"]
+
+
+def store_responses(
+    model: Model | str,
+    sentences: Corpus,
+    folder: str | Path,
+    *,
+    site: str = DEFAULT_SITE,
+    pooling: Pooling = "max",
+    layers: Sequence[int] | None = None,
+    token_budget: int = TOKEN_BUDGET,
+    prepend_bos: bool | None = None,
+    truncate: bool = False,
+    store: torch.dtype = torch.float32,
+    part: tuple[int, int] | None = None,
+    executor: Executor | None = None,
+    executor_options: dict[str, Any] | None = None,
+    progress: bool = True,
+) -> ResponseStore:
+    """As `collect_responses`, into a folder: memory does not grow with the sentences, and nothing done is lost.
+
+    Called again with the same folder it makes what is missing or damaged, and nothing else.
+
+    Args:
+        model: as there, or the name or path that `load_model` takes (needed by an executor, whose workers load it).
+        sentences: any corpus.
+        folder: of the store; made if it is not there.
+        site: see `collect_responses`, as the next five.
+        pooling: see there.
+        layers: see there.
+        token_budget: see there.
+        prepend_bos: see there.
+        truncate: see there.
+        store: dtype on disk: float32, float16 or bfloat16.
+        part: (i, n): make only the i-th of n parts of the shards (from 1), for machines that know nothing of each
+            other; join them with `merge_stores`.
+        executor: ``"ray"``: data-parallel workers, see `tl_experts.distributed`; None: this process.
+        executor_options: of `tl_experts.distributed.run_on_ray`: ``address``, ``workers``, ``gpus``.
+        progress: show a progress bar, in tokens.
+
+    Returns:
+        The store; its `ResponseStore.responses` are there when no part is missing.
+
+    Raises:
+        ArtefactError: the folder holds another job, or cannot be written.
+        ResponseError: an unknown pooling or dtype, a part that does not exist, or a response that is not finite.
+        TLExpertsError: as `collect_responses`.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> from tl_experts import load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> with TemporaryDirectory() as folder:
+        ...     store = store_responses(model, sentences, folder, part=(1, 1), progress=False)
+        ...     store.missing(), store.responses().shape
+        ([], (90, 7168))
+    """
+    require_corpus(sentences)
+    require_choice(pooling, POOLINGS, "pooling", ResponseError)
+    if store not in DTYPES:
+        raise ResponseError(f"store is {store}; expected one of {', '.join(map(str, DTYPES))}")
+    if executor is not None:
+        require_choice(executor, ("ray",), "executor", ResponseError)
+        if not isinstance(model, str):
+            raise ResponseError(
+                "workers load the model themselves; give the name or path that load_model takes instead of a model"
+            )
+    loaded = load_model(model) if isinstance(model, str) else model
+    job = _job(loaded, sentences, site, pooling, layers, token_budget, prepend_bos, truncate, store)
+    place = ResponseStore.begin(folder, job, sentences)
+    wanted = _of_part(place.count, part)
+    missing = place.missing(wanted)
+    if executor is None:
+        make_shards(loaded, place, missing, progress=progress)
+    elif missing:
+        run_on_ray(partial(_Worker, str(model), place.folder), missing, progress=progress, **(executor_options or {}))
+    return place
+
+
+def make_shards(model: Model, store: ResponseStore, numbers: Sequence[int], *, progress: bool = True) -> None:
+    """Compute shards of a store and save each when it is done.
+
+    Raises:
+        ArtefactError: the model is not the job's.
+        ResponseError: a response that is not finite.
+    """
+    if not numbers:
+        return
+    if model_fingerprint(model) != store.job["model"]:
+        raise ArtefactError(
+            f"{store.folder} is a job of another model: {store.job['model']} there, {model_fingerprint(model)} here"
+        )
+    parts = _parts(model, store)
+    batches = [batch for number in numbers for batch in parts[number]]
+    rows_of = {number: torch.cat([batch.indices for batch in parts[number]]).tolist() for number in numbers}
+    place = {row: at for rows in rows_of.values() for at, row in enumerate(rows)}
+    values = torch.empty(0, store.neurons.total, dtype=store.dtype)
+
+    def readers(batch: Batch) -> list[Hook]:
+        rows = torch.tensor([place[row] for row in batch.indices.tolist()])
+        return response_readers(
+            batch, rows, store.neurons, store.job["site"], store.job["pooling"], store.corpus.texts, values
+        )
+
+    done: Iterator[Batch] = forward_batches(
+        model,
+        batches,
+        readers,
+        last_layer=store.neurons.layers[-1],
+        description="responses",
+        progress=progress,
+    )
+    try:
+        for number in numbers:
+            values.resize_(len(rows_of[number]), store.neurons.total)
+            for _ in parts[number]:
+                next(done)
+            store.save(number, values, rows_of[number])
+        next(done, None)
+    finally:
+        done.close()  # type: ignore[attr-defined]
+
+
+class _Worker:
+    """Makes shards, one a call, with a model that it loads once."""
+
+    def __init__(self, model: str, folder: Path) -> None:
+        self._model = load_model(model)
+        self._store = ResponseStore(folder)
+
+    def __call__(self, number: int) -> None:
+        make_shards(self._model, self._store, [number], progress=False)
+
+
+def _job(
+    model: Model,
+    sentences: Corpus,
+    site: str,
+    pooling: str,
+    layers: Sequence[int] | None,
+    token_budget: int,
+    prepend_bos: bool | None,
+    truncate: bool,
+    store: torch.dtype,
+) -> dict[str, Any]:
+    """All that decides the responses, as JSON can hold it."""
+    neurons = neuron_table(model, site, layers)
+    different = len(set(sentences.texts))
+    return {
+        "model": model_fingerprint(model),
+        "corpus": sentences.fingerprint,
+        "site": site,
+        "pooling": pooling,
+        "layers": neurons.layers,
+        "widths": neurons.widths,
+        "token_budget": token_budget,
+        "prepend_bos": prepend_bos,
+        "truncate": truncate,
+        "dtype": DTYPES[store],
+        "sentences": part_size(neurons),
+        "shards": -(-different // part_size(neurons)),
+    }
+
+
+def _parts(model: Model, store: ResponseStore) -> list[list[Batch]]:
+    """The batches of every shard."""
+    size = int(store.job["sentences"])
+    batches = text_batches(
+        model,
+        store.corpus.texts,
+        token_budget=int(store.job["token_budget"]),
+        prepend_bos=store.job["prepend_bos"],
+        truncate=bool(store.job["truncate"]),
+        once=True,
+        part=size,
+    )
+    parts: list[list[Batch]] = [[] for _ in range(store.count)]
+    seen = 0
+    for batch in batches:
+        parts[seen // size].append(batch)
+        seen += len(batch.indices)
+    return parts
+
+
+def _of_part(count: int, part: tuple[int, int] | None) -> list[int]:
+    """The shards of a part: every n-th, so that long sentences are shared out evenly."""
+    if part is None:
+        return list(range(count))
+    number, of = part
+    if not 1 <= number <= of:
+        raise ResponseError(f"part {number}/{of} does not exist; give i/n with i from 1 to n, such as 1/4")
+    return list(range(number - 1, count, of))
