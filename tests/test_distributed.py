@@ -61,7 +61,7 @@ def test_the_number_of_a_worker_that_died_is_done_again(cluster, tmp_path):
 
 
 def test_a_failing_number_is_one_error_that_says_what_failed(cluster, tmp_path):
-    with pytest.raises(TLExpertsError, match=r"a worker failed: .*number 2 cannot be done.*run the same call again"):
+    with pytest.raises(TLExpertsError, match=r"failed at shard 2: ValueError: number 2 cannot be done; .* again"):
         run_on_ray(partial(Note, tmp_path, fails_at=2), range(4), workers=1, **QUIET)
 
 

@@ -56,12 +56,19 @@ def run_on_ray(
 
 
 class _Worker:
+    """Errors travel as words: Ray would start a worker that raised again, and wrap what it said."""
+
     def __init__(self, make: Callable[[], Work]) -> None:
-        self._work = make()
+        self._make = make
+        self._work: Work | None = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        self._work(int(row["number"]))
-        return row
+        try:
+            self._work = self._work or self._make()
+            self._work(int(row["number"]))
+        except Exception as error:
+            return row | {"error": f"{type(error).__name__}: {error}"}
+        return row | {"error": ""}
 
 
 def _run(ray: Any, make: Callable[[], Work], numbers: Sequence[int], workers: int, gpus: float, progress: bool) -> None:
@@ -80,11 +87,15 @@ def _run(ray: Any, make: Callable[[], Work], numbers: Sequence[int], workers: in
     )
     try:
         with tqdm(total=len(numbers), desc=f"{workers} workers", unit="shard", disable=not progress) as bar:
-            for _ in done.iter_rows():
+            for row in done.iter_rows():
+                if row["error"]:
+                    raise TLExpertsError(
+                        f"a worker failed at shard {row['number']}: {row['error']}; what was done is kept, run the "
+                        "same call again"
+                    )
                 bar.update()
     except ray.exceptions.RayError as error:
-        cause = getattr(error, "cause", None) or error
-        raise TLExpertsError(f"a worker failed: {cause}; what was done is kept, run the same call again") from error
+        raise TLExpertsError(f"Ray failed: {error}; what was done is kept, run the same call again") from error
 
 
 def _count(ray: Any, workers: int | None, gpus: float) -> int:
