@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
+_MOST = 2**24
+"""Layers of a model, or neurons of a layer: no file may declare more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,16 +282,22 @@ class Experts:
         """
         arrays, header = load_artefact(path, "experts")
         try:
+            layers, widths = tuple(header["layers"]), tuple(header["widths"])
+            # A table of neurons is as long as the last layer's number: a damaged one must not fill the memory.
+            if len(layers) != len(widths) or not all(type(n) is int and 0 <= n < _MOST for n in (*layers, *widths)):
+                raise ValueError(f"layers {layers!r:.80} and widths {widths!r:.80} are not those of a model")
+            if not all(isinstance(language, str) for language in header["languages"]):
+                raise ValueError(f"languages {header['languages']!r:.80}; expected their codes")
             return cls(
                 languages=tuple(header["languages"]),
                 language_of=arrays.pop("language_of"),
                 layer=arrays.pop("layer"),
                 neuron=arrays.pop("neuron"),
                 statistics={name: arrays[name] for name in STATISTICS},
-                candidates=NeuronTable(tuple(header["layers"]), tuple(header["widths"])),
+                candidates=NeuronTable(layers, widths),
                 **{name: header[name] for name in ("site", "pooling", "metric", "selection", "corpus", "fingerprint")},
             )
-        except (KeyError, TypeError, ValueError, SelectionError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError, SelectionError) as error:
             raise ArtefactError(f"{path} is not a complete set of experts ({error!r}); make it again") from error
 
 

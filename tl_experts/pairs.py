@@ -114,7 +114,10 @@ def _pawsx(folder: Path) -> Paraphrases:
     files = sorted(folder.glob("test*.tsv")) or sorted(folder.glob("*.tsv"))
     if not files:
         raise CorpusError(f"{folder} has no .tsv file; PAWS-X has one per split")
-    rows = list(csv.DictReader(_lines(files[0]), delimiter="\t", quoting=csv.QUOTE_NONE))
+    try:
+        rows = list(csv.DictReader(_lines(files[0]), delimiter="\t", quoting=csv.QUOTE_NONE))
+    except csv.Error as error:
+        raise CorpusError(f"{files[0]} is no tab-separated table ({error}); mend or replace it") from error
     if not rows or not {"sentence1", "sentence2", "label"} <= set(rows[0]):
         raise CorpusError(
             f"{files[0]} has the columns {list(rows[0]) if rows else []}; expected sentence1, sentence2, label"

@@ -297,11 +297,12 @@ def _read_table(path: Path) -> Iterable[Record]:
             _check_shape(decode(path), delimiter, path)
             # dtype and na_filter: the text "NA" or "1.0" in a cell is a sentence, not a number or a hole.
             frame = pd.read_csv(path, sep=delimiter, dtype=str, na_filter=False)
+        # Inside, too: text of a damaged parquet file is decoded only here.
+        return [{str(key): value for key, value in record.items()} for record in frame.to_dict("records")]
     except CorpusError:
         raise
     except Exception as error:  # pandas and pyarrow raise many types for a damaged file
         raise CorpusError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
-    return [{str(key): value for key, value in record.items()} for record in frame.to_dict("records")]
 
 
 def _check_shape(content: str, delimiter: str, path: Path) -> None:

@@ -44,8 +44,12 @@ class Shards:
     def _require_same(self, manifest: Path) -> None:
         try:
             there = json.loads(manifest.read_text("utf-8"))
-        except ValueError as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ArtefactError(f"{manifest} is damaged ({error}); delete {self._folder}") from error
+        if not isinstance(there, dict):
+            raise ArtefactError(
+                f"{manifest} holds a {type(there).__name__}; expected a JSON object; delete {self._folder}"
+            )
         keys = sorted(set(there) | set(self._job))
         for key in keys:
             if there.get(key) != self._job.get(key):

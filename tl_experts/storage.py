@@ -17,6 +17,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -185,7 +186,16 @@ def read_array(path: str | Path, shape: tuple[int, ...], dtype: str) -> NDArray[
         array: NDArray[Any] = np.load(source, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise ArtefactError(f"{source} cannot be read: {error.strerror or error}; is the path right?") from error
-    except (ValueError, EOFError, SyntaxError) as error:
+    except (
+        ValueError,
+        EOFError,
+        SyntaxError,
+        TypeError,
+        OverflowError,
+        MemoryError,
+        RecursionError,
+        TokenError,
+    ) as error:
         raise ArtefactError(f"{source} is no readable .npy file ({error}); make it again") from error
     if array.shape != shape or array.dtype != np.dtype(dtype):
         raise ArtefactError(f"{source} holds {array.dtype} {array.shape}; expected {dtype} {shape}; make it again")
@@ -325,7 +335,7 @@ def _read_bytes(path: Path) -> bytes:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(_read_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{path} is damaged ({error}); make it again") from error
     if not isinstance(document, dict):
         raise ArtefactError(f"{path} holds a {type(document).__name__}; expected a JSON object")
@@ -341,7 +351,7 @@ def _unpack(content: bytes, source: Path) -> tuple[dict[str, NDArray[Any]], dict
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
         document = json.loads(metadata.get("tl_experts", "{}"))
-    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ArtefactError(f"{source} is no readable safetensors file ({error}); make it again") from error
     if not isinstance(document, dict):
         raise ArtefactError(f"{source} holds a {type(document).__name__}; expected a JSON object")

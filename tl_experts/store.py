@@ -67,7 +67,9 @@ class ResponseStore:
             self.neurons = NeuronTable(tuple(map(int, self.job["layers"])), tuple(map(int, self.job["widths"])))
             self.count = int(self.job["shards"])
             self.dtype = next(kind for kind, name in DTYPES.items() if name == self.job["dtype"])
-        except (KeyError, TypeError, ValueError, StopIteration) as error:
+            self._corpus_mark, self.site, self.pooling = (str(self.job[name]) for name in ("corpus", "site", "pooling"))
+            self.fingerprint: dict[str, str] = dict(self.job["model"])
+        except (KeyError, TypeError, ValueError, OverflowError, StopIteration) as error:
             raise ArtefactError(f"{self.folder}/job.json is no job of a response store ({error!r})") from error
         if not 1 <= self.count <= len(self.corpus):
             raise ArtefactError(f"{self.folder}/job.json names {self.count} shards for {len(self.corpus)} sentences")
@@ -103,7 +105,7 @@ class ResponseStore:
             corpus = Corpus(**{name: tuple(rows[name]) for name in ("texts", "labels", "rows")}, name=rows["name"])
         except (KeyError, TypeError, AttributeError, CorpusError) as error:
             raise ArtefactError(f"{self.folder}/corpus.json is no corpus ({error}); begin anew") from error
-        if corpus.fingerprint != self.job["corpus"]:
+        if corpus.fingerprint != self._corpus_mark:
             raise ArtefactError(f"{self.folder}/corpus.json holds other sentences than the job's; begin anew")
         return corpus
 
@@ -128,7 +130,9 @@ class ResponseStore:
             self.array(shard)
             if checksum(self._array(number)) != shard.sha256:
                 raise ArtefactError(f"{self._array(number)} does not match its checksum")
-        except (ArtefactError, KeyError, TypeError, ValueError) as error:
+            if not all(0 <= row < len(self.corpus) for row in shard.rows):
+                raise ArtefactError(f"{self._note(number)} names a sentence that is not in the corpus")
+        except (ArtefactError, KeyError, TypeError, ValueError, OverflowError) as error:
             log.warning("made again: %s", error)
             return None
         return shard
@@ -209,8 +213,6 @@ class StoredResponses:
         """Find each sentence."""
         held = np.concatenate([np.array(shard.rows, dtype=np.int64) for shard in self.shards])
         places = np.full(len(self.corpus), -1, dtype=np.int64)
-        if held.min() < 0 or held.max() >= len(places):
-            raise ArtefactError(f"{self.store.folder}: a shard holds a sentence that is not in the corpus; begin anew")
         places[held] = np.arange(len(held))
         first: dict[str, int] = {}
         found = [places[first.setdefault(text, place)] for place, text in enumerate(self.corpus.texts)]
@@ -231,17 +233,17 @@ class StoredResponses:
     @property
     def site(self) -> str:
         """The hook site."""
-        return str(self.store.job["site"])
+        return self.store.site
 
     @property
     def pooling(self) -> str:
         """How a sentence's tokens become one number."""
-        return str(self.store.job["pooling"])
+        return self.store.pooling
 
     @property
     def fingerprint(self) -> dict[str, str]:
         """Of the model."""
-        return dict(self.store.job["model"])
+        return self.store.fingerprint
 
     @property
     def shape(self) -> tuple[int, int]:

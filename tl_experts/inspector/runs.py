@@ -70,7 +70,7 @@ def open_run(folder: str | Path) -> Run:
 
 
 def _study(place: Path) -> Run:
-    config = StudyConfig.from_dict(_read(place / MANIFEST)["config"])
+    config = StudyConfig.from_dict(_read(place / MANIFEST, (dict, "config"))["config"])
     dev = read_split(config, config.dev_split, config.dev_rows)
 
     def responses(model: Model) -> Responses:
@@ -87,8 +87,11 @@ def _study(place: Path) -> Run:
 
 
 def _demo(place: Path) -> Run:
-    settings = _read(place / "settings.json")
-    corpus = load_sentences("bundled", split="dev", limit=settings.get("rows"))
+    settings = _read(place / "settings.json", (str, "model"))
+    rows = settings.get("rows")
+    if rows is not None and (type(rows) is not int or not 1 <= rows < 2**31):
+        raise ArtefactError(f"{place / 'settings.json'}: rows is {rows!r}; expected a count; run the demo again")
+    corpus = load_sentences("bundled", split="dev", limit=rows)
     experts = Experts.from_pretrained(place / "experts")
 
     def responses(model: Model) -> Responses:
@@ -98,9 +101,12 @@ def _demo(place: Path) -> Run:
     return Run(place, str(settings["model"]), "float32", experts, corpus, responses)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, needed: tuple[type, str]) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtefactError(f"{path} is damaged ({error}); run the same command again") from error
+    kind, name = needed
+    if not isinstance(document, dict) or not isinstance(document.get(name), kind):
+        raise ArtefactError(f"{path} has no {name!r} of a run; run the same command again")
     return document

@@ -3,9 +3,7 @@
 import re
 from pathlib import Path
 
-import numpy as np
-
-from tl_experts.errors import SelectionError
+from tl_experts.errors import ArtefactError, SelectionError
 from tl_experts.storage import load_artefact
 
 _NEURON = re.compile(r"\s*L?\s*(\d+)(?:\s*[ .,:/]\s*N?|\s*N)\s*(\d+)\s*", re.IGNORECASE | re.ASCII)
@@ -18,8 +16,11 @@ def expert_counts(folder: str | Path) -> dict[str, int]:
         ArtefactError: none there, or damaged.
     """
     arrays, header = load_artefact(Path(folder) / "experts", "experts")
-    numbers = np.bincount(arrays["language_of"], minlength=len(header["languages"]))
-    return {language: int(number) for language, number in zip(header["languages"], numbers, strict=True)}
+    try:
+        # One count a language, not `bincount`: that makes room up to the largest number a damaged file holds.
+        return {str(code): int((arrays["language_of"] == at).sum()) for at, code in enumerate(header["languages"])}
+    except (KeyError, TypeError) as error:
+        raise ArtefactError(f"{folder} holds no complete set of experts ({error!r}); make it again") from error
 
 
 def parse_neuron(text: str) -> tuple[int, int]:

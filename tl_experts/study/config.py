@@ -195,7 +195,7 @@ def load_config(source: str | Path) -> StudyConfig:
         raise StudyError(f"no study {str(source)!r}: neither a TOML file nor a shipped one; {near(source, shipped)}")
     try:
         options = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StudyError(f"{path} is not TOML: {error}") from error
     return StudyConfig.from_dict(options, str(path))
 

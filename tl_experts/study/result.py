@@ -49,13 +49,19 @@ class StudyResult(Mapping[str, "pd.DataFrame"]):
         if not (place / MANIFEST).is_file():
             raise StudyError(f"{place} holds no study; expected a folder that run_study or `tl-experts study` wrote")
         manifest = read_json(place / MANIFEST)
+        if not _names(manifest.get("stages")) or not all(
+            isinstance(manifest.get(n), dict) for n in ("config", "about")
+        ):
+            raise ArtefactError(f"{place / MANIFEST} lacks config, about or stages; run the study again")
         stages = {path.stem: read_json(path) for path in sorted((place / "stages").glob("*.json"))}
         missing = [name for name in manifest["stages"] if name not in stages]
         if missing:
             raise StudyError(f"{place}: stages {', '.join(missing)} are missing; run the same study again to finish")
         tables = {}
         ordered = {name: stages[name] for name in manifest["stages"]}
-        for stage in ordered.values():
+        for done, stage in ordered.items():
+            if not _names(stage.get("tables")):
+                raise ArtefactError(f"{place}: stage {done} names no tables of this folder; delete it and run again")
             for name in stage["tables"]:
                 path = place / "tables" / f"{name}.parquet"
                 try:
@@ -89,6 +95,13 @@ class StudyResult(Mapping[str, "pd.DataFrame"]):
         return f"StudyResult({self.config.name}: {', '.join(self.tables)})"
 
 
+def _names(value: object) -> bool:
+    """Whether these are names of files in a folder: none may lead out of it."""
+    return isinstance(value, list) and all(
+        isinstance(name, str) and name not in ("", "..") and not set(name) & set("/\\\0") for name in value
+    )
+
+
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
     """The rows of a table, by column."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
@@ -102,6 +115,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtefactError(f"{path} is damaged ({error}); delete it and run the study again") from error
+    if not isinstance(document, dict):
+        raise ArtefactError(f"{path} holds a {type(document).__name__}; delete it and run the study again")
     return document

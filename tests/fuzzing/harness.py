@@ -1,0 +1,114 @@
+"""Runs a target on damaged files and holds it to the contract."""
+
+import logging
+import random
+import shutil
+import signal
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.fuzzing.mutations import mutate
+from tests.fuzzing.targets import Target
+from tl_experts.errors import TLExpertsError
+
+SECONDS = 5.0
+MIB = 256.0
+
+
+class Hang(BaseException):
+    """No `except Exception` may swallow it."""
+
+
+@dataclass
+class Outcome:
+    """What came of a target."""
+
+    executions: int = 0
+    seconds: float = 0.0
+    accepted: int = 0
+    refused: int = 0
+    slowest: float = 0.0
+    growth: float = 0.0
+    crashes: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    """Of each crash, the first execution."""
+
+
+def fuzz(target: Target, seed: int, *, executions: int | None = None, seconds: float | None = None) -> Outcome:
+    """Run a target until either limit."""
+    outcome = Outcome()
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as room:
+        base, outer = Path(room) / "valid", Path(room) / "outer"
+        base.mkdir()
+        target.make(base)
+        _quiet(target, base)  # once as it is: what is imported then is not the damage's doing
+        while (executions is None or outcome.executions < executions) and (
+            seconds is None or time.monotonic() - begun < seconds
+        ):
+            number = outcome.executions
+            shutil.rmtree(outer, ignore_errors=True)
+            shutil.copytree(base, outer / "inside" / "deep")
+            (outer / "outside").write_text("untouched")
+            mutate(random.Random(f"{seed}/{target.name}/{number}"), outer / "inside" / "deep", outer / "sprung")
+            _one(target, outer, number, outcome)
+    outcome.seconds = time.monotonic() - begun
+    return outcome
+
+
+def _one(target: Target, outer: Path, number: int, outcome: Outcome) -> None:
+    outcome.executions += 1
+    begun, before = time.monotonic(), _peak(reset=True)
+    try:
+        _quiet(target, outer / "inside" / "deep")
+        outcome.accepted += 1
+    except TLExpertsError:
+        outcome.refused += 1
+    except (Exception, Hang) as error:
+        # The innermost line of the package: one defect is one row, however it is reached.
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "tl_experts" in frame.filename]
+        where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+        outcome.crashes[f"{type(error).__name__} at {where}"] += 1
+        outcome.examples.setdefault(f"{type(error).__name__} at {where}", f"#{number}: {str(error)[:70]!r}")
+    took, grown = time.monotonic() - begun, _peak() - before
+    outcome.slowest, outcome.growth = max(outcome.slowest, took), max(outcome.growth, grown)
+    if took > SECONDS:
+        outcome.crashes[f"{took:.1f} s (#{number})"] += 1
+    if grown > MIB:
+        outcome.crashes[f"{grown:.0f} MiB (#{number})"] += 1
+    there = {path.name for path in outer.iterdir()} | {path.name for path in (outer / "inside").iterdir()}
+    if there != {"inside", "outside", "deep"} or (outer / "outside").read_text() != "untouched":
+        outcome.crashes[f"wrote outside its folder: {sorted(there)} (#{number})"] += 1
+
+
+def _quiet(target: Target, folder: Path) -> None:
+    def stop(*_: object) -> None:
+        raise Hang("still running")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 2 * SECONDS)
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            target.read(folder)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        logging.disable(logging.NOTSET)
+
+
+def _peak(*, reset: bool = False) -> float:
+    """The largest resident memory of this process since the last reset, in MiB (0 where Linux's /proc is not)."""
+    try:
+        if reset:
+            Path("/proc/self/clear_refs").write_text("5")
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return 0.0

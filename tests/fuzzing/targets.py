@@ -1,0 +1,154 @@
+"""What is fuzzed: for each reader a maker of valid files and the call that reads them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tl_experts import Corpus, Experts, ResponseStore, load_sentences
+from tl_experts.inspector.runs import open_run
+from tl_experts.inspector.saved import expert_counts
+from tl_experts.pairs import load_pairs, load_paraphrases
+from tl_experts.ranking import STATISTICS
+from tl_experts.responses import NeuronTable
+from tl_experts.shards import Shards
+from tl_experts.storage import load_artefact, read_array, save_artefact, write_array, write_json
+from tl_experts.study.config import StudyConfig, load_config
+from tl_experts.study.result import StudyResult
+
+TEXTS = {"en": ["Bread, please.", "She laughed."], "de": ["Brot, bitte.", "Sie lachte."]}
+JOB = {"model": {"name": "tiny"}, "k": 3}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader."""
+
+    name: str
+    make: Callable[[Path], Any]
+    read: Callable[[Path], Any]
+
+
+def _table(suffix: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        rows = [{"text": t, "language": c, "row": i} for c, texts in TEXTS.items() for i, t in enumerate(texts)]
+        frame, path = pd.DataFrame(rows), folder / f"a{suffix}"
+        if suffix == ".jsonl":
+            path.write_text("\n".join(map(json.dumps, rows)))
+        elif suffix == ".parquet":
+            frame.to_parquet(path)
+        else:
+            frame.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+
+    return make
+
+
+def _texts(folder: Path) -> None:
+    for code, texts in TEXTS.items():
+        (folder / f"{code}.txt").write_text("\n".join(texts))
+
+
+def _pairs(folder: Path) -> None:
+    for code in ("deu", "eng"):
+        (folder / f"tatoeba.deu-eng.{code}").write_text("one\ntwo\n")
+    for code in ("de", "en"):
+        (folder / f"de-en.test.{code}").write_text(f"{code}-1\tone\n{code}-2\ttwo\n")
+    (folder / "de-en.test.gold").write_text("de-1\ten-1\n")
+    (folder / "de-en.jsonl").write_text('{"de": "eins", "en": "one"}')
+
+
+def _pawsx(folder: Path) -> None:
+    (folder / "en").mkdir()
+    (folder / "en" / "test_2k.tsv").write_text("id\tsentence1\tsentence2\tlabel\n1\ta b\tb a\t1\n2\tc\td\t0\n")
+
+
+def _listed(folder: Path) -> None:
+    (folder / "a.jsonl").write_text('{"language": "en", "sentence": "a", "paraphrase": "b", "negative": "c"}')
+
+
+def experts() -> Experts:
+    """Three experts of two languages."""
+    return Experts(
+        ("en", "de"),
+        *(np.array(column, dtype=np.int64) for column in ([0, 0, 1], [0, 1, 1], [2, 3, 0])),
+        {name: np.ones(3, dtype=np.float32) for name in STATISTICS},
+        NeuronTable((0, 1), (4, 4)),
+        *("mlp.hook_post", "max", "auroc", "top", "0" * 16),
+        {"name": "tiny"},
+    )
+
+
+def _store(folder: Path) -> None:
+    corpus = Corpus.from_texts(TEXTS, aligned=True, name="fuzz")
+    job = {"layers": [0, 1], "widths": [4, 4], "shards": 2, "dtype": "float32", "corpus": corpus.fingerprint}
+    store = ResponseStore.begin(folder, job | {"site": "mlp.hook_post", "pooling": "max", "model": {}}, corpus)
+    for number, rows in enumerate(([0, 1], [2, 3])):
+        store.save(number, torch.ones(2, 8), rows)
+
+
+def _read_store(folder: Path) -> None:
+    store = ResponseStore(folder)
+    store.shard(0)
+    store.responses().load()
+
+
+def _study(folder: Path) -> None:
+    config = StudyConfig(name="fuzz", model="polyglot-mini", targets=("es",), k=2, dev_rows=2)
+    manifest = {"config": config.as_dict(), "about": {}, "stages": ["one"]}
+    write_json(folder / "study.json", manifest)
+    write_json(folder / "stages" / "one.json", {"seconds": 1.0, "peak_mib": 1.0, "tables": ["gains"]})
+    (folder / "tables").mkdir()
+    pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}).to_parquet(folder / "tables" / "gains.parquet")
+    experts().save_pretrained(folder / "experts")
+
+
+def _demo(folder: Path) -> None:
+    write_json(folder / "settings.json", {"model": "polyglot-mini", "rows": 2})
+    experts().save_pretrained(folder / "experts")
+
+
+def _toml(folder: Path) -> None:
+    text = 'name = "a"\nmodel = "polyglot-mini"\ntargets = ["es"]\nk = 3\nsweep_k = [1, 2]\ncorpus = "bundled"\n'
+    (folder / "a.toml").write_text(text)
+
+
+def _artefact(name: str) -> Callable[[Path], Any]:
+    return lambda folder: save_artefact(folder / name, "kind", {"a": np.arange(4), "b": np.ones((2, 2))}, {"k": [1]})
+
+
+TARGETS = [
+    *(
+        Target(kind, _table(f".{kind}"), lambda f, kind=kind: load_sentences(f / f"a.{kind}"))
+        for kind in ("jsonl", "csv", "tsv", "parquet")
+    ),
+    Target("txt", _texts, lambda f: load_sentences({"en": f / "en.txt", "de": f / "de.txt"})),
+    Target("folder", _texts, lambda f: load_sentences(f, aligned=True)),
+    Target("pairs", _pairs, load_pairs),
+    Target("paws-x", _pawsx, load_paraphrases),
+    Target("paraphrases", _listed, lambda f: load_paraphrases(f / "a.jsonl")),
+    Target("artefact", _artefact("a"), lambda f: load_artefact(f / "a", "kind")),
+    Target("artefact-file", _artefact("a.safetensors"), lambda f: load_artefact(f / "a.safetensors", "kind")),
+    Target("experts", lambda f: experts().save_pretrained(f / "e"), lambda f: Experts.from_pretrained(f / "e")),
+    Target(
+        "experts-file",
+        lambda f: experts().save_pretrained(f / "e.safetensors"),
+        lambda f: Experts.from_pretrained(f / "e.safetensors"),
+    ),
+    Target("shards", lambda f: Shards(f, JOB).save(0, {"a": np.ones(3)}), lambda f: Shards(f, JOB).load(0)),
+    Target("store", _store, _read_store),
+    Target(
+        "npy",
+        lambda f: write_array(f / "a.npy", np.ones((2, 3), dtype=np.float32)),
+        lambda f: read_array(f / "a.npy", (2, 3), "float32"),
+    ),
+    Target("config", _toml, lambda f: load_config(f / "a.toml")),
+    Target("study", _study, StudyResult.load),
+    Target("run-study", _study, open_run),
+    Target("run-demo", _demo, open_run),
+    Target("counts", lambda f: experts().save_pretrained(f / "experts"), expert_counts),
+]
