@@ -58,6 +58,16 @@ class ResponseStore:
 
     Raises:
         ArtefactError: there is no store, or it is damaged.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> from tl_experts import load_model, load_sentences, store_responses
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> with TemporaryDirectory() as folder:
+        ...     made = store_responses(model, sentences, folder, progress=False)
+        ...     ResponseStore(folder).count, ResponseStore(folder).missing()
+        (1, [])
     """
 
     def __init__(self, folder: str | Path) -> None:
