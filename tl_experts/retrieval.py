@@ -25,7 +25,7 @@ Similarity = Float[Tensor, "query candidate"]
 
 
 def top1_hits(
-    queries: Float[Tensor, "sentence dim"], candidates: Float[Tensor, "sentence dim"]
+    queries: Float[Tensor, "sentence dim"], candidates: Float[Tensor, "candidate same"]
 ) -> Bool[Tensor, " sentence"]:
     """Whether the candidate nearest to each query by cosine is its translation, the one in the same row.
 
@@ -42,7 +42,7 @@ def top1_hits(
     return similarity.argmax(dim=1) == torch.arange(len(queries), device=queries.device)
 
 
-def top1_accuracy(queries: Float[Tensor, "sentence dim"], candidates: Float[Tensor, "sentence dim"]) -> float:
+def top1_accuracy(queries: Float[Tensor, "sentence dim"], candidates: Float[Tensor, "candidate same"]) -> float:
     """The share of queries whose nearest candidate is their translation (Sundar et al. 2025, section 6).
 
     >>> import torch

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tl_experts.errors import TLExpertsError
+from tl_experts.geometry import require_finite
 
 Vectors = Mapping[str, Tensor]
 """Language to ``[sentence dim]``."""
@@ -41,7 +42,7 @@ def language_subspace(vectors: Vectors, *, rank: int | None = None) -> LanguageS
         rank: directions to keep; None: all, one less than there are languages.
 
     Raises:
-        TLExpertsError: fewer than two languages, or a rank that cannot be.
+        TLExpertsError: fewer than two languages, a rank that cannot be, or a value that is not finite.
     """
     if len(vectors) < 2:
         raise TLExpertsError(f"{len(vectors)} language(s); a subspace of differences needs two or more")
@@ -51,6 +52,7 @@ def language_subspace(vectors: Vectors, *, rank: int | None = None) -> LanguageS
         raise TLExpertsError(
             f"rank {rank}: {len(vectors)} languages differ in at most {most} directions; give 1 to {most}"
         )
+    require_finite(*vectors.values())
     means = torch.stack([vector.double().mean(dim=0) for vector in vectors.values()])
     _, singular, directions = torch.linalg.svd(means - means.mean(dim=0), full_matrices=False)
     squared = singular.square()
@@ -106,11 +108,12 @@ def variance_shares(vectors: Vectors) -> VarianceShares:
         vectors: by language, row by row translations of each other.
 
     Raises:
-        TLExpertsError: languages differ in their number of rows, or nothing varies.
+        TLExpertsError: languages differ in their number of rows, nothing varies, or a value is not finite.
     """
     shapes = {tuple(vector.shape) for vector in vectors.values()}
     if len(shapes) != 1:
         raise TLExpertsError(f"vectors of shapes {sorted(shapes)}; give aligned rows, the same in every language")
+    require_finite(*vectors.values())
     cube = torch.stack([vector.double() for vector in vectors.values()])
     mean = cube.mean(dim=(0, 1))
     total = (cube - mean).square().sum()
