@@ -8,6 +8,8 @@ import os
 import pickle
 import re
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +30,7 @@ from tl_experts.storage import (
     build_folder,
     join_files,
     load_artefact,
+    locked,
     save_artefact,
     write_json,
     write_table,
@@ -603,3 +606,53 @@ def test_a_file_where_the_built_folder_should_stand_is_refused(tmp_path: Path) -
             build_folder(blocked, lambda _: None)
     assert files(tmp_path) == {"file": b"precious"}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+# --- several processes ----------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_locked_while_somebody_works_in_it(tmp_path):
+    with locked(tmp_path / "run"):
+        with pytest.raises(ArtefactError, match=r"another process is working in .*run; wait"), locked(tmp_path / "run"):
+            pytest.fail("two were let in")
+        with locked(tmp_path / "other"):
+            pass
+    with locked(tmp_path / "run"):
+        pass
+
+
+def test_a_killed_process_lets_go_of_its_lock_and_its_half_written_file_is_removed(tmp_path):
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tl_experts.storage import _aside, locked\n"
+        "with locked(sys.argv[1]), _aside(Path(sys.argv[1]) / 'a.json') as aside:\n"
+        "    aside.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert len(list(tmp_path.glob(".a.json-*"))) == 1
+    with locked(tmp_path):
+        write_json(tmp_path / "a.json", {"whole": True})
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "a.json"}
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    script = (
+        "import resource, signal, sys\n"
+        "import numpy as np\n"
+        "from tl_experts.errors import ArtefactError\n"
+        "from tl_experts.storage import write_array\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "write_array(sys.argv[1], np.arange(5))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try:\n"
+        "    write_array(sys.argv[1], np.zeros(10**5))\n"
+        "except ArtefactError as error:\n"
+        "    sys.exit(0 if 'nothing was changed' in str(error) else 3)\n"
+        "sys.exit(4)\n"
+    )
+    path = tmp_path / "a.npy"
+    assert subprocess.run([sys.executable, "-c", script, str(path)], check=False).returncode == 0
+    np.testing.assert_array_equal(np.load(path), np.arange(5))
+    assert [there.name for there in tmp_path.iterdir()] == ["a.npy"]

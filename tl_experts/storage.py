@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tokenize import TokenError
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -254,6 +254,39 @@ def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return target
+
+
+@contextlib.contextmanager
+def locked(folder: str | Path) -> Iterator[None]:
+    """Keep other processes out of a folder while the block runs; a process that ends, however, lets go.
+
+    Raises:
+        ArtefactError: another process is in it, or it cannot be written.
+    """
+    path = Path(folder) / ".lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a")
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be written: {error.strerror}; choose a folder you may write to") from error
+    with stream:
+        _lock(stream, path.parent)
+        yield
+
+
+def _lock(stream: IO[str], folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ArtefactError(
+            f"another process is working in {folder}; wait until it ends, or choose another folder"
+        ) from error
+    except OSError as error:  # a network file system without locks
+        log.info("%s is not locked: %s", folder, error.strerror)
 
 
 def join_files(parts: Sequence[Path], target: Path) -> str:

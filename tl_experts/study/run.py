@@ -10,7 +10,7 @@ from typing import Any
 
 from tl_experts.errors import StudyError
 from tl_experts.models import Model, load_model
-from tl_experts.storage import write_frame, write_json
+from tl_experts.storage import locked, write_frame, write_json
 from tl_experts.study.baselines import baselines
 from tl_experts.study.bench import Bench, Tables
 from tl_experts.study.config import StudyConfig
@@ -63,6 +63,7 @@ def run_study(
         started: told the name of each stage that is about to run.
 
     Raises:
+        ArtefactError: another process is working in the folder.
         StudyError: the folder holds another study, or an option does not fit the model or the corpus.
         ModelError: the model cannot be loaded.
         CorpusError: the corpus cannot be read.
@@ -77,7 +78,13 @@ def run_study(
     _require_same_config(place, config)
     loaded = load_model(config.model, device=device, dtype=config.dtype) if model is None else model
     bench = Bench(config, loaded, place, progress=progress)
-    _begin(place, bench)
+    with locked(place):
+        _begin(place, bench)
+        _run_stages(bench, place, started)
+    return StudyResult.load(place)
+
+
+def _run_stages(bench: Bench, place: Path, started: Callable[[str], object] | None) -> None:
     for name, stage in STAGES.items():
         marker = place / "stages" / f"{name}.json"
         if not marker.is_file():
@@ -93,7 +100,6 @@ def run_study(
             )
         if name == "sweep":
             bench.chosen_k = _chosen(place)
-    return StudyResult.load(place)
 
 
 def peak_memory() -> float:
