@@ -7,7 +7,7 @@ from tests.conftest import ARCHITECTURES, CONVERTED
 from tl_experts import collect_responses, find_experts, responses_from_cache
 from tl_experts.batches import make_batches
 from tl_experts.errors import ModelError, ResponseError, SiteError
-from tl_experts.models import SITES, attached, hook_name, token_policy
+from tl_experts.models import SITES, attached, hook_name, site_widths, token_policy
 from tl_experts.responses import NeuronTable, Responses, pool
 from tl_experts.sentences import Corpus
 
@@ -133,6 +133,7 @@ def test_bos_is_read_but_never_pooled(model_of, corpus):
 
 def test_the_pass_stops_before_the_unembedding_and_after_the_last_layer_read(llama, corpus):
     reached = []
+    site_widths(llama, "mlp.hook_post")  # the look at the widths, once for each model, runs all layers
     watch = llama.unembed.register_forward_hook(lambda *_: reached.append("unembed"))
     try:
         # resid_post of block 1 is only computed if block 1 runs
@@ -142,10 +143,8 @@ def test_the_pass_stops_before_the_unembedding_and_after_the_last_layer_read(lla
             collect_responses(llama, corpus.head(1), **QUIET)
     finally:
         watch.remove()
-    # the probe for widths runs the whole model; the sentences themselves stop after block 0
-    assert len(first) == 1
-    assert "unembed" not in reached
-    assert len(reached) > len(first)
+    assert not first
+    assert reached == ["block 1"]
 
 
 def test_nothing_is_left_on_the_model(llama, corpus):
@@ -155,6 +154,18 @@ def test_nothing_is_left_on_the_model(llama, corpus):
         collect_responses(llama, corpus.head(1), **QUIET)
         assert torch.equal(llama(tokens), before)
     assert all(not point.fwd_hooks for point in llama.hook_dict.values())
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_pooling_is_the_maximum_of_each_sentence_alone(side):
+    generator = torch.Generator().manual_seed(0)
+    lengths = [7, 7, 5, 1]
+    activation = torch.randn(4, 8, 6, generator=generator)
+    text = torch.zeros(4, 8, dtype=torch.bool)
+    for row, length in enumerate(lengths):
+        text[row, slice(1, 1 + length) if side == "right" else slice(8 - length, 8)] = True
+    expected = torch.stack([activation[row][text[row]].amax(dim=0) for row in range(4)])
+    assert torch.equal(pool(activation, text, "max"), expected)
 
 
 def test_pooling_ignores_what_padding_holds():

@@ -183,9 +183,12 @@ def pool(
     first = int(pooled.int().argmax(dim=1).min())
     inner = pooled[:, first:]
     activation = activation[:, first:]
-    if not bool(inner.all()):
-        activation = activation.masked_fill(~inner[..., None], float("-inf"))
-    return activation.amax(dim=1)
+    # Sentences of a batch are of like length: only behind the shortest is there anything to leave out.
+    whole = int(inner.all(dim=0).int().cumprod(dim=0).sum())
+    if whole == inner.shape[1]:
+        return activation.amax(dim=1)
+    rest = activation[:, whole:].masked_fill(~inner[:, whole:, None], float("-inf")).amax(dim=1)
+    return torch.maximum(activation[:, :whole].amax(dim=1), rest) if whole else rest
 
 
 def collect_responses(
