@@ -28,6 +28,7 @@ LAYERS = (
     ("experts",),
     ("selection", "interventions"),
     ("embeddings", "generation"),
+    ("spreading",),
     ("demo", "study", "plots"),
     ("report",),
     ("inspector",),
@@ -37,7 +38,7 @@ LAYERS = (
 """An import may only name a layer above its own; modules of one layer know nothing of each other."""
 
 MODELS = (
-    ("lens", "quiet", "catalogue"),
+    ("lens", "quiet", "catalogue", "allocator"),
     ("hooks",),
     ("forward", "passes", "tokens", "identity"),
     ("sites", "conversion", "bridge", "wheels", "weights"),

@@ -3,6 +3,7 @@
 A row is what is done and the words its message must hold. Nothing half-written may be left by any of them.
 """
 
+import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
+import tl_experts
 from tl_experts import (
     Corpus,
     Experts,
@@ -32,11 +33,12 @@ from tl_experts import (
     score_responses,
     select_experts,
     steer,
+    store_embeddings,
     store_responses,
     top1_accuracy,
     write_report,
 )
-from tl_experts.cli import app
+from tl_experts.cli import main
 from tl_experts.distances import language_distances
 from tl_experts.errors import TLExpertsError
 from tl_experts.generation import generate_texts, text_perplexity
@@ -56,13 +58,18 @@ INF = float("inf")
 
 
 @pytest.fixture(scope="module")
-def made(model_of, corpus) -> SimpleNamespace:
+def made(model_of, checkpoint, corpus) -> SimpleNamespace:
     """What rows start from."""
     model = model_of("llama")
     responses = collect_responses(model, corpus, **QUIET)
     expertise = score_responses(responses, **QUIET)
     return SimpleNamespace(
-        model=model, corpus=corpus, responses=responses, expertise=expertise, experts=select_experts(expertise, k=5)
+        model=model,
+        path=str(checkpoint("llama")),
+        corpus=corpus,
+        responses=responses,
+        expertise=expertise,
+        experts=select_experts(expertise, k=5),
     )
 
 
@@ -333,6 +340,27 @@ MODELS: list[Row] = [
         ("name or path",),
     ),
     ("executor unknown", lambda m: store_responses("x", m.corpus, m.folder / "s", executor="spark"), ("'spark'",)),
+    (
+        "embeddings' executor of a model",
+        lambda m: store_embeddings(m.model, m.corpus, m.folder / "s", executor="ray"),
+        ("name or path",),
+    ),
+    (
+        "embeddings' executor unknown",
+        lambda m: store_embeddings("x", m.corpus, m.folder / "s", executor="spark"),
+        ("'spark'",),
+    ),
+    (
+        "executor's option unknown",
+        lambda m: store_responses(
+            m.path, m.corpus, m.folder / "s", executor="ray", executor_options={"wrokers": 2}, progress=False
+        ),
+        ("'wrokers'", "did you mean 'workers'"),
+    ),
+    ("study's executor unknown", lambda m: run_study(load_config("polyglot-mini"), executor="spark"), ("'spark'",)),
+    ("store embeddings of a list", lambda m: store_embeddings(m.model, ["a"], m.folder / "s"), ("expected a Corpus",)),
+    ("store embeddings of layer 9", lambda m: store_embeddings(m.model, m.corpus, m.folder / "s", layers=[9]), ("9",)),
+    ("store embeddings of no layer", lambda m: store_embeddings(m.model, m.corpus, m.folder / "s", layers=[]), ("no",)),
     ("executor without a folder", lambda m: find_experts("x", m.corpus, executor="ray"), ("give folder=",)),
     ("merge nothing", lambda _: merge_stores([]), ("no folder",)),
     ("merge nowhere", lambda _: merge_stores(["nowhere"]), ("nowhere", "is the path right")),
@@ -696,6 +724,9 @@ STUDIES: list[Row] = [
 
 ROWS = [*CORPORA, *READERS, *MODELS, *EXPERTS, *VECTORS, *STUDIES]
 
+NOT_REFUSING = {"available_models"}
+"""Public functions without an argument."""
+
 COMMANDS: list[tuple[list[str], int]] = [
     *(
         ([command, *options], 2)
@@ -719,6 +750,9 @@ COMMANDS: list[tuple[list[str], int]] = [
             ("find", ["--workers", "0"]),
             ("find", ["--gpus", "-1"]),
             ("find", ["--gpus", "x"]),
+            ("find", ["--executor", "spark"]),
+            ("study", ["--executor", "dask"]),
+            ("study", ["--workers", "0"]),
             ("find", ["a", "b"]),
             ("merge", []),
             ("merge", ["--k", "0", "x"]),
@@ -750,7 +784,6 @@ COMMANDS: list[tuple[list[str], int]] = [
             ("find", ["TINY", "--limit", "4", "--k", "1000"]),
             ("find", ["TINY", "--limit", "4", "--shard", "3/2"]),
             ("find", ["TINY", "--limit", "4", "--shard", "0/2"]),
-            ("find", ["TINY", "--executor", "spark"]),
             ("find", ["TINY", "--device", "gpu"]),
             ("merge", ["nowhere"]),
             ("merge", ["nowhere", "else"]),
@@ -779,18 +812,31 @@ def test_a_bad_input_is_refused_by_name(what, words, made, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(("arguments", "code"), COMMANDS, ids=["$ " + " ".join(arguments) for arguments, _ in COMMANDS])
-def test_a_bad_command_ends_with_a_code_and_one_line(arguments, code, checkpoint, tmp_path, monkeypatch):
+def test_a_bad_command_ends_with_a_code_and_one_line(arguments, code, checkpoint, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     filled = [str(checkpoint("llama")) if argument == "TINY" else argument for argument in arguments]
     quiet = ["--quiet"] if code == 1 and arguments[0] in ("demo", "find") else []
-    done = CliRunner().invoke(app, [*filled, *quiet])
-    if code == 2:
-        assert done.exit_code == 2
-        assert "Traceback" not in done.output
-    else:
-        assert isinstance(done.exception, TLExpertsError), done.exception
+    monkeypatch.setattr(sys, "argv", ["tl-experts", *filled, *quiet])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == code
+    assert "Traceback" not in said.out + said.err
+    if code == 1:
+        assert said.err.count("tl-experts: ") == 1
+        assert said.err.splitlines()[-1]  # a command to copy may stand on a line of its own
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert left <= {"job.json", "corpus.json"}
+
+
+def test_every_public_function_has_a_row():
+    functions = {
+        name
+        for name in tl_experts.__all__
+        if callable(getattr(tl_experts, name)) and not isinstance(getattr(tl_experts, name), type)
+    }
+    called = {name for _, what, _ in ROWS for name in what.__code__.co_names}
+    assert functions - called <= NOT_REFUSING
 
 
 def test_there_are_at_least_300_and_no_two_are_one():

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tl_experts.retrieval import top1_accuracy
     from tl_experts.selection import find_experts, select_experts
     from tl_experts.sentences import Corpus
+    from tl_experts.spreading import store_embeddings
     from tl_experts.store import ResponseStore, StoredResponses, merge_stores
     from tl_experts.streaming import store_responses
     from tl_experts.study import StudyConfig, StudyResult, run_study
@@ -60,6 +61,7 @@ _HOME = {
     "score_responses": "expertise",
     "select_experts": "selection",
     "steer": "interventions",
+    "store_embeddings": "spreading",
     "store_responses": "streaming",
     "top1_accuracy": "retrieval",
     "write_report": "report",
@@ -78,6 +80,7 @@ __all__ = [  # noqa: RUF022 (in the order of use)
     "Responses",
     "store_responses",
     "merge_stores",
+    "store_embeddings",
     "ResponseStore",
     "StoredResponses",
     "score_responses",

@@ -181,7 +181,7 @@ def find(
     shared: dict[str, Any] = {
         "truncate": True,
         "store": dtypes[store],
-        "executor": executor,
+        "executor": _executor(executor),
         "executor_options": {"address": address, "workers": workers, "gpus": gpus},
         "progress": not quiet,
     }
@@ -218,6 +218,10 @@ def study(
     ),
     model: Annotated[str | None, typer.Option(help="Instead of the study's own model.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")] = None,
+    executor: Annotated[str | None, typer.Option(help="ray: data-parallel workers.")] = None,
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster; auto: this machine's.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="How many; default: one a GPU or a machine.")] = None,
+    gpus: Annotated[float, typer.Option(min=0, help="GPUs of each worker.")] = 0,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/study-NAME.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
@@ -242,7 +246,16 @@ def study(
         console.print(f"stage: {stage}")
 
     loaded = load_model(asked.model, device=device, dtype=asked.dtype)
-    result = run_study(asked, output, model=loaded, progress=not quiet, started=announce)
+    options = {"address": address, "workers": workers, "gpus": gpus}
+    result = run_study(
+        asked,
+        output,
+        model=loaded,
+        executor=_executor(executor),
+        executor_options=options,
+        progress=not quiet,
+        started=announce,
+    )
     announce("inspector")
     open_run(result.folder).inspection(loaded, progress=not quiet).save(result.folder / INSPECTOR_PAGE)
     path = write_report(result)
@@ -294,6 +307,12 @@ def inspect(
     served = make_app(page.read_text("utf-8"), Loading(make), expert_counts(run), host=host)
     console.print(f"http://{host}:{port}  (Ctrl-C ends it)")
     serve(served, host, port)
+
+
+def _executor(name: str | None) -> Any:
+    if name not in (None, "ray"):
+        raise typer.BadParameter(f"{name!r}; expected ray", param_hint="--executor")
+    return name
 
 
 def _part(shard: str | None) -> tuple[int, int] | None:

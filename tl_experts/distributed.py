@@ -1,115 +1,250 @@
-"""Numbered work over the workers of a Ray cluster. Knows nothing of models: a worker is given numbers, and writes.
+"""Numbered work over the workers of a Ray cluster. A worker makes something once, and does numbers with it.
 
-Only numbers travel between the driver and the workers; what a worker makes goes to the folder it shares with the
-others.
+Only numbers travel back to the driver; what a worker makes goes to the folder it shares with the others.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal
 
-from tl_experts.errors import TLExpertsError
+from tl_experts.errors import TLExpertsError, require_choice
 
-Work = Callable[[int], object]
+log = logging.getLogger(__name__)
 
+Work = Callable[[Any, int], object]
+"""Does a number with what the worker made; what it returns is dropped."""
 
-def run_on_ray(
-    make: Callable[[], Work],
-    numbers: Sequence[int],
-    *,
-    address: str | None = None,
-    workers: int | None = None,
-    gpus: float = 0,
-    progress: bool = True,
-) -> None:
-    """Do numbered work by a pool of workers; a worker that dies is started again, and its number done again.
+ATTEMPTS = 4
+"""Workers that may die of one number before it is given up."""
 
-    Args:
-        make: called once by each worker; gives what does a number. It is pickled, so it must be importable there.
-        numbers: the work.
-        address: of a running cluster (``"auto"``: the one of this machine); None: Ray is started here, and stopped.
-        workers: how many; None: one for each GPU, or where GPUs are not asked for, one for each machine.
-        gpus: GPUs of each worker, which may be a fraction.
-        progress: show a progress bar.
-
-    Raises:
-        TLExpertsError: Ray is not installed, the cluster is not there, or the work failed.
-    """
-    if workers is not None and workers < 1:
-        raise TLExpertsError(f"workers is {workers}; expected 1 or more")
-    if gpus < 0:
-        raise TLExpertsError(f"gpus is {gpus}; expected 0 or more")
-    ray = _ray()
-    mine = not ray.is_initialized()
-    if mine:
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise TLExpertsError(
-                f"no Ray cluster at {address!r} ({error}); start one with `ray start --head`"
-            ) from error
-    try:
-        _run(ray, make, numbers, _count(ray, workers, gpus), gpus, progress)
-    finally:
-        if mine:
-            ray.shutdown()
+PATIENCE = 60.0
+"""Seconds without any worker, after which that is said."""
 
 
 class _Worker:
-    """Errors travel as words: Ray would start a worker that raised again, and wrap what it said."""
+    """What runs in a worker's process. Errors travel as words: some cannot be pickled, and all lose their place."""
 
-    def __init__(self, make: Callable[[], Work]) -> None:
+    def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
+        self._made: list[Any] = []
+        self._key = -1
         self._work: Work | None = None
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+    def ready(self) -> str:
+        """Answer, once the process is there."""
+        return ""
+
+    def do(self, key: int, work: list[Any], number: int) -> str:
+        """Do a number; work is a list of one reference, fetched once and kept, with what it made for itself."""
+        import ray
+
         try:
-            self._work = self._work or self._make()
-            self._work(int(row["number"]))
+            if not self._made:
+                self._made.append(self._make())
+            if self._work is None or self._key != key:
+                self._work, self._key = ray.get(work[0]), key
+            self._work(self._made[0], number)
         except Exception as error:
-            return row | {"error": f"{type(error).__name__}: {error}"}
-        return row | {"error": ""}
+            return f"{type(error).__name__}: {error}"
+        return ""
 
 
-def _run(ray: Any, make: Callable[[], Work], numbers: Sequence[int], workers: int, gpus: float, progress: bool) -> None:
-    from tqdm.auto import tqdm
+class RayPool:
+    """Workers of a Ray cluster that live as long as the pool; one that dies is replaced, and its number done again.
 
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    rows = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
-    done = rows.map(
-        _Worker,
-        fn_constructor_args=(make,),
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(workers, len(numbers))),
-        num_cpus=1,
-        num_gpus=gpus or None,
-    )
-    try:
-        with tqdm(total=len(numbers), desc=f"{workers} workers", unit="shard", disable=not progress) as bar:
-            for row in done.iter_rows():
-                if row["error"]:
-                    raise TLExpertsError(
-                        f"a worker failed at shard {row['number']}: {row['error']}; what was done is kept, run the "
-                        "same call again"
-                    )
+    Args:
+        make: called once by each worker, before its first number (loads a model). It is pickled, so it must be
+            importable there.
+        address: of a running cluster (``"auto"``: the one of this machine); None: Ray is started here, and stopped.
+        workers: how many; None: one for each GPU, or where GPUs are not asked for, one for each machine.
+        gpus: GPUs of each worker, which may be a fraction.
+
+    Raises:
+        TLExpertsError: Ray is not installed, the cluster is not there, or it has no GPU where GPUs are asked for.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Any],
+        *,
+        address: str | None = None,
+        workers: int | None = None,
+        gpus: float = 0,
+    ) -> None:
+        if workers is not None and workers < 1:
+            raise TLExpertsError(f"workers is {workers}; expected 1 or more")
+        if gpus < 0:
+            raise TLExpertsError(f"gpus is {gpus}; expected 0 or more")
+        self._ray = _ray()
+        self._mine = not self._ray.is_initialized()
+        if self._mine:
+            _connect(self._ray, address)
+        try:
+            self._count = _count(self._ray, workers, gpus)
+            # Ray gives a worker as many threads as it has CPUs.
+            cpus = 1 if gpus else max(1, int(self._ray.cluster_resources().get("CPU", 1)) // self._count)
+            # Not restarted by Ray, which would begin a number that kills its worker again and again.
+            actor = self._ray.remote(num_cpus=cpus, num_gpus=gpus or None, max_restarts=0)(_Worker)
+            self._hire: Callable[[], Any] = partial(actor.remote, make)
+            self._workers = [self._hire() for _ in range(self._count)]
+        except BaseException:
+            self.close()
+            raise
+        self._works = 0
+
+    @property
+    def workers(self) -> int:
+        """How many there are."""
+        return self._count
+
+    def run(self, work: Work, numbers: Sequence[int], *, description: str = "pieces", progress: bool = True) -> None:
+        """Do numbered work.
+
+        Args:
+            work: pickled; each worker keeps its copy until the next call.
+            numbers: what is to be done.
+            description: of the progress bar.
+            progress: show it.
+
+        Raises:
+            TLExpertsError: a number failed, or killed every worker that tried it.
+        """
+        from tqdm.auto import tqdm
+
+        if not numbers:
+            return
+        self._works += 1
+        label = f"{description}, {self._count} workers"
+        with tqdm(total=len(numbers), desc=label, unit="piece", disable=not progress) as bar:
+            for _ in self._done(self._works, [self._ray.put(work)], deque(numbers)):
                 bar.update()
-    except ray.exceptions.RayError as error:
-        raise TLExpertsError(f"Ray failed: {error}; what was done is kept, run the same call again") from error
+
+    def _done(self, key: int, work: list[Any], queue: "deque[int]") -> Iterator[int]:
+        left, deaths = len(queue), Counter[int | None]()
+        busy: dict[Any, tuple[int, int | None]] = {
+            worker.ready.remote(): (place, None) for place, worker in enumerate(self._workers)
+        }
+        while left:
+            place, number, error = self._next(busy)
+            if error is None:
+                deaths[number] += 1
+                _require_life(number, deaths[number], self._count)
+                self._workers[place] = self._hire()
+                busy[self._workers[place].ready.remote()] = (place, None)
+                if number is not None:
+                    log.warning("the worker of piece %d died; it is done again by another", number)
+                    queue.appendleft(number)
+                continue
+            if error:
+                raise TLExpertsError(
+                    f"a worker failed at piece {number}: {error}; what was done is kept, run the same call again"
+                )
+            if number is not None:
+                left -= 1
+                yield number
+            if queue:
+                following = queue.popleft()
+                busy[self._workers[place].do.remote(key, work, following)] = (place, following)
+
+    def _next(self, busy: dict[Any, tuple[int, int | None]]) -> tuple[int, int | None, str | None]:
+        """Wait for a worker: its place, its number (None: it has come to life), its error (None: it is dead)."""
+        while not (found := self._ray.wait(list(busy), num_returns=1, timeout=PATIENCE)[0]):
+            if all(number is None for _, number in busy.values()):
+                log.warning(
+                    "no worker has started yet: the cluster has %s", dict(self._ray.available_resources()) or "nothing"
+                )
+        place, number = busy.pop(found[0])
+        try:
+            return place, number, str(self._ray.get(found[0]))
+        except self._ray.exceptions.RayActorError:
+            return place, number, None
+        except self._ray.exceptions.RayError as error:
+            raise TLExpertsError(f"Ray failed: {error}; what was done is kept, run the same call again") from error
+
+    def close(self) -> None:
+        """Send the workers home, and stop Ray if it was started here."""
+        if self._mine:
+            self._ray.shutdown()
+            return
+        for worker in getattr(self, "_workers", []):
+            self._ray.kill(worker)
+
+    def __enter__(self) -> "RayPool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+Executor = Literal["ray"] | RayPool
+"""Where pieces are made: by a pool that is made for the call, or one that is there already."""
+
+
+def require_executor(executor: object) -> None:
+    """Refuse what is no executor, before the long part.
+
+    Raises:
+        TLExpertsError: it is neither ``"ray"`` nor a pool.
+    """
+    if not isinstance(executor, RayPool):
+        require_choice(executor, ("ray",), "executor", TLExpertsError)
+
+
+@contextmanager
+def opened(executor: Executor, make: Callable[[], Any], options: dict[str, Any] | None) -> Iterator[RayPool]:
+    """The pool of an executor; one made here is closed at the end.
+
+    Raises:
+        TLExpertsError: an unknown executor or option, or as `RayPool`.
+    """
+    require_executor(executor)
+    if isinstance(executor, RayPool):
+        yield executor
+        return
+    known = ("address", "workers", "gpus")
+    for name in options or {}:
+        require_choice(name, known, "executor option", TLExpertsError)
+    with RayPool(make, **(options or {})) as pool:
+        yield pool
+
+
+def _connect(ray: Any, address: str | None) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise TLExpertsError(f"no Ray cluster at {address!r} ({error}); start one with `ray start --head`") from error
+
+
+def _require_life(number: int | None, deaths: int, workers: int) -> None:
+    if number is None and deaths >= ATTEMPTS * workers:
+        raise TLExpertsError(f"{deaths} workers died as they started; is their machine out of memory? see Ray's logs")
+    if number is not None and deaths >= ATTEMPTS:
+        raise TLExpertsError(
+            f"{deaths} workers died of piece {number}: out of memory? fewer workers on a machine, or a smaller "
+            "token_budget, need less; what was done is kept, run the same call again"
+        )
 
 
 def _count(ray: Any, workers: int | None, gpus: float) -> int:
     if workers is not None:
         return workers
     if gpus:
-        return max(1, int(ray.cluster_resources().get("GPU", 0) / gpus))
+        there = ray.cluster_resources().get("GPU", 0)
+        if there < gpus:
+            raise TLExpertsError(
+                f"gpus is {gpus} for each worker, but the cluster has {there:g}; leave it out to use CPUs, or say how "
+                "many workers to wait for"
+            )
+        return int(there / gpus)
     return max(1, sum(bool(node["Alive"]) for node in ray.nodes()))
 
 
 def _ray() -> Any:
     try:
         import ray
-        import ray.data
     except ImportError as error:
         raise TLExpertsError("the executor 'ray' needs Ray; install it with: pip install 'tl-experts[ray]'") from error
     return ray

@@ -5,6 +5,7 @@ reads any text (Sundar et al. 2025, section 3). Hook functions are values, ``(ho
 TransformerLens's ``fwd_hooks``; they never write in place.
 """
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -142,6 +143,20 @@ def steer(
             TLExpertsWarning,
             stacklevel=3,
         )
+
+
+def describe_intervention(experts: Experts | None, value: str = "mean") -> str:
+    """Everything that decides which neurons are set to which values, in a line: for the name of what comes of it.
+
+    >>> describe_intervention(None)
+    'none'
+    """
+    if experts is None:
+        return "none"
+    digest = hashlib.sha256(experts.layer.tobytes() + experts.neuron.tobytes())
+    values = experts.statistics.get(value)
+    digest.update(b"zero" if values is None else values.tobytes())
+    return f"{experts.languages[0]} {len(experts)} {value} {digest.hexdigest()[:16]}"
 
 
 def _require_intervention(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from tl_experts.distributed import Executor
 from tl_experts.errors import SelectionError, require_choice
 from tl_experts.expertise import METRICS, Expertise, score_responses
 from tl_experts.experts import Experts, Floats, Integers, random_stream
@@ -17,7 +18,7 @@ from tl_experts.models import Model, load_model
 from tl_experts.ranking import STATISTICS
 from tl_experts.responses import DEFAULT_SITE, NeuronTable, Pooling, collect_responses, neuron_table
 from tl_experts.sentences import Corpus
-from tl_experts.streaming import Executor, store_responses
+from tl_experts.streaming import store_responses
 
 DEFAULT_K = 500
 Metric = Literal["auroc", "ap"]
@@ -66,7 +67,7 @@ def find_experts(
         folder: where responses are kept shard by shard (`store_responses`): memory does not grow with the sentences,
             and the same call goes on where a killed one was. None: in memory.
         executor: ``"ray"``: data-parallel workers, which load the model by its name; needs a folder.
-        executor_options: ``address``, ``workers``, ``gpus`` (see `tl_experts.distributed.run_on_ray`).
+        executor_options: ``address``, ``workers``, ``gpus`` (see `tl_experts.distributed.RayPool`).
         progress: show progress bars.
 
     Raises:

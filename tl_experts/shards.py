@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,14 +25,22 @@ class Shards:
     Args:
         folder: made if it is not there.
         job: everything that decides the pieces (model, corpus, options), as JSON can hold it.
+        only: pieces to make, by number, and no others: for one of several processes that share the folder.
 
     Raises:
         ArtefactError: the folder holds pieces of another job; the message names what differs.
     """
 
-    def __init__(self, folder: str | Path, job: Mapping[str, Any]) -> None:
+    def __init__(self, folder: str | Path, job: Mapping[str, Any], *, only: Collection[int] | None = None) -> None:
         self._folder = Path(folder)
         self._job: dict[str, Any] = json.loads(json.dumps(job))
+        self.only = only
+        self.place: tuple[Path, dict[str, Any]] = (self._folder, self._job)
+        """What another process needs to open the same."""
+
+        self.elsewhere: Callable[[Sequence[int]], object] | None = None
+        """Has other processes make pieces, given their numbers; None: all are made here."""
+
         # A copy in each piece: one that strayed from another job into the folder is not taken for ours.
         self._mark = hashlib.sha256(json.dumps(self._job, sort_keys=True).encode()).hexdigest()
         manifest = self._folder / "job.json"
@@ -90,19 +98,31 @@ def resume(
     """Do what is not done yet, one piece an item.
 
     Args:
-        shards: where the pieces are kept; None: nowhere, everything is done.
+        shards: where the pieces are kept, and who makes which; None: nowhere, everything is done.
         items: the whole work, in its order.
         work: does the items it is given and yields each when it is done.
         keep: what is kept of a done item.
         restore: puts back what was kept of an item.
     """
+    numbers = [number for number in range(len(items)) if shards is None or shards.only is None or number in shards.only]
+    pending = _restored(shards, items, numbers, restore)
+    if shards is not None and shards.elsewhere is not None and pending:
+        shards.elsewhere(pending)
+        pending = _restored(shards, items, pending, restore)
+    for number, item in zip(pending, work([items[number] for number in pending]), strict=True):
+        if shards is not None:
+            shards.save(number, keep(item))
+
+
+def _restored(
+    shards: Shards | None, items: Sequence[Item], numbers: Sequence[int], restore: Callable[[Item, Arrays], None]
+) -> list[int]:
+    """Put back those of some pieces that are there; the numbers of the others."""
     pending = []
-    for number, item in enumerate(items):
+    for number in numbers:
         arrays = None if shards is None else shards.load(number)
         if arrays is None:
             pending.append(number)
         else:
-            restore(item, arrays)
-    for number, item in zip(pending, work([items[number] for number in pending]), strict=True):
-        if shards is not None:
-            shards.save(number, keep(item))
+            restore(items[number], arrays)
+    return pending

@@ -7,19 +7,17 @@ Shards are cut from the sentences in the order of their length, and batches with
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from tl_experts.batches import TOKEN_BUDGET, Batch
-from tl_experts.distributed import run_on_ray
+from tl_experts.distributed import Executor, opened, require_executor
 from tl_experts.errors import ArtefactError, ResponseError, require_choice
 from tl_experts.models import Hook, Model, forward_batches, load_model, model_fingerprint, text_batches
 from tl_experts.responses import DEFAULT_SITE, POOLINGS, Pooling, neuron_table, part_size, response_readers
 from tl_experts.sentences import Corpus, require_corpus
 from tl_experts.store import DTYPES, ResponseStore
-
-Executor = Literal["ray"]
 
 
 def store_responses(
@@ -57,7 +55,7 @@ def store_responses(
         part: (i, n): make only the i-th of n parts of the shards (from 1), for machines that know nothing of each
             other; join them with `merge_stores`.
         executor: ``"ray"``: data-parallel workers, see `tl_experts.distributed`; None: this process.
-        executor_options: of `tl_experts.distributed.run_on_ray`: ``address``, ``workers``, ``gpus``.
+        executor_options: of `tl_experts.distributed.RayPool`: ``address``, ``workers``, ``gpus``.
         progress: show a progress bar, in tokens.
 
     Returns:
@@ -83,11 +81,8 @@ def store_responses(
     if store not in DTYPES:
         raise ResponseError(f"store is {store}; expected one of {', '.join(map(str, DTYPES))}")
     if executor is not None:
-        require_choice(executor, ("ray",), "executor", ResponseError)
-        if not isinstance(model, str):
-            raise ResponseError(
-                "workers load the model themselves; give the name or path that load_model takes instead of a model"
-            )
+        require_executor(executor)
+        require_name(model)
     loaded = load_model(model) if isinstance(model, str) else model
     job = _job(loaded, sentences, site, pooling, layers, token_budget, prepend_bos, truncate, store)
     place = ResponseStore.begin(folder, job, sentences)
@@ -96,7 +91,8 @@ def store_responses(
     if executor is None:
         make_shards(loaded, place, missing, progress=progress)
     elif missing:
-        run_on_ray(partial(_Worker, str(model), place.folder), missing, progress=progress, **(executor_options or {}))
+        with opened(executor, partial(load_model, str(model)), executor_options) as pool:
+            pool.run(_Shards(place.folder), missing, description="responses", progress=progress)
     return place
 
 
@@ -107,13 +103,33 @@ def make_shards(model: Model, store: ResponseStore, numbers: Sequence[int], *, p
         ArtefactError: the model is not the job's.
         ResponseError: a response that is not finite.
     """
-    if not numbers:
-        return
+    if numbers:
+        _require_model_of(store, model)
+        _make(model, store, _parts(model, store), numbers, progress=progress)
+
+
+def require_name(model: object) -> None:
+    """Refuse a loaded model where workers load it themselves.
+
+    Raises:
+        ResponseError: it is no name.
+    """
+    if not isinstance(model, str):
+        raise ResponseError(
+            "workers load the model themselves; give the name or path that load_model takes instead of a model"
+        )
+
+
+def _require_model_of(store: ResponseStore, model: Model) -> None:
     if model_fingerprint(model) != store.job["model"]:
         raise ArtefactError(
             f"{store.folder} is a job of another model: {store.job['model']} there, {model_fingerprint(model)} here"
         )
-    parts = _parts(model, store)
+
+
+def _make(
+    model: Model, store: ResponseStore, parts: list[list[Batch]], numbers: Sequence[int], *, progress: bool
+) -> None:
     batches = [batch for number in numbers for batch in parts[number]]
     rows_of = {number: torch.cat([batch.indices for batch in parts[number]]).tolist() for number in numbers}
     place = {row: at for rows in rows_of.values() for at, row in enumerate(rows)}
@@ -144,15 +160,19 @@ def make_shards(model: Model, store: ResponseStore, numbers: Sequence[int], *, p
         done.close()  # type: ignore[attr-defined]
 
 
-class _Worker:
-    """Makes shards, one a call, with a model that it loads once."""
+class _Shards:
+    """Makes shards, one a call: the work of a pool."""
 
-    def __init__(self, model: str, folder: Path) -> None:
-        self._model = load_model(model)
-        self._store = ResponseStore(folder)
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: tuple[ResponseStore, list[list[Batch]]] | None = None
 
-    def __call__(self, number: int) -> None:
-        make_shards(self._model, self._store, [number], progress=False)
+    def __call__(self, model: Model, number: int) -> None:
+        if self._opened is None:
+            store = ResponseStore(self._folder)
+            _require_model_of(store, model)
+            self._opened = store, _parts(model, store)
+        _make(model, *self._opened, [number], progress=False)
 
 
 def _job(

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tl_experts.batches import Batch, count_tokens
+from tl_experts.models.allocator import keep_freed_memory
 from tl_experts.models.hooks import Hook, Model, attached, require_model
 from tl_experts.models.lens import is_bridge
 
@@ -76,6 +77,7 @@ def forward_batches(
     from tqdm.auto import tqdm
 
     require_model(model)
+    keep_freed_memory()
     with (
         tqdm(total=count_tokens(batches), desc=description, unit="tok", unit_scale=True, disable=not progress) as bar,
         attached(model, hooks),

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -12,17 +12,19 @@ import torch
 from torch import Tensor
 
 from tl_experts.distances import LanguageDistances, Level, Medoid, language_distances
+from tl_experts.distributed import RayPool
 from tl_experts.embeddings import Embeddings, Layer, embed_layers
 from tl_experts.errors import StudyError
 from tl_experts.expertise import Expertise, score_responses
 from tl_experts.experts import Experts
-from tl_experts.interventions import Value, steer
+from tl_experts.interventions import Value, describe_intervention, steer
 from tl_experts.models import Model, model_fingerprint
 from tl_experts.readers import load_sentences
 from tl_experts.responses import Pooling, Responses, collect_responses
 from tl_experts.selection import Metric, select_experts
 from tl_experts.sentences import Corpus
 from tl_experts.shards import Arrays, Shards
+from tl_experts.spreading import spread
 from tl_experts.study.config import StudyConfig
 
 Row = dict[str, Any]
@@ -41,17 +43,21 @@ class Bench:
         model: loaded.
         folder: where passes are kept.
         progress: show bars.
+        pool: whose workers, each with the same model, run the passes; None: this process.
 
     Raises:
         StudyError: a target that the corpus lacks, or more experts asked for than there are neurons.
         CorpusError: the corpus cannot be read or is not aligned.
     """
 
-    def __init__(self, config: StudyConfig, model: Model, folder: Path, *, progress: bool) -> None:
+    def __init__(
+        self, config: StudyConfig, model: Model, folder: Path, *, progress: bool, pool: RayPool | None = None
+    ) -> None:
         self.config = config
         self.model = model
         self.folder = folder
         self.progress = progress
+        self.pool = pool
         self.dev = read_split(config, config.dev_split, config.dev_rows)
         self.test = read_split(config, config.test_split, config.test_rows)
         self.dev.require_disjoint(self.test)
@@ -72,16 +78,16 @@ class Bench:
     def responses(self) -> Responses:
         """Of the probe sentences."""
         job = {"site": self.config.site, "pooling": self.config.pooling, "store": self.config.store}
-        return collect_responses(
-            self.model,
-            self.probe,
+        run = partial(
+            collect_responses,
+            sentences=self.probe,
             site=self.config.site,
             pooling=cast("Pooling", self.config.pooling),
             store=getattr(torch, self.config.store),
             truncate=True,
-            shards=self._shards("responses", self.probe, job),
-            progress=self.progress,
         )
+        shards = self._shards("responses", self.probe, job, run)
+        return run(self.model, shards=shards, progress=self.progress)
 
     @cached_property
     def expertise(self) -> Expertise:
@@ -120,13 +126,11 @@ class Bench:
         self, corpus: Corpus, layers: Sequence[Layer], experts: Experts | None = None, scratch: Path | None = None
     ) -> dict[Layer, Embeddings]:
         job = {"layers": [str(layer) for layer in layers], "intervention": self.describe(experts)}
+        run = partial(embed_layers, sentences=corpus, layers=layers, truncate=True)
         with self.steered(experts):
-            return embed_layers(
+            return run(
                 self.model,
-                corpus,
-                layers,
-                truncate=True,
-                shards=self._shards("embeddings", corpus, job),
+                shards=self._shards("embeddings", corpus, job, run, experts),
                 scratch=scratch,
                 description="embeddings" if experts is None else f"embeddings, {experts.languages[0]} steered",
                 progress=self.progress,
@@ -140,12 +144,7 @@ class Bench:
 
     def describe(self, experts: Experts | None) -> str:
         """Everything that decides an intervention: which neurons, which values."""
-        if experts is None:
-            return "none"
-        digest = hashlib.sha256(experts.layer.tobytes() + experts.neuron.tobytes())
-        values = experts.statistics.get(self.config.value)
-        digest.update(b"zero" if values is None else values.tobytes())
-        return f"{experts.languages[0]} {len(experts)} {self.config.value} {digest.hexdigest()[:16]}"
+        return describe_intervention(experts, self.config.value)
 
     def keep(self, what: str, job: Row) -> Shards:
         """A place for pieces of work of another kind, named by all that decides them."""
@@ -168,8 +167,14 @@ class Bench:
         level, medoid = cast("Level", self.config.distance_level), cast("Medoid", self.config.medoid)
         return language_distances(vectors, level=level, medoid=medoid)
 
-    def _shards(self, what: str, corpus: Corpus, job: Row) -> Shards:
-        return self.keep(what, {"corpus": corpus.fingerprint, **job})
+    def _shards(
+        self, what: str, corpus: Corpus, job: Row, run: Callable[..., object], experts: Experts | None = None
+    ) -> Shards:
+        shards = self.keep(what, {"corpus": corpus.fingerprint, **job})
+        if self.pool is not None:
+            value = cast("Value", self.config.value)
+            spread(self.pool, shards, run, self.fingerprint, experts, value=value, progress=self.progress)
+        return shards
 
 
 def read_split(config: StudyConfig, split: str, rows: int | None) -> Corpus:

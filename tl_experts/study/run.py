@@ -4,10 +4,13 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tl_experts.distributed import Executor, opened, require_executor
 from tl_experts.errors import StudyError
 from tl_experts.models import Model, load_model
 from tl_experts.storage import locked, write_frame, write_json
@@ -46,6 +49,8 @@ def run_study(
     *,
     model: Model | None = None,
     device: str | None = None,
+    executor: Executor | None = None,
+    executor_options: dict[str, Any] | None = None,
     progress: bool = True,
     started: Callable[[str], object] | None = None,
 ) -> StudyResult:
@@ -59,6 +64,9 @@ def run_study(
         folder: where everything goes; default: ``tl-experts-runs/study-NAME``.
         model: loaded already; None: the config's.
         device: of `load_model`.
+        executor: ``"ray"``: the passes of the model (responses, embeddings, generations, perplexities) are run by
+            data-parallel workers, which load the config's model by its name and share the folder; the rest here.
+        executor_options: of `tl_experts.distributed.RayPool`: ``address``, ``workers``, ``gpus``.
         progress: show bars.
         started: told the name of each stage that is about to run.
 
@@ -67,6 +75,7 @@ def run_study(
         StudyError: the folder holds another study, or an option does not fit the model or the corpus.
         ModelError: the model cannot be loaded.
         CorpusError: the corpus cannot be read.
+        TLExpertsError: of the executor.
 
     Examples:
         >>> from tl_experts import StudyConfig
@@ -76,11 +85,15 @@ def run_study(
     """
     place = Path(folder) if folder is not None else RUNS / f"study-{config.name}"
     _require_same_config(place, config)
+    if executor is not None:
+        require_executor(executor)
     loaded = load_model(config.model, device=device, dtype=config.dtype) if model is None else model
-    bench = Bench(config, loaded, place, progress=progress)
+    bench = Bench(config, loaded, place.resolve(), progress=progress)
     with locked(place):
         _begin(place, bench)
-        _run_stages(bench, place, started)
+        make = partial(load_model, config.model, dtype=config.dtype)
+        with nullcontext() if executor is None else opened(executor, make, executor_options) as bench.pool:
+            _run_stages(bench, place, started)
     return StudyResult.load(place)
 
 

@@ -6,16 +6,20 @@ perplexity.
 
 from collections.abc import Sequence
 from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from tl_experts.experts import Experts
 from tl_experts.generation import LanguageIdentifier, generate_texts, text_perplexity
+from tl_experts.models import Model
 from tl_experts.readers import data_folder
 from tl_experts.retrieval import all_pair_ranks
 from tl_experts.shards import Arrays
+from tl_experts.spreading import require_fingerprint
 from tl_experts.study.bench import Bench, Row, Tables
+from tl_experts.study.config import StudyConfig
 from tl_experts.study.retrieval_stage import mean_top1
 
 ENOUGH = 0.9
@@ -29,10 +33,15 @@ def sweep(bench: Bench) -> Tables:
         ``sweep``: one row per target and k (k = 0: no intervention); ``choice``: one row per target.
     """
     meter = _Meter(bench)
+    counts = (0, *bench.config.sweep_k) if bench.config.sweep_k else ()
+    jobs = [(target, k) for target in bench.config.targets for k in counts]
+    if bench.pool is not None:
+        work = _Measures(bench.config, bench.folder, bench.fingerprint, bench.candidates, jobs)
+        bench.pool.run(work, range(len(jobs)), description="sweep", progress=bench.progress)
     rows: list[Row] = []
     choices: list[Row] = []
     for target in bench.config.targets:
-        mine = [meter.measure(target, k) for k in ((0, *bench.config.sweep_k) if bench.config.sweep_k else ())]
+        mine = [meter.measure(target, k) for k in counts]
         steered = [row for row in mine if row["k"]]
         front = pareto(np.array([[-row["language_id"], row["perplexity"]] for row in steered]).reshape(-1, 2))
         for row, best in zip(steered, front, strict=True):
@@ -117,6 +126,33 @@ class _Meter:
         rows = self._bench.probe.head(self._bench.config.sweep_rows)
         space = self._bench.embed(rows, experts)
         return mean_top1([ranks for (query, _), ranks in all_pair_ranks(space).items() if query == target])
+
+
+class _Measures:
+    """Measures made by a pool's workers: what they keep is what the study then reads."""
+
+    def __init__(
+        self,
+        config: StudyConfig,
+        folder: Path,
+        fingerprint: dict[str, str],
+        candidates: Experts,
+        jobs: list[tuple[str, int]],
+    ) -> None:
+        self._config = config
+        self._folder = folder
+        self._fingerprint = fingerprint
+        self._candidates = candidates
+        self._jobs = jobs
+        self._meter: _Meter | None = None
+
+    def __call__(self, model: Model, number: int) -> None:
+        if self._meter is None:
+            require_fingerprint(model, self._fingerprint)
+            bench = Bench(self._config, model, self._folder, progress=False)
+            bench.candidates = self._candidates
+            self._meter = _Meter(bench)
+        self._meter.measure(*self._jobs[number])
 
 
 def _plain_text(bench: Bench, language: str) -> str:

@@ -1,0 +1,40 @@
+"""Freed memory is kept: measured in page faults, in a process of its own, as the setting is the whole process's."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, torch
+from tl_experts.models.allocator import keep_freed_memory
+changed = keep_freed_memory()
+def work():
+    parts = [torch.ones(6 << 18) for _ in range(20)]  # 6 MiB each
+work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    work()
+print(changed, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator only")
+
+
+def faults(**variables: str) -> tuple[bool, int]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    clean.pop("GLIBC_TUNABLES", None)
+    run = [sys.executable, "-c", FAULTS]
+    said = subprocess.run(run, env=clean | variables, capture_output=True, text=True, check=True).stdout.split()
+    return said[0] == "True", int(said[1])
+
+
+@glibc
+def test_a_pass_does_not_fetch_its_memory_again() -> None:
+    changed, after = faults()
+    assert changed
+    left_alone, before = faults(MALLOC_ARENA_MAX="8")
+    assert not left_alone  # who sets malloc's variables knows better
+    assert after * 10 < before
