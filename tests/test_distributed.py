@@ -156,7 +156,7 @@ def test_two_workers_embed_to_the_bits_of_one_process(cluster, checkpoint, corpu
     here = store_embeddings(model, corpus, tmp_path / "here", **options)
     ray = {"executor": "ray", "executor_options": {"workers": 2}}
     there = store_embeddings(name, corpus, tmp_path / "there", **ray, **options)
-    assert [layer for layer in there] == [0, None]
+    assert list(there) == [0, None]
     assert all(torch.equal(there[layer].vectors, here[layer].vectors) for layer in here)
     with steer(model, experts) if steered else nullcontext():
         assert torch.equal(embed(model, corpus, token_budget=32, **QUIET).vectors, here[None].vectors)

@@ -20,6 +20,9 @@ Work = Callable[[Any, int], object]
 ATTEMPTS = 4
 """Workers that may die of one number before it is given up."""
 
+OPTIONS = ("address", "workers", "gpus")
+"""Of an executor that is named."""
+
 PATIENCE = 60.0
 """Seconds without any worker, after which that is said."""
 
@@ -183,14 +186,16 @@ Executor = Literal["ray"] | RayPool
 """Where pieces are made: by a pool that is made for the call, or one that is there already."""
 
 
-def require_executor(executor: object) -> None:
+def require_executor(executor: object, options: dict[str, Any] | None) -> None:
     """Refuse what is no executor, before the long part.
 
     Raises:
-        TLExpertsError: it is neither ``"ray"`` nor a pool.
+        TLExpertsError: it is neither ``"ray"`` nor a pool, or an option is unknown.
     """
     if not isinstance(executor, RayPool):
         require_choice(executor, ("ray",), "executor", TLExpertsError)
+    for name in options or {}:
+        require_choice(name, OPTIONS, "executor option", TLExpertsError)
 
 
 @contextmanager
@@ -200,13 +205,10 @@ def opened(executor: Executor, make: Callable[[], Any], options: dict[str, Any] 
     Raises:
         TLExpertsError: an unknown executor or option, or as `RayPool`.
     """
-    require_executor(executor)
+    require_executor(executor, options)
     if isinstance(executor, RayPool):
         yield executor
         return
-    known = ("address", "workers", "gpus")
-    for name in options or {}:
-        require_choice(name, known, "executor option", TLExpertsError)
     with RayPool(make, **(options or {})) as pool:
         yield pool
 

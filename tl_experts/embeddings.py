@@ -138,14 +138,7 @@ def embed_layers(
         ModelError: a sentence without a token or longer than the context.
     """
     require_corpus(sentences)
-    require_model(model)
-    count = int(model.cfg.n_layers)
-    if not layers:
-        raise SiteError(f"no layer was asked for; give some of 0 to {count - 1}, or None for the last hidden state")
-    for layer in layers:
-        if layer is not None and not -count <= layer < count:
-            raise SiteError(f"layer {layer}: the model has layers 0 to {count - 1} (or None: after the final norm)")
-    blocks = {layer: layer % count for layer in layers if layer is not None}
+    blocks = block_numbers(model, layers)
     batches = text_batches(
         model,
         sentences.texts,
@@ -186,6 +179,22 @@ def embed_layers(
     for vectors in out.values():
         fill_repeats(vectors, sentences.texts)
     return {layer: Embeddings(vectors, sentences, layer) for layer, vectors in out.items()}
+
+
+def block_numbers(model: Model, layers: Sequence[Layer]) -> dict[Layer, int]:
+    """The block of each layer that is one.
+
+    Raises:
+        SiteError: no layer, or one the model does not have.
+    """
+    require_model(model)
+    count = int(model.cfg.n_layers)
+    if not layers:
+        raise SiteError(f"no layer was asked for; give some of 0 to {count - 1}, or None for the last hidden state")
+    for layer in layers:
+        if layer is not None and not -count <= layer < count:
+            raise SiteError(f"layer {layer}: the model has layers 0 to {count - 1} (or None: after the final norm)")
+    return {layer: layer % count for layer in layers if layer is not None}
 
 
 def _mapped(scratch: Path, layer: Layer, shape: tuple[int, int]) -> Tensor:

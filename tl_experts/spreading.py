@@ -11,7 +11,7 @@ import numpy as np
 
 from tl_experts.batches import TOKEN_BUDGET
 from tl_experts.distributed import Executor, RayPool, opened, require_executor
-from tl_experts.embeddings import Embeddings, Layer, embed_layers
+from tl_experts.embeddings import Embeddings, Layer, block_numbers, embed_layers
 from tl_experts.errors import ArtefactError, InterventionError
 from tl_experts.experts import Experts
 from tl_experts.interventions import Value, describe_intervention, steer
@@ -77,7 +77,7 @@ def store_embeddings(
     """
     require_corpus(sentences)
     if executor is not None:
-        require_executor(executor)
+        require_executor(executor, executor_options)
         require_name(model)
     loaded = load_model(model) if isinstance(model, str) else model
     run = partial(
@@ -88,6 +88,7 @@ def store_embeddings(
         prepend_bos=prepend_bos,
         truncate=truncate,
     )
+    block_numbers(loaded, layers)  # refused before anything is written
     context = nullcontext() if experts is None else steer(loaded, experts, value=value)
     fingerprint = model_fingerprint(loaded)
     _require_no_hooks(loaded)

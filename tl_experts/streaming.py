@@ -81,7 +81,7 @@ def store_responses(
     if store not in DTYPES:
         raise ResponseError(f"store is {store}; expected one of {', '.join(map(str, DTYPES))}")
     if executor is not None:
-        require_executor(executor)
+        require_executor(executor, executor_options)
         require_name(model)
     loaded = load_model(model) if isinstance(model, str) else model
     job = _job(loaded, sentences, site, pooling, layers, token_budget, prepend_bos, truncate, store)

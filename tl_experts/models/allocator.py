@@ -36,4 +36,4 @@ def keep_freed_memory() -> bool:
         return False
     # The first two belong together: setting either ends glibc's own adjusting of both.
     settings = ((_M_MMAP_THRESHOLD, LARGEST), (_M_TRIM_THRESHOLD, KEPT), (_M_TOP_PAD, LARGEST))
-    return all([mallopt(option, value) == 1 for option, value in settings])
+    return [mallopt(option, value) for option, value in settings] == [1, 1, 1]

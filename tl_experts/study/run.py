@@ -86,7 +86,7 @@ def run_study(
     place = Path(folder) if folder is not None else RUNS / f"study-{config.name}"
     _require_same_config(place, config)
     if executor is not None:
-        require_executor(executor)
+        require_executor(executor, executor_options)
     loaded = load_model(config.model, device=device, dtype=config.dtype) if model is None else model
     bench = Bench(config, loaded, place.resolve(), progress=progress)
     with locked(place):
