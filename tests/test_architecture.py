@@ -75,6 +75,15 @@ def test_every_module_has_its_place_in_the_design():
     assert inner == set(heights(MODELS))
 
 
+def test_nothing_hangs_on_the_time_of_day():
+    # A clock that jumps changes no result and loses no piece: durations come from a clock that only goes forward.
+    for path in modules():
+        text = path.read_text()
+        assert "time.time(" not in text, path
+        assert "datetime" not in text, path
+        assert "st_mtime" not in text, path
+
+
 def test_arrows_between_modules_point_upwards():
     height = heights(LAYERS)
     for path in modules():

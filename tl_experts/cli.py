@@ -25,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 RUNS = Path("tl-experts-runs")
+INTERRUPTED = 130
+"""Exit code of a process that Ctrl-C ended."""
 
 
 def main() -> None:
@@ -34,9 +36,12 @@ def main() -> None:
     except TLExpertsError as error:
         sys.stderr.write(f"tl-experts: {error}\n")
         raise SystemExit(1) from error
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # typer makes a Ctrl-C this exit code, and says nothing.
+        if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
+            raise
         sys.stderr.write("tl-experts: interrupted; nothing half-written is left. Run the same command again.\n")
-        raise SystemExit(130) from None
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _version(wanted: bool) -> None:

@@ -21,6 +21,8 @@ from rich.table import Table
 RESULTS = {
     "find": ["experts/*", "responses/manifest.json"],
     "find_on_ray": ["experts/*", "responses/manifest.json"],
+    "embed": ["embeddings.safetensors"],
+    "embed_on_ray": ["embeddings.safetensors"],
     "study": ["study/tables/*.csv"],
     "conversion": ["cache/**/*.safetensors", "cache/**/*.json"],
     "training": ["losses.txt"],
@@ -30,12 +32,17 @@ RESULTS = {
 PIECES = {
     "find": "responses/shards/*.json",
     "find_on_ray": "responses/shards/*.json",
+    "embed": "embeddings/*.safetensors",
+    "embed_on_ray": "embeddings/*.safetensors",
     "study": "study/passes/*/*.safetensors",
 }
 """What is done once: a piece that was there when a run was killed must not be made again."""
 
-WORKER = "ray::"
-"""Begins the command line of a worker; where a job has some, now one is killed, now the driver with all of them."""
+WORKER = "ray::_Worker"
+"""Begins the command line of a worker; where a job has some, now one is killed, now the driver with all of them.
+
+Ray's own agents are called ``ray::`` and more, too; it ends a whole machine whose agent dies.
+"""
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 PART = 96
 """Sentences of a shard: small, so that there are many."""
@@ -37,6 +38,37 @@ def find_on_ray(folder: Path) -> None:
         progress=False,
     )
     found.save_pretrained(folder / "experts")
+
+
+def embed(folder: Path) -> None:
+    """Embeddings of two layers under an intervention, a batch at a time."""
+    _embed(folder)
+
+
+def embed_on_ray(folder: Path) -> None:
+    """The same by two Ray workers."""
+    _embed(folder, executor="ray", executor_options={"workers": 2})
+
+
+def _embed(folder: Path, **options: Any) -> None:
+    from safetensors.torch import save_file
+
+    from tl_experts import find_experts, load_sentences, store_embeddings
+
+    name = "polyglot-mini-small"
+    experts = find_experts(name, load_sentences("bundled", split="dev", limit=20), k=50, progress=False)["de"]
+    sentences = load_sentences("bundled", split="test", limit=120)
+    found = store_embeddings(
+        name,
+        sentences,
+        folder / "embeddings",
+        layers=[2, None],
+        experts=experts,
+        token_budget=512,
+        progress=False,
+        **options,
+    )
+    save_file({str(layer): one.vectors for layer, one in found.items()}, folder / "embeddings.safetensors")
 
 
 def study(folder: Path) -> None:
