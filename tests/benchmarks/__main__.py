@@ -68,7 +68,8 @@ def main() -> int:
     show(rows)
     grown = measure(setting) if "growth" in arguments.jobs else {}
     for job, points in grown.items():
-        sys.stdout.write(f"{job}: time grows as n^{exponent(points):.2f}; {points}\n")
+        rates = f"time grows as n^{exponent(points):.2f}, memory as n^{exponent(points, 2):.2f}"
+        sys.stdout.write(f"{job}: {rates}; {points}\n")
     if arguments.output:
         arguments.output.mkdir(parents=True, exist_ok=True)
         document = {"machine": machine(), "model": setting.name, "rows": [asdict(row) for row in rows], "growth": grown}

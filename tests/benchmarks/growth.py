@@ -1,6 +1,9 @@
-"""How time grows with the input: jobs 1, 3, 4 and 7 at five sizes that span a factor of 100."""
+"""How time and memory grow with the input: jobs 1, 3, 4 and 7 at five sizes that span a factor of 100."""
 
+import ctypes
+import gc
 import math
+import platform
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,6 +11,7 @@ import numpy as np
 import torch
 
 from tests.benchmarks.inputs import LANGUAGES, Setting
+from tests.benchmarks.processes import peak_of
 from tests.benchmarks.timing import seconds
 from tl_experts import Corpus, collect_responses, find_experts
 from tl_experts.ranking import score
@@ -16,15 +20,22 @@ from tl_experts.retrieval import all_pair_ranks
 SIZES = (0.01, 0.0316, 0.1, 0.316, 1.0)
 
 THEORY = {
-    "1 scoring, by sentences": "n log n",
-    "3 collecting, by sentences": "n",
-    "4 find_experts, by sentences": "n (the passes) to n log n",
-    "7 retrieval, by sentences": "n^2",
+    "1 scoring, by sentences": ("n log n", "n: keys of the neurons at work"),
+    "3 collecting, by sentences": ("n", "n: the responses"),
+    "4 find_experts, by sentences": ("n (the passes) to n log n", "n: the responses"),
+    "7 retrieval, by sentences": ("n^2", "n^2: one pair's similarities"),
 }
 
 
-def measure(setting: Setting) -> dict[str, list[tuple[int, float]]]:
-    """Of each job: sizes and seconds, the best of three."""
+LEAST = 1.0
+"""MiB: what is below cannot be told from the process's own."""
+
+Point = tuple[int, float, float]
+"""Sentences, seconds, MiB."""
+
+
+def measure(setting: Setting) -> dict[str, list[Point]]:
+    """Of each job: sizes, seconds (the best of three) and the MiB it takes at its peak, what it reads not counted."""
     return {
         "1 scoring, by sentences": _at(_sizes(setting.sentences, 12), lambda n: _scoring(setting, n)),
         "3 collecting, by sentences": _at(_sizes(len(setting.corpus), 30), lambda n: _collecting(setting, n)),
@@ -33,43 +44,63 @@ def measure(setting: Setting) -> dict[str, list[tuple[int, float]]]:
     }
 
 
-def exponent(points: Sequence[tuple[int, float]]) -> float:
-    """The slope of the least-squares line on logarithmic axes, over the upper three sizes: what is constant is paid."""
-    upper = points[-3:]
-    return float(np.polyfit(*np.log(np.array(upper, float)).T, 1)[0])
+def exponent(points: Sequence[Point], column: int = 1) -> float:
+    """The slope of the least-squares line on logarithmic axes, over the upper three sizes: what is constant is paid.
+
+    Args:
+        points: sizes, seconds, MiB.
+        column: 1: of the seconds; 2: of the MiB.
+    """
+    upper = np.array(points[-3:], float)
+    return float(np.polyfit(np.log(upper[:, 0]), np.log(np.maximum(upper[:, column], 1e-9)), 1)[0])
 
 
-def draw(found: dict[str, list[tuple[int, float]]]) -> Any:
-    """The log-log figure."""
-    import plotly.graph_objects as go
+def draw(found: dict[str, list[Point]]) -> Any:
+    """The log-log figure: time beside memory."""
+    from plotly.subplots import make_subplots
 
     from tl_experts.plots.style import COLOURS, finish
 
-    figure = go.Figure()
+    figure = make_subplots(cols=2, subplot_titles=("seconds", "MiB at the peak"))
     for place, (name, points) in enumerate(found.items()):
-        sizes, times = zip(*points, strict=True)
-        figure.add_scatter(
-            name=f"{name}: n^{exponent(points):.2f} (theory: {THEORY[name]})",
-            x=sizes,
-            y=times,
-            mode="lines+markers",
-            line_color=COLOURS[place],
-        )
-    axes = {"xaxis": {"type": "log", "title": "sentences"}, "yaxis": {"type": "log", "title": "seconds"}}
-    return finish(figure, "How time grows", legend={"orientation": "h", "y": -0.2}, **axes)
+        for column in (1, 2):
+            figure.add_scatter(
+                name=f"{name}: time n^{exponent(points):.2f} (theory: {THEORY[name][0]}), "
+                f"memory n^{exponent(points, 2):.2f} (theory: {THEORY[name][1]})",
+                legendgroup=name,
+                showlegend=column == 1,
+                x=[point[0] for point in points],
+                y=[point[column] for point in points],
+                mode="lines+markers",
+                line_color=COLOURS[place],
+                row=1,
+                col=column,
+            )
+    figure.update_xaxes(type="log", title="sentences", dtick=1)
+    figure.update_yaxes(type="log", dtick=1)
+    return finish(figure, "How time and memory grow", legend={"orientation": "h", "y": -0.2})
 
 
 def _sizes(most: int, least: int) -> list[int]:
     return [max(least, math.ceil(share * most)) for share in SIZES]
 
 
-def _at(sizes: Sequence[int], job: Callable[[int], Callable[[], object]]) -> list[tuple[int, float]]:
+def _at(sizes: Sequence[int], job: Callable[[int], Callable[[], object]]) -> list[Point]:
     points = []
     for size in sizes:
         work = job(size)
         work()
-        points.append((size, min(seconds(work) for _ in range(3))))
+        fastest = min(seconds(work) for _ in range(3))
+        points.append((size, fastest, _memory(work)))
     return points
+
+
+def _memory(work: Callable[[], object]) -> float:
+    """MiB at the peak over what the process holds before; not below `LEAST`."""
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)  # what was freed before would be used again, and not be seen
+    return max(LEAST, peak_of(work))
 
 
 def _scoring(setting: Setting, count: int) -> Callable[[], object]:

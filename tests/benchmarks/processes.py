@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.benchmarks.inputs import Setting
@@ -38,6 +39,18 @@ def resident(field: str) -> float:
     """A line of the kernel's word on this process (Linux), in MiB: VmRSS, VmHWM."""
     lines = Path("/proc/self/status").read_text("utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+
+def peak_of(work: Callable[[], object]) -> float:
+    """MiB of this process at its peak during some work, over what it held before; 0 where Linux's /proc is not."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        before = resident("VmRSS")
+        work()
+        return resident("VmHWM") - before
+    except OSError:
+        work()
+        return 0.0
 
 
 ROOM = 300
