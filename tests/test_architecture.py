@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "tl_experts"
 
 LAYERS = (
     ("errors",),
-    ("languages",),
+    ("languages", "launch"),
     ("sentences",),
     ("readers",),
     ("storage", "pairs"),
@@ -30,7 +30,7 @@ LAYERS = (
     ("embeddings", "generation"),
     ("spreading",),
     ("demo", "study", "plots"),
-    ("report",),
+    ("report", "tables"),
     ("inspector",),
     ("cli",),
     ("__main__",),
@@ -41,7 +41,8 @@ MODELS = (
     ("lens", "quiet", "catalogue", "allocator"),
     ("hooks",),
     ("forward", "passes", "tokens", "identity"),
-    ("sites", "conversion", "bridge", "wheels", "weights"),
+    ("sites", "placement", "bridge", "wheels", "weights"),
+    ("conversion",),
     ("loading",),
 )
 """The same inside `tl_experts.models`."""

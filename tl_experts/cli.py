@@ -12,9 +12,6 @@ from tl_experts import __version__
 from tl_experts.errors import TLExpertsError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from tl_experts.demo import DemoResult
     from tl_experts.experts import Experts
     from tl_experts.inspector.live import Live
 
@@ -27,6 +24,14 @@ app = typer.Typer(
 RUNS = Path("tl-experts-runs")
 INTERRUPTED = 130
 """Exit code of a process that Ctrl-C ended."""
+
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")]
+NDevices = Annotated[int, typer.Option(min=1, help="Spread the model over so many GPUs.")]
+Executor = Annotated[str | None, typer.Option(help="ray: data-parallel workers.")]
+Address = Annotated[str | None, typer.Option(help="Of the Ray cluster; auto: this machine's.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="How many; default: one a GPU or a machine.")]
+Gpus = Annotated[float, typer.Option(min=0, help="GPUs of each worker; of 2 or more the model is spread over them.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 
 
 def main() -> None:
@@ -95,9 +100,10 @@ def demo(
         typer.Option(min=2, help="Use only this many rows of each split; default: all, 120 for polyglot-mini."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many random controls.")] = 3,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")] = None,
+    device: Device = None,
+    n_devices: NDevices = 1,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/demo-MODEL.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Do the whole job on the bundled corpus: find experts, steer, retrieve translations, compare."""
     from rich.console import Console
@@ -110,21 +116,22 @@ def demo(
         from tl_experts.models.catalogue import ENTRIES
         from tl_experts.readers import load_sentences
         from tl_experts.selection import DEFAULT_K
+        from tl_experts.tables import distances_line, experts_table, retrieval_table
 
         entry = ENTRIES.get(model)
         rows = rows or (entry.demo_rows if entry else None)
         k = k or (entry.demo_k if entry else None) or DEFAULT_K
         dev = load_sentences("bundled", split="dev", limit=rows)
         test = load_sentences("bundled", split="test", limit=rows)
-        loaded = load_model(model, device=device)
+        loaded = load_model(model, device=device, n_devices=n_devices)
     console.print(
         f"loaded {model} ({type(loaded).__name__}) in {time.perf_counter() - started:.0f} s"
         + (f"; its weights: {entry.licence}" if entry else ""),
         highlight=False,
     )
     result = run_demo(loaded, dev, test, target=target, k=k, seeds=range(seeds), progress=not quiet)
-    console.print(_experts_table(result, k), "", _retrieval_table(result, len(test.texts) // len(test.languages)), "")
-    console.print(_distances(result), highlight=False)
+    console.print(experts_table(result, k), "", retrieval_table(result, len(test.texts) // len(test.languages)), "")
+    console.print(distances_line(result), highlight=False)
     folder = output or RUNS / f"demo-{Path(model).name}"
     settings = {"model": model, "target": result.target, "k": k, "rows": rows, "seeds": seeds, "version": __version__}
     written = save_demo(result, folder, settings)
@@ -154,20 +161,23 @@ def find(
     k: Annotated[int | None, typer.Option(min=1, help="Experts of each language; default: 500.")] = None,
     store: Annotated[str, typer.Option(help="Of the responses on disk: float32, float16, bfloat16.")] = "float32",
     shard: Annotated[
-        str | None, typer.Option(help="i/n: only the i-th of n parts, for torchrun or SLURM; then `merge`.")
+        str | None,
+        typer.Option(help="i/n: only the i-th of n parts; auto: which one torchrun or srun says; then `merge`."),
     ] = None,
-    executor: Annotated[str | None, typer.Option(help="ray: data-parallel workers.")] = None,
-    address: Annotated[str | None, typer.Option(help="Of the Ray cluster; auto: this machine's.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="How many; default: one a GPU or a machine.")] = None,
-    gpus: Annotated[float, typer.Option(min=0, help="GPUs of each worker.")] = 0,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")] = None,
+    executor: Executor = None,
+    address: Address = None,
+    workers: Workers = None,
+    gpus: Gpus = 0,
+    device: Device = None,
+    n_devices: NDevices = 1,
+    dtype: Annotated[str, typer.Option(help="Of the model: float32, float16, bfloat16.")] = "float32",
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/find-MODEL.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find the experts of every language; responses go to disk, and a killed run goes on where it was."""
     import torch
 
-    from tl_experts.models import load_model
+    from tl_experts.launch import launched_device
     from tl_experts.readers import load_sentences
     from tl_experts.selection import find_experts
     from tl_experts.streaming import store_responses
@@ -190,11 +200,13 @@ def find(
         "executor_options": {"address": address, "workers": workers, "gpus": gpus},
         "progress": not quiet,
     }
-    loaded = model if executor else load_model(model, device=device)
+    if device is None and shard == "auto":
+        device = launched_device(torch.cuda.device_count())
+    shared["model_options"] = {"device": device, "n_devices": n_devices, "dtype": dtype}
     if part is None:
-        _save(find_experts(loaded, corpus, k=k, folder=folder / "responses", **shared), folder)
+        _save(find_experts(model, corpus, k=k, folder=folder / "responses", **shared), folder)
         return
-    kept = store_responses(loaded, corpus, folder / "responses", part=part, **shared)
+    kept = store_responses(model, corpus, folder / "responses", part=part, **shared)
     typer.echo(
         f"Part {shard} is done; of {kept.count} shards {len(kept.missing())} are missing. When no part is:\n"
         f"  tl-experts merge {folder} [FOLDER OF EACH OTHER PART...]"
@@ -205,7 +217,7 @@ def find(
 def merge(
     folders: Annotated[list[Path], typer.Argument(help="Of `find --shard`; the first takes the others' shards.")],
     k: Annotated[int | None, typer.Option(min=1, help="Experts of each language; default: 500.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Check and join the parts that `find --shard i/n` made, and find the experts."""
     from tl_experts.expertise import score_responses
@@ -222,13 +234,14 @@ def study(
         "polyglot-mini"
     ),
     model: Annotated[str | None, typer.Option(help="Instead of the study's own model.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")] = None,
-    executor: Annotated[str | None, typer.Option(help="ray: data-parallel workers.")] = None,
-    address: Annotated[str | None, typer.Option(help="Of the Ray cluster; auto: this machine's.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="How many; default: one a GPU or a machine.")] = None,
-    gpus: Annotated[float, typer.Option(min=0, help="GPUs of each worker.")] = 0,
+    device: Device = None,
+    n_devices: NDevices = 1,
+    executor: Executor = None,
+    address: Address = None,
+    workers: Workers = None,
+    gpus: Gpus = 0,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/study-NAME.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run the paper's whole study, or what is left of one, and write its tables and its report."""
     from dataclasses import replace
@@ -250,7 +263,7 @@ def study(
     def announce(stage: str) -> None:
         console.print(f"stage: {stage}")
 
-    loaded = load_model(asked.model, device=device, dtype=asked.dtype)
+    loaded = load_model(asked.model, device=device, dtype=asked.dtype, n_devices=n_devices)
     options = {"address": address, "workers": workers, "gpus": gpus}
     result = run_study(
         asked,
@@ -282,7 +295,7 @@ def inspect(
     save: Annotated[bool, typer.Option("--save", help="Write RUN/inspector.html and stop: nothing is served.")] = False,
     host: Annotated[str, typer.Option(help="Address to serve at; the default is this machine only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to serve at.", min=1, max=65535)] = 8050,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")] = None,
+    device: Device = None,
 ) -> None:
     """Open a run's experts in the browser: what drives them, what they write, what happens when they are set."""
     from rich.console import Console
@@ -323,10 +336,14 @@ def _executor(name: str | None) -> Any:
 def _part(shard: str | None) -> tuple[int, int] | None:
     if shard is None:
         return None
+    if shard == "auto":
+        from tl_experts.launch import launched_part
+
+        return launched_part()
     try:
         number, of = map(int, shard.split("/"))
     except ValueError as error:
-        raise typer.BadParameter(f"{shard!r}; expected i/n, such as 1/4", param_hint="--shard") from error
+        raise typer.BadParameter(f"{shard!r}; expected i/n, such as 1/4, or auto", param_hint="--shard") from error
     return number, of
 
 
@@ -342,53 +359,3 @@ def _nothing() -> Any:
     from contextlib import nullcontext
 
     return nullcontext()
-
-
-def _experts_table(result: "DemoResult", k: int) -> "Table":
-    from rich.table import Table
-
-    table = Table(title=f"Experts: the {k} neurons of highest AUROC per language", title_justify="left")
-    table.add_column("language")
-    for column in ("best AUROC", f"mean of {k}", "layers (quartiles)"):
-        table.add_column(column, justify="right")
-    for row in result.experts_table:
-        table.add_row(row.language, f"{row.best_auroc:.4f}", f"{row.mean_auroc:.4f}", row.layers)
-    return table
-
-
-def _retrieval_table(result: "DemoResult", candidates: int) -> "Table":
-    from rich.table import Table
-
-    table = Table(
-        title=f"Retrieval: top-1 in % of {candidates}, last layer; {result.target} experts set to their mean",
-        title_justify="left",
-        caption="random: as many random neurons at the experts' values, mean ± s.d. over seeds; "
-        "centred: no intervention, each language's mean subtracted",
-        caption_justify="left",
-    )
-    table.add_column("query → candidates")
-    for column in ("before", "after", "random", "centred"):
-        table.add_column(column, justify="right")
-    for row in result.pairs:
-        table.add_row(
-            f"{row.query} → {row.candidate}",
-            f"{100 * row.before:.1f}",
-            f"{100 * row.after:.1f}",
-            f"{100 * row.random:.1f} ± {100 * row.random_spread:.1f}",
-            f"{100 * row.centred:.1f}",
-        )
-    table.add_section()
-    for label, rows in (
-        (f"mean {result.target} → others", [row for row in result.pairs if row.query == result.target]),
-        (f"mean others → {result.target}", [row for row in result.pairs if row.candidate == result.target]),
-    ):
-        means = [
-            100 * sum(getattr(row, c) for row in rows) / len(rows) for c in ("before", "after", "random", "centred")
-        ]
-        table.add_row(label, *[f"{mean:.1f}" for mean in means])
-    return table
-
-
-def _distances(result: "DemoResult") -> str:
-    parts = ", ".join(f"{name} {value:.3f}" for name, value in result.distances.items())
-    return f"Mean cosine distance between {result.target} and the other languages: {parts}"

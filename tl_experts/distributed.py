@@ -63,7 +63,7 @@ class RayPool:
             importable there.
         address: of a running cluster (``"auto"``: the one of this machine); None: Ray is started here, and stopped.
         workers: how many; None: one for each GPU, or where GPUs are not asked for, one for each machine.
-        gpus: GPUs of each worker, which may be a fraction.
+        gpus: GPUs of each worker: a fraction of one, or a whole number, over which its model is spread.
 
     Raises:
         TLExpertsError: Ray is not installed, the cluster is not there, or it has no GPU where GPUs are asked for.
@@ -79,8 +79,8 @@ class RayPool:
     ) -> None:
         if workers is not None and workers < 1:
             raise TLExpertsError(f"workers is {workers}; expected 1 or more")
-        if gpus < 0:
-            raise TLExpertsError(f"gpus is {gpus}; expected 0 or more")
+        if not gpus >= 0 or (gpus > 1 and gpus != int(gpus)):
+            raise TLExpertsError(f"gpus is {gpus}; expected 0 or more, and a whole number above 1")
         self._ray = _ray()
         self._mine = not self._ray.is_initialized()
         if self._mine:

@@ -108,8 +108,7 @@ def _beginning(model: Model, prompt: str) -> list[int]:
 
 
 def _cuda_devices(model: Model) -> list[torch.device]:
-    device = next(model.parameters()).device
-    return [device] if device.type == "cuda" else []
+    return [device for device in {parameter.device for parameter in model.parameters()} if device.type == "cuda"]
 
 
 def _text(model: Model, ids: list[int]) -> str:
@@ -223,7 +222,9 @@ def text_perplexity(
             piece = head + ids[begin : begin + room]
             tokens = torch.tensor([piece], device=device)
             with torch.inference_mode():
-                losses = -model(tokens)[0, :-1].float().log_softmax(-1).gather(-1, tokens[0, 1:, None])[:, 0]
+                logits = model(tokens)[0, :-1].float()
+                # Of a model on several GPUs the logits come from the last, the tokens go to the first.
+                losses = -logits.log_softmax(-1).gather(-1, tokens[0, 1:, None].to(logits.device))[:, 0]
             fresh = begin + len(piece) - len(head) - scored
             nats += float(losses[-fresh:].double().sum())
             scored += fresh

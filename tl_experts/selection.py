@@ -14,7 +14,7 @@ from tl_experts.distributed import Executor
 from tl_experts.errors import SelectionError, require_choice
 from tl_experts.expertise import METRICS, Expertise, score_responses
 from tl_experts.experts import Experts, Floats, Integers, random_stream
-from tl_experts.models import Model, load_model
+from tl_experts.models import Model, as_model
 from tl_experts.ranking import STATISTICS
 from tl_experts.responses import DEFAULT_SITE, NeuronTable, Pooling, collect_responses, neuron_table
 from tl_experts.sentences import Corpus
@@ -43,6 +43,7 @@ def find_experts(
     folder: str | Path | None = None,
     executor: Executor | None = None,
     executor_options: dict[str, Any] | None = None,
+    model_options: dict[str, Any] | None = None,
     progress: bool = True,
 ) -> Experts:
     """Find the experts of every language of a corpus, in one pass of the model.
@@ -68,6 +69,7 @@ def find_experts(
             and the same call goes on where a killed one was. None: in memory.
         executor: ``"ray"``: data-parallel workers, which load the model by its name; needs a folder.
         executor_options: ``address``, ``workers``, ``gpus`` (see `tl_experts.distributed.RayPool`).
+        model_options: of `load_model`, where the model is a name: ``dtype``, ``n_devices``...
         progress: show progress bars.
 
     Raises:
@@ -85,7 +87,7 @@ def find_experts(
     if executor is not None and folder is None:
         raise SelectionError(f"executor={executor!r} needs a folder for the workers' shards; give folder=...")
     named = model
-    model = load_model(model) if isinstance(model, str) else model
+    model = as_model(model, model_options)
     neurons = neuron_table(model, site, layers).total
     if (k or DEFAULT_K) > neurons and threshold is None:  # before the long part
         raise SelectionError(f"k is {k or DEFAULT_K}, but there are {neurons} neurons to choose from; lower k")
@@ -101,7 +103,8 @@ def find_experts(
     if folder is None:
         expertise = score_responses(collect_responses(model, sentences, **options), progress=progress)
     else:
-        options |= {"executor": executor, "executor_options": executor_options}
+        if executor is not None:  # whose workers load the model, too
+            options |= {"executor": executor, "executor_options": executor_options, "model_options": model_options}
         stored = store_responses(named if executor else model, sentences, folder, **options)
         expertise = score_responses(stored.responses(), progress=progress)
     return select_experts(expertise, k=k, threshold=threshold, metric=metric, how=how, seed=seed)

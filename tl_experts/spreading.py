@@ -15,10 +15,10 @@ from tl_experts.embeddings import Embeddings, Layer, block_numbers, embed_layers
 from tl_experts.errors import ArtefactError, InterventionError
 from tl_experts.experts import Experts
 from tl_experts.interventions import Value, describe_intervention, steer
-from tl_experts.models import Model, load_model, model_fingerprint
+from tl_experts.models import Model, as_model, model_fingerprint
 from tl_experts.sentences import Corpus, require_corpus
 from tl_experts.shards import Shards
-from tl_experts.streaming import require_name
+from tl_experts.streaming import dtype_name, require_name, worker_loader
 
 CHUNKS = 4
 """Pieces of work that a worker gets, one after the other: each begins by making the batches of the whole pass."""
@@ -37,6 +37,7 @@ def store_embeddings(
     truncate: bool = False,
     executor: Executor | None = None,
     executor_options: dict[str, Any] | None = None,
+    model_options: dict[str, Any] | None = None,
     progress: bool = True,
 ) -> dict[Layer, Embeddings]:
     """As `embed_layers`, each batch kept in a folder: called again, it makes what is missing or damaged.
@@ -54,6 +55,7 @@ def store_embeddings(
         truncate: cut sentences that are longer than the model's context.
         executor: ``"ray"``: data-parallel workers, see `tl_experts.distributed`; None: this process.
         executor_options: of `tl_experts.distributed.RayPool`: ``address``, ``workers``, ``gpus``.
+        model_options: of `load_model`, where the model is a name: ``dtype``, ``n_devices``...
         progress: show a progress bar.
 
     Returns:
@@ -79,7 +81,7 @@ def store_embeddings(
     if executor is not None:
         require_executor(executor, executor_options)
         require_name(model)
-    loaded = load_model(model) if isinstance(model, str) else model
+    loaded = as_model(model, model_options)
     run = partial(
         embed_layers,
         sentences=sentences,
@@ -96,7 +98,7 @@ def store_embeddings(
         job = {
             "kind": "embeddings",
             "model": fingerprint,
-            "dtype": str(loaded.cfg.dtype).removeprefix("torch."),
+            "dtype": dtype_name(loaded.cfg.dtype),
             "corpus": sentences.fingerprint,
             "layers": [str(layer) for layer in layers],
             "intervention": describe_intervention(experts, value),
@@ -107,7 +109,7 @@ def store_embeddings(
         shards = Shards(folder, job)
         if executor is None:
             return run(loaded, shards=shards, progress=progress)
-        with opened(executor, partial(load_model, str(model)), executor_options) as pool:
+        with opened(executor, worker_loader(str(model), model_options, executor_options), executor_options) as pool:
             spread(pool, shards, run, fingerprint, experts, value=value, progress=progress)
             return run(loaded, shards=shards, progress=progress)
 

@@ -4,7 +4,7 @@ Shards are cut from the sentences in the order of their length, and batches with
 `collect_responses` does in memory: the same bits, whoever computes which shard.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from tl_experts.batches import TOKEN_BUDGET, Batch
 from tl_experts.distributed import Executor, opened, require_executor
 from tl_experts.errors import ArtefactError, ResponseError, require_choice
-from tl_experts.models import Hook, Model, forward_batches, load_model, model_fingerprint, text_batches
+from tl_experts.models import Hook, Model, as_model, forward_batches, load_model, model_fingerprint, text_batches
 from tl_experts.responses import DEFAULT_SITE, POOLINGS, Pooling, neuron_table, part_size, response_readers
 from tl_experts.sentences import Corpus, require_corpus
 from tl_experts.store import DTYPES, ResponseStore
@@ -35,6 +35,7 @@ def store_responses(
     part: tuple[int, int] | None = None,
     executor: Executor | None = None,
     executor_options: dict[str, Any] | None = None,
+    model_options: dict[str, Any] | None = None,
     progress: bool = True,
 ) -> ResponseStore:
     """As `collect_responses`, into a folder: memory does not grow with the sentences, and nothing done is lost.
@@ -56,6 +57,7 @@ def store_responses(
             other; join them with `merge_stores`.
         executor: ``"ray"``: data-parallel workers, see `tl_experts.distributed`; None: this process.
         executor_options: of `tl_experts.distributed.RayPool`: ``address``, ``workers``, ``gpus``.
+        model_options: of `load_model`, where the model is a name: ``dtype``, ``n_devices``...
         progress: show a progress bar, in tokens.
 
     Returns:
@@ -83,7 +85,7 @@ def store_responses(
     if executor is not None:
         require_executor(executor, executor_options)
         require_name(model)
-    loaded = load_model(model) if isinstance(model, str) else model
+    loaded = as_model(model, model_options)
     job = _job(loaded, sentences, site, pooling, layers, token_budget, prepend_bos, truncate, store)
     place = ResponseStore.begin(folder, job, sentences)
     wanted = _of_part(place.count, part)
@@ -91,9 +93,18 @@ def store_responses(
     if executor is None:
         make_shards(loaded, place, missing, progress=progress)
     elif missing:
-        with opened(executor, partial(load_model, str(model)), executor_options) as pool:
+        with opened(executor, worker_loader(str(model), model_options, executor_options), executor_options) as pool:
             pool.run(_Shards(place.folder), missing, description="responses", progress=progress)
     return place
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """As users write it.
+
+    >>> dtype_name(torch.bfloat16)
+    'bfloat16'
+    """
+    return str(dtype).removeprefix("torch.")
 
 
 def make_shards(model: Model, store: ResponseStore, numbers: Sequence[int], *, progress: bool = True) -> None:
@@ -120,11 +131,25 @@ def require_name(model: object) -> None:
         )
 
 
+def worker_loader(
+    name: str, model_options: Mapping[str, Any] | None, executor_options: Mapping[str, Any] | None
+) -> Callable[[], Model]:
+    """What each worker does first: load the model over all the GPUs that it is given.
+
+    Args:
+        name: what `load_model` takes.
+        model_options: of it; where the driver puts its own model says nothing of the workers'.
+        executor_options: with ``gpus``, of each worker.
+    """
+    mine = {key: value for key, value in (model_options or {}).items() if key not in ("device", "device_map")}
+    gpus = int((executor_options or {}).get("gpus") or 0)
+    return partial(load_model, name, **{**mine, "n_devices": max(1, gpus)})
+
+
 def _require_model_of(store: ResponseStore, model: Model) -> None:
-    if model_fingerprint(model) != store.job["model"]:
-        raise ArtefactError(
-            f"{store.folder} is a job of another model: {store.job['model']} there, {model_fingerprint(model)} here"
-        )
+    for name, found in (("model", model_fingerprint(model)), ("computed", dtype_name(model.cfg.dtype))):
+        if found != store.job[name]:
+            raise ArtefactError(f"{store.folder} is a job of another {name}: {store.job[name]} there, {found} here")
 
 
 def _make(
@@ -199,6 +224,7 @@ def _job(
         "token_budget": token_budget,
         "prepend_bos": prepend_bos,
         "truncate": truncate,
+        "computed": dtype_name(model.cfg.dtype),
         "dtype": DTYPES[store],
         "sentences": part_size(neurons),
         "shards": -(-different // part_size(neurons)),

@@ -14,7 +14,7 @@ from tl_experts.models.hooks import (
     require_site,
 )
 from tl_experts.models.identity import model_fingerprint
-from tl_experts.models.loading import load_model
+from tl_experts.models.loading import as_model, load_model
 from tl_experts.models.passes import PassTracker, track_passes
 from tl_experts.models.sites import site_widths
 from tl_experts.models.tokens import bos_as_text, text_batches, text_pieces, token_policy
@@ -28,6 +28,7 @@ __all__ = [
     "Model",
     "ModelEntry",
     "PassTracker",
+    "as_model",
     "attached",
     "available_models",
     "bos_as_text",

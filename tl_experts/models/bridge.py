@@ -11,9 +11,17 @@ from tl_experts.models.quiet import quiet_lens
 
 
 def boot_bridge(
-    hf_model: Any, tokenizer: Any, name: str, location: str, device: torch.device, dtype: torch.dtype
+    hf_model: Any, tokenizer: Any, name: str, location: str, device: torch.device | None, dtype: torch.dtype
 ) -> Any:
     """Wrap a Hugging Face model (which is changed by it: take reference logits before).
+
+    Args:
+        hf_model: the loaded model.
+        tokenizer: its tokenizer.
+        name: what to call it.
+        location: its folder or hub name.
+        device: where to put it; None: it is where it should be.
+        dtype: of its weights.
 
     Raises:
         ModelError: transformer_lens cannot wrap it, or it has no MLP neurons.
@@ -21,7 +29,11 @@ def boot_bridge(
     try:
         with quiet_lens():
             model = TransformerBridge.boot_transformers(
-                location, hf_model=hf_model.to(device), tokenizer=tokenizer, device=str(device), dtype=dtype
+                location,
+                hf_model=hf_model if device is None else hf_model.to(device),
+                tokenizer=tokenizer,
+                device=None if device is None else str(device),
+                dtype=dtype,
             )
     except Exception as error:
         raise ModelError(

@@ -17,7 +17,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tl_experts.errors import ModelError
 from tl_experts.models.lens import HookedTransformer
+from tl_experts.models.placement import spread_blocks
 from tl_experts.models.quiet import quiet_lens
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,14 @@ class NotConvertible(Exception):  # noqa: N818 (a verdict, not a fault)
 
 
 def convert(
-    hf_model: Any, tokenizer: Any, name: str, device: torch.device, dtype: torch.dtype, *, known_as: str | None
+    hf_model: Any,
+    tokenizer: Any,
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    known_as: str | None,
+    n_devices: int = 1,
 ) -> Any:
     """Build the `HookedTransformer` of a Hugging Face model.
 
@@ -50,9 +59,11 @@ def convert(
         device: where to put it.
         dtype: of the weights.
         known_as: the hub name under which transformer_lens may know the configuration; None for a local folder.
+        n_devices: spread over that many devices, `device` being the first.
 
     Raises:
         NotConvertible: there is no conversion.
+        ModelError: fewer blocks than devices.
     """
     if HookedTransformer is None:
         raise NotConvertible("this transformer-lens has no HookedTransformer")
@@ -75,10 +86,13 @@ def convert(
                 refactor_factored_attn_matrices=False,
             )
             del state
-            model.to(device)
+            if n_devices > 1:
+                spread_blocks(model, n_devices)
+            else:
+                model.to(device)
             model.requires_grad_(False).eval()
             lay_out(model)
-    except NotConvertible:
+    except (NotConvertible, ModelError):
         raise
     except Exception as error:  # the conversion fails in as many ways as there are architectures
         raise NotConvertible(f"{type(error).__name__}: {error}") from error

@@ -7,11 +7,12 @@ from typing import Any
 
 try:
     from transformer_lens import HookedTransformer
+    from transformer_lens.utilities import get_device_for_block_index as block_device
 except ImportError:  # transformer-lens 4
-    HookedTransformer = None
+    HookedTransformer = block_device = None
 from transformer_lens.model_bridge import TransformerBridge
 
-__all__ = ["HAS_HOOKED_TRANSFORMER", "HookedTransformer", "TransformerBridge", "is_bridge", "is_model"]
+__all__ = ["HAS_HOOKED_TRANSFORMER", "HookedTransformer", "TransformerBridge", "block_device", "is_bridge", "is_model"]
 
 HAS_HOOKED_TRANSFORMER = HookedTransformer is not None
 

@@ -1,10 +1,13 @@
 """`load_model`: a name or folder in, a `HookedTransformer` (or, where that cannot be, a `TransformerBridge`) out."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tl_experts.errors import ModelError, near, require_choice
 from tl_experts.models.bridge import boot_bridge, first_line
@@ -12,6 +15,7 @@ from tl_experts.models.catalogue import ENTRIES
 from tl_experts.models.conversion import NotConvertible, convert, probe_logits, require_same_logits
 from tl_experts.models.hooks import Model
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
+from tl_experts.models.placement import DeviceMap, dispatch, require_placement
 from tl_experts.models.quiet import quiet_transformers
 from tl_experts.models.wheels import model_folder
 
@@ -25,6 +29,9 @@ _EXPERT_COUNTS = (
     "moe_num_experts",
     "num_moe_experts",
 )
+OPTIONS = ("device", "dtype", "n_devices", "device_map", "revision", "trust_remote_code")
+"""Of `load_model`."""
+
 _DECODERS = ("ForCausalLM", "LMHeadModel", "LMHeadCustomModel")
 
 
@@ -33,6 +40,8 @@ def load_model(
     *,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype = torch.float32,
+    n_devices: int = 1,
+    device_map: DeviceMap | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
 ) -> Model:
@@ -45,6 +54,9 @@ def load_model(
         name_or_path: a model of `available_models` (no hub needed), a local Hugging Face folder, or a hub name.
         device: default: CUDA where there is one, else the CPU.
         dtype: ``"float32"`` (default), ``"bfloat16"`` or ``"float16"``.
+        n_devices: spread the model over so many GPUs, beginning with `device`: a part of the blocks on each.
+        device_map: Hugging Face's placement instead, for a `TransformerBridge` of any architecture: ``"auto"``,
+            ``"balanced"``, ``"sequential"`` over all GPUs, or the device of each module by its Hugging Face name.
         revision: the hub revision.
         trust_remote_code: run code that comes with a hub model. Off unless you say so.
 
@@ -53,7 +65,8 @@ def load_model(
         are the same.
 
     Raises:
-        ModelError: not found, not readable, or a vision, encoder, encoder-decoder or mixture-of-experts model.
+        ModelError: not found, not readable, or a vision, encoder, encoder-decoder or mixture-of-experts model; or
+            devices that are not there, or contradict each other.
 
     Examples:
         >>> model = load_model("polyglot-mini")
@@ -61,6 +74,7 @@ def load_model(
         (8, 896)
     """
     kind = _dtype(dtype)
+    require_placement(None if device is None else _device(device), n_devices, device_map)
     place = _device(device)
     entry = ENTRIES.get(str(name_or_path))
     if entry is not None:
@@ -72,23 +86,81 @@ def load_model(
     config = _config(location, remote)
     _refuse_unsuited(config, str(name_or_path))
     hf_model, tokenizer = _weights(location, kind, remote)
-    name = str(name_or_path)
-    reference = probe_logits(hf_model)
+    known_as = str(name_or_path) if entry is not None or isinstance(location, str) else None
+    loaded = _Loaded(hf_model, tokenizer, str(name_or_path), location, known_as, kind, probe_logits(hf_model))
+    model = None
+    if device_map is None:
+        model = _hooked(loaded, place, n_devices, warn=entry is not None and HAS_HOOKED_TRANSFORMER)
+    return _bridge(loaded, place, n_devices, device_map) if model is None else model
+
+
+def as_model(model: Model | str, options: Mapping[str, Any] | None = None) -> Model:
+    """A model as it is, or the one of a name or path.
+
+    Args:
+        model: either.
+        options: of `load_model`, for a name.
+
+    Raises:
+        ModelError: options for a model that is loaded, or an unknown one; or as `load_model`.
+    """
+    for name in options or {}:
+        require_choice(name, OPTIONS, "model option", ModelError)
+    if isinstance(model, str):
+        return load_model(model, **(options or {}))
+    if options:
+        raise ModelError(f"model_options ({', '.join(options)}) are for a name or path; this model is loaded already")
+    return model
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A Hugging Face model on the CPU, and what is known of it."""
+
+    hf_model: Any
+    tokenizer: Any
+    name: str
+    location: str | Path
+    known_as: str | None
+    """The hub name. A folder's says nothing: one called "gpt2" must not get the configuration of the hub's GPT-2."""
+
+    dtype: torch.dtype
+    reference: Tensor
+    """Its logits, for comparison."""
+
+
+def _hooked(loaded: _Loaded, place: torch.device, n_devices: int, *, warn: bool) -> Any:
+    """The `HookedTransformer`, or None where there is none."""
     try:
-        # A folder's name says nothing: one called "gpt2" must not get the configuration of the hub's GPT-2.
-        known_as = name if entry is not None or isinstance(location, str) else None
-        model = convert(hf_model, tokenizer, name, place, kind, known_as=known_as)
-        require_same_logits(model, reference, kind)
-        return model
+        model = convert(
+            loaded.hf_model,
+            loaded.tokenizer,
+            loaded.name,
+            place,
+            loaded.dtype,
+            known_as=loaded.known_as,
+            n_devices=n_devices,
+        )
+        require_same_logits(model, loaded.reference, loaded.dtype)
     except NotConvertible as reason:
         # For a model of the catalogue, which converts, something is wrong; for others it is how it is.
-        level = logging.WARNING if entry is not None and HAS_HOOKED_TRANSFORMER else logging.INFO
-        log.log(level, "%s loads as TransformerBridge: %s", name, reason)
-    model = boot_bridge(hf_model, tokenizer, name, str(location), place, kind)
+        level = logging.WARNING if warn else logging.INFO
+        log.log(level, "%s loads as TransformerBridge: %s", loaded.name, reason)
+        return None
+    return model
+
+
+def _bridge(loaded: _Loaded, place: torch.device, n_devices: int, device_map: DeviceMap | None) -> Any:
+    hf_model, location = loaded.hf_model, str(loaded.location)
+    if n_devices > 1 or device_map is not None:
+        hf_model = dispatch(hf_model, n_devices, device_map, first=place.index or 0)
+        model = boot_bridge(hf_model, loaded.tokenizer, loaded.name, location, None, loaded.dtype)
+    else:
+        model = boot_bridge(hf_model, loaded.tokenizer, loaded.name, location, place, loaded.dtype)
     try:
-        require_same_logits(model, reference, kind)
+        require_same_logits(model, loaded.reference, loaded.dtype)
     except NotConvertible as reason:
-        raise ModelError(f"{name} cannot be used: transformer_lens gets it wrong; {reason}") from reason
+        raise ModelError(f"{loaded.name} cannot be used: transformer_lens gets it wrong; {reason}") from reason
     return model
 
 

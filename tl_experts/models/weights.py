@@ -50,7 +50,7 @@ def read_scores(model: Model, layer: int, neurons: Sequence[int]) -> Float[Tenso
     """
     matrix = _input_matrix(model, layer)[:, list(neurons)]
     norm = _norm_before(model.blocks[layer])
-    words = model.W_E.detach()
+    words = model.W_E.detach().to(matrix.device)
     parts = [norm_rows(norm, words[start : start + _ROWS]) @ matrix for start in range(0, len(words), _ROWS)]
     return torch.cat([part.T.cpu() for part in parts], dim=1)
 
@@ -59,8 +59,8 @@ def reading_cosines(
     model: Model, layer: int, directions: Float[Tensor, "direction d_model"]
 ) -> Float[Tensor, "direction neuron"]:
     """Cosine of directions of the residual stream with what each neuron of a layer reads."""
-    seen = norm_rows(_norm_before(model.blocks[layer]), directions)
     matrix = _input_matrix(model, layer)
+    seen = norm_rows(_norm_before(model.blocks[layer]), directions.to(matrix.device))
     seen = seen / seen.norm(dim=1, keepdim=True).clamp_min(1e-12)
     cosines: Tensor = (seen @ matrix) / matrix.norm(dim=0).clamp_min(1e-12)
     return cosines.cpu()
@@ -71,20 +71,22 @@ def norm_rows(norm: Any, rows: Float[Tensor, "row d_model"]) -> Float[Tensor, "r
     if norm is None:
         return rows.float()
     with torch.inference_mode():
-        found: Tensor = norm(rows.to(_dtype(norm, rows))[None])[0].float()
+        found: Tensor = norm(_for(norm, rows)[None])[0].float()
     return found
 
 
 def _linear(module: Callable[..., Tensor], rows: Tensor) -> Tensor:
     """A module's effect without its bias: what it makes of the rows less what it makes of nothing."""
     with torch.inference_mode():
-        both = torch.cat([rows, torch.zeros_like(rows[:1])]).to(_dtype(module, rows))
-        out = module(both[None])[0].float()
+        both = torch.cat([rows, torch.zeros_like(rows[:1])])
+        out = module(_for(module, both)[None])[0].float()
     return out[:-1] - out[-1:]
 
 
-def _dtype(module: Any, rows: Tensor) -> torch.dtype:
-    return next((parameter.dtype for parameter in module.parameters()), rows.dtype)
+def _for(module: Any, rows: Tensor) -> Tensor:
+    """Rows as a module takes them: in its dtype, on its device (layers may lie on several GPUs)."""
+    like = next(module.parameters(), rows)
+    return rows.to(like.device, like.dtype)
 
 
 def _norm_before(block: Any) -> Any:

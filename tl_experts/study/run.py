@@ -5,15 +5,15 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from tl_experts.distributed import Executor, opened, require_executor
 from tl_experts.errors import StudyError
-from tl_experts.models import Model, load_model
+from tl_experts.models import Model, as_model
 from tl_experts.storage import locked, write_frame, write_json
+from tl_experts.streaming import worker_loader
 from tl_experts.study.baselines import baselines
 from tl_experts.study.bench import Bench, Tables
 from tl_experts.study.config import StudyConfig
@@ -49,6 +49,7 @@ def run_study(
     *,
     model: Model | None = None,
     device: str | None = None,
+    n_devices: int = 1,
     executor: Executor | None = None,
     executor_options: dict[str, Any] | None = None,
     progress: bool = True,
@@ -64,6 +65,7 @@ def run_study(
         folder: where everything goes; default: ``tl-experts-runs/study-NAME``.
         model: loaded already; None: the config's.
         device: of `load_model`.
+        n_devices: of `load_model`; a worker of an executor takes all the GPUs that it is given.
         executor: ``"ray"``: the passes of the model (responses, embeddings, generations, perplexities) are run by
             data-parallel workers, which load the config's model by its name and share the folder; the rest here.
         executor_options: of `tl_experts.distributed.RayPool`: ``address``, ``workers``, ``gpus``.
@@ -87,11 +89,12 @@ def run_study(
     _require_same_config(place, config)
     if executor is not None:
         require_executor(executor, executor_options)
-    loaded = load_model(config.model, device=device, dtype=config.dtype) if model is None else model
+    options = {"device": device, "dtype": config.dtype, "n_devices": n_devices}
+    loaded = as_model(config.model, options) if model is None else model
     bench = Bench(config, loaded, place.resolve(), progress=progress)
     with locked(place):
         _begin(place, bench)
-        make = partial(load_model, config.model, dtype=config.dtype)
+        make = worker_loader(config.model, {"dtype": config.dtype}, executor_options)
         with nullcontext() if executor is None else opened(executor, make, executor_options) as bench.pool:
             _run_stages(bench, place, started)
     return StudyResult.load(place)

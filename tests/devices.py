@@ -1,0 +1,149 @@
+"""Made-up GPUs: tensors that claim to lie on ``gpu:0``, ``gpu:1``..., computed by the CPU.
+
+As on real ones, an operation whose tensors lie on different devices is an error, and nothing but a copy (`Tensor.to`)
+brings a tensor from one to another. Numbers are real: what two such devices compute can be held to what one CPU does.
+"""
+
+import inspect
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
+
+from tl_experts.models.lens import HookedTransformer
+
+NAME = "gpu"
+
+_COPIES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default, torch.ops.aten.copy.default}
+
+
+class _TensorType(type(torch.Tensor)):  # type: ignore[misc]
+    """transformer_lens asks whether ``type(x) == torch.Tensor``; a real GPU's tensors say yes."""
+
+    def __eq__(cls, other: object) -> bool:
+        return other is torch.Tensor or other is cls
+
+    __hash__ = type.__hash__
+
+
+class OnDevice(torch.Tensor, metaclass=_TensorType):
+    """A CPU tensor that claims another device."""
+
+    @staticmethod
+    def __new__(cls, held: torch.Tensor, device: torch.device) -> "OnDevice":
+        return torch.Tensor._make_wrapper_subclass(
+            cls,
+            held.size(),
+            strides=held.stride(),
+            storage_offset=held.storage_offset(),
+            dtype=held.dtype,
+            device=device,
+        )
+
+    def __init__(self, held: torch.Tensor, device: torch.device) -> None:
+        self.held = held
+
+    def __repr__(self) -> str:  # type: ignore[override]
+        return f"OnDevice({self.held}, {self.device})"
+
+    def tolist(self) -> Any:
+        return self.held.tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _run(func, args, kwargs or {})
+
+
+class _Devices(TorchDispatchMode):
+    """Makes tensors of a made-up GPU where one is asked for."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _run(func, args, kwargs or {})
+
+
+def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    tensors = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, torch.Tensor)]
+    # As on a GPU, a number (a tensor without dimensions) may come from the CPU.
+    places = {tensor.device for tensor in tensors if tensor.ndim or tensor.device.type != "cpu"}
+    if len(places) > 1 and func not in _COPIES:
+        raise RuntimeError(f"{func}: expected all tensors to be on the same device, found {sorted(map(str, places))}")
+    asked = kwargs.get("device")
+    if asked is not None:
+        kwargs = {**kwargs, "device": torch.device("cpu"), "pin_memory": False}
+        if func is not torch.ops.aten._to_copy.default:
+            kwargs.pop("pin_memory")
+    if func in (torch.ops.aten.copy_.default, torch.ops.aten.copy.default):
+        place = tensors[0].device
+    elif asked is not None:
+        place = torch.device(asked)
+    else:
+        place = next(iter(places), torch.device("cpu"))
+    if place.type == NAME and place.index is None:
+        place = torch.device(NAME, 0)
+    bare_args, bare_kwargs = tree_map(_bare, (args, kwargs))
+    if func is torch.ops.aten._to_copy.default and place.type == "cpu":
+        bare_kwargs.pop("pin_memory", None)
+    found = func(*bare_args, **bare_kwargs)
+    if place.type == "cpu":
+        return found
+    # What was changed in place is the tensor that was given, not a new one.
+    given = {id(tensor.held): tensor for tensor in tensors if isinstance(tensor, OnDevice)}
+    return tree_map(lambda leaf: _claim(leaf, place, given), found)
+
+
+def _bare(leaf: Any) -> Any:
+    return leaf.held if isinstance(leaf, OnDevice) else leaf
+
+
+def _claim(leaf: Any, place: torch.device, given: dict[int, OnDevice]) -> Any:
+    if not isinstance(leaf, torch.Tensor) or isinstance(leaf, OnDevice):
+        return leaf
+    return given.get(id(leaf)) if id(leaf) in given else OnDevice(leaf, place)
+
+
+class _Module(_DummyBackendModule):
+    """What PyTorch knows of the device; it says that there is none, for other tests run in this process, too."""
+
+    def is_available(self) -> bool:
+        return False
+
+    def device_count(self) -> int:
+        return 0
+
+
+_setup_privateuseone_for_python_backend(NAME, backend_module=_Module())
+_KERNELS = torch.library.Library("aten", "IMPL", "PrivateUse1")
+
+
+def _empty(size: Any, *args: Any, device: Any = None, dtype: Any = None, **_: Any) -> OnDevice:
+    """Some operations make tensors where no mode sees it."""
+    strides = args[0] if args else None
+    held = torch.empty(size, dtype=dtype) if strides is None else torch.empty_strided(size, strides, dtype=dtype)
+    return OnDevice(held, torch.device(device))
+
+
+def _copy_from(source: Any, target: Any, non_blocking: bool = False) -> Any:
+    _bare(target).copy_(_bare(source))
+    return target
+
+
+for _name, _kernel in (("empty.memory_format", _empty), ("empty_strided", _empty), ("_copy_from", _copy_from)):
+    _KERNELS.impl(_name, _kernel)
+
+
+@contextmanager
+def made_up_gpus() -> Iterator[None]:
+    """As many as are asked for, while the block runs."""
+    # Tensors that were made outside of inference mode cannot be dispatched by Python inside of it.
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch("torch.inference_mode", torch.no_grad))
+        if HookedTransformer is not None:
+            generate = torch.no_grad()(inspect.unwrap(HookedTransformer.generate))
+            stack.enter_context(mock.patch.object(HookedTransformer, "generate", generate))
+        stack.enter_context(_Devices())
+        yield
