@@ -20,7 +20,7 @@ LAYERS = (
     ("geometry", "ranking", "statistics"),
     ("retrieval", "isotropy", "subspace", "distances"),
     ("batches",),
-    ("models",),
+    ("models", "neurons"),
     ("responses", "distributed"),
     ("store",),
     ("streaming",),

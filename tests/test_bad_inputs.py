@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 import tl_experts
 from tl_experts import (
@@ -42,13 +44,18 @@ from tl_experts import (
 )
 from tl_experts.cli import main
 from tl_experts.distances import language_distances
+from tl_experts.distributed import require_executor
 from tl_experts.errors import TLExpertsError
+from tl_experts.expertise import METRICS
 from tl_experts.generation import generate_texts, text_perplexity
 from tl_experts.inspector.runs import open_run
+from tl_experts.interventions import OPERATIONS, POSITIONS, VALUES
 from tl_experts.isotropy import isoscore, mean_random_cosine, partition_ratio
 from tl_experts.languages import language_code
+from tl_experts.models import SITES
 from tl_experts.pairs import load_pairs, load_paraphrases
-from tl_experts.retrieval import cosine_similarity, csls, ratio_margin, scored
+from tl_experts.responses import POOLINGS
+from tl_experts.retrieval import MEASURES, cosine_similarity, csls, ratio_margin, scored
 from tl_experts.statistics import bootstrap_means, fitted_line, holm, mean_interval, paired_gain, pearson
 from tl_experts.study import load_config
 from tl_experts.subspace import language_subspace, variance_shares
@@ -59,13 +66,20 @@ NAN = float("nan")
 INF = float("inf")
 
 
+class Made(SimpleNamespace):
+    """Hypothesis prints what fails."""
+
+    def __repr__(self) -> str:
+        return "made"
+
+
 @pytest.fixture(scope="module")
-def made(model_of, checkpoint, corpus) -> SimpleNamespace:
+def made(model_of, checkpoint, corpus) -> Made:
     """What rows start from."""
     model = model_of("llama")
     responses = collect_responses(model, corpus, **QUIET)
     expertise = score_responses(responses, **QUIET)
-    return SimpleNamespace(
+    return Made(
         model=model,
         path=str(checkpoint("llama")),
         corpus=corpus,
@@ -274,6 +288,56 @@ MODELS: list[Row] = [
     *(
         (f"dtype {d!r}", lambda _, d=d: load_model("polyglot-mini", dtype=d), (str(d),))
         for d in ["float8", "int8", "double", "int32"]
+    ),
+    *(
+        (
+            f"n_devices {n!r}",
+            lambda _, n=n: load_model("polyglot-mini", n_devices=n),
+            (f"n_devices is {n}", "1 or more"),
+        )
+        for n in (0, -1)
+    ),
+    ("more GPUs than there are", lambda _: load_model("polyglot-mini", n_devices=99), ("is 99", "lower it")),
+    (
+        "n_devices on the CPU",
+        lambda _: load_model("polyglot-mini", n_devices=2, device="cpu"),
+        ("n_devices=2", "'cpu'"),
+    ),
+    *(
+        (f"device_map {d!r}", lambda _, d=d: load_model("polyglot-mini", device_map=d), words)
+        for d, words in [
+            ("autoo", ("'autoo'", "did you mean 'auto'")),
+            ({}, ("names no module", '"auto"')),
+            ({"": "disk"}, ("disk", "use GPUs only")),
+            ({"model": "cpu", "lm_head": 0}, ("0, cpu", "use GPUs only")),
+            ({"nothing": "cpu"}, ("nothing", "does not fit the model")),
+            ({"": "gpu"}, ("gpu", "does not fit the model")),
+        ]
+    ),
+    (
+        "device_map and device",
+        lambda _: load_model("polyglot-mini", device="cpu", device_map="auto"),
+        ("leave out device",),
+    ),
+    (
+        "model option unknown",
+        lambda m: find_experts(m.path, m.corpus, model_options={"dtpye": "float16"}),
+        ("'dtpye'", "did you mean 'dtype'"),
+    ),
+    (
+        "model options of a loaded model",
+        lambda m: store_responses(m.model, m.corpus, m.folder / "s", model_options={"dtype": "float16"}),
+        ("dtype", "loaded already"),
+    ),
+    (
+        "embeddings' model option",
+        lambda m: store_embeddings(m.path, m.corpus, m.folder / "s", model_options={"dtype": "int8"}),
+        ("'int8'", "float16"),
+    ),
+    (
+        "study on more GPUs than there are",
+        lambda m: run_study(load_config("polyglot-mini"), m.folder / "s", n_devices=99),
+        ("is 99", "lower it"),
     ),
     *(
         (f"collect {kind}", lambda m, s=s: collect_responses(m.model, s), ("expected a Corpus",))
@@ -767,6 +831,9 @@ COMMANDS: list[tuple[list[str], int]] = [
             ("find", ["--workers", "0"]),
             ("find", ["--gpus", "-1"]),
             ("find", ["--gpus", "x"]),
+            ("find", ["--n-devices", "0"]),
+            ("demo", ["--n-devices", "two"]),
+            ("study", ["--n-devices", "-1"]),
             ("find", ["--executor", "spark"]),
             ("study", ["--executor", "dask"]),
             ("study", ["--workers", "0"]),
@@ -802,6 +869,10 @@ COMMANDS: list[tuple[list[str], int]] = [
             ("find", ["TINY", "--limit", "4", "--shard", "3/2"]),
             ("find", ["TINY", "--limit", "4", "--shard", "0/2"]),
             ("find", ["TINY", "--device", "gpu"]),
+            ("find", ["TINY", "--dtype", "int8"]),
+            ("find", ["TINY", "--n-devices", "99"]),
+            ("find", ["TINY", "--shard", "auto"]),
+            ("demo", ["--model", "TINY", "--n-devices", "99"]),
             ("merge", ["nowhere"]),
             ("merge", ["nowhere", "else"]),
             ("study", ["nowhere"]),
@@ -844,6 +915,53 @@ def test_a_bad_command_ends_with_a_code_and_one_line(arguments, code, checkpoint
         assert said.err.splitlines()[-1]  # a command to copy may stand on a line of its own
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert left <= {"job.json", "corpus.json"}
+
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.text(max_size=20),
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.lists(st.text(max_size=3), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=1),
+    st.tuples(st.integers()),
+    st.binary(max_size=4),
+)
+
+VECTORS_OF_TWO = {"en": torch.eye(3), "de": torch.eye(3).flip(0)}
+
+CHOICES: dict[str, Callable[[Any, Any], object]] = {
+    "metric": lambda m, v: select_experts(m.expertise, k=2, metric=v),
+    "how": lambda m, v: select_experts(m.expertise, k=2, how=v),
+    "pooling": lambda m, v: collect_responses(m.model, m.corpus, pooling=v, **QUIET),
+    "site": lambda m, v: collect_responses(m.model, m.corpus, site=v, **QUIET),
+    "operation": lambda m, v: intervention_hooks(m.experts["de"], operation=v),
+    "value": lambda m, v: intervention_hooks(m.experts["de"], value=v),
+    "positions": lambda m, v: intervention_hooks(m.experts["de"], positions=v),
+    "measure": lambda m, v: scored(torch.eye(3), v),
+    "level": lambda m, v: language_distances(VECTORS_OF_TWO, level=v),
+    "medoid": lambda m, v: language_distances(VECTORS_OF_TWO, medoid=v),
+    "store": lambda m, v: store_responses(m.model, m.corpus, m.kept, store=v, **QUIET),
+    "store in memory": lambda m, v: find_experts(m.model, m.corpus, k=2, store=v, **QUIET),
+    "dtype": lambda m, v: load_model(m.path, dtype=v),
+    "executor": lambda m, v: require_executor(v, None),
+}
+"""Options that are one of a few words; none of them takes anything that `ANYTHING` draws, but for a word by chance."""
+
+WORDS = {*METRICS, *POOLINGS, *SITES, *OPERATIONS, *VALUES, *POSITIONS, *MEASURES, "top", "bottom", "random", "ray"}
+
+
+@pytest.mark.parametrize("option", CHOICES)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=ANYTHING)
+def test_what_is_none_of_the_words_is_refused_by_name(option, value, made, tmp_path):
+    assume(not (isinstance(value, str) and value in WORDS))
+    made.kept = tmp_path / "kept"
+    with pytest.raises(TLExpertsError) as refused:
+        CHOICES[option](made, value)
+    assert repr(value) in str(refused.value) or str(value) in str(refused.value)
+    assert not made.kept.exists()
 
 
 def test_every_public_function_has_a_row():

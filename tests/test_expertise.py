@@ -14,8 +14,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tl_experts.errors import ResponseError
 from tl_experts.expertise import score_responses
+from tl_experts.neurons import NeuronTable
 from tl_experts.ranking import STATISTICS, score
-from tl_experts.responses import NeuronTable, Responses
+from tl_experts.responses import Responses
 from tl_experts.sentences import Corpus
 
 LANGUAGES = ("en", "de", "ru", "ja", "es")

@@ -18,8 +18,9 @@ from tl_experts import selection
 from tl_experts.errors import ArtefactError, SelectionError
 from tl_experts.expertise import Expertise, score_responses
 from tl_experts.experts import Experts
+from tl_experts.neurons import NeuronTable
 from tl_experts.ranking import STATISTICS
-from tl_experts.responses import NeuronTable, collect_responses
+from tl_experts.responses import collect_responses
 from tl_experts.selection import find_experts, select_experts
 from tl_experts.storage import load_artefact, save_artefact
 

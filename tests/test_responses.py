@@ -8,7 +8,8 @@ from tl_experts import collect_responses, find_experts, responses_from_cache
 from tl_experts.batches import make_batches
 from tl_experts.errors import ModelError, ResponseError, SiteError
 from tl_experts.models import SITES, attached, hook_name, site_widths, token_policy
-from tl_experts.responses import NeuronTable, Responses, pool
+from tl_experts.neurons import NeuronTable
+from tl_experts.responses import Responses, pool
 from tl_experts.sentences import Corpus
 
 QUIET = {"progress": False}

@@ -53,7 +53,7 @@ class TLExpertsWarning(UserWarning):
     """Something that works, but probably not as meant."""
 
 
-def near(value: object, options: Collection[str]) -> str:
+def near(value: object, options: Collection[object]) -> str:
     """Say which of the options resemble the value, or list them: the last part of an error message.
 
     >>> near("mlp.hook_pots", ["mlp.hook_post", "mlp.hook_pre"])
@@ -68,8 +68,12 @@ def near(value: object, options: Collection[str]) -> str:
 
 
 def require_choice(
-    value: object, options: Collection[str], what: str, error: type[TLExpertsError] = TLExpertsError
+    value: object, options: Collection[object], what: str, error: type[TLExpertsError] = TLExpertsError
 ) -> None:
     """Raise `error` unless the value is one of the options."""
-    if value not in options:
+    try:
+        known = value in options
+    except TypeError:  # a list or a dictionary cannot be looked up
+        known = False
+    if not known:
         raise error(f"{what} {value!r} is not known; {near(value, options)}")

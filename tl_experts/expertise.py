@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_experts.errors import ResponseError
+from tl_experts.neurons import NeuronTable
 from tl_experts.ranking import STATISTICS, score
-from tl_experts.responses import NeuronTable, Responses
+from tl_experts.responses import Responses
 from tl_experts.store import StoredResponses
 
 if TYPE_CHECKING:

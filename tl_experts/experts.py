@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tl_experts.errors import ArtefactError, SelectionError, near
 from tl_experts.languages import language_code
 from tl_experts.models import Model, model_fingerprint
+from tl_experts.neurons import NeuronTable
 from tl_experts.ranking import STATISTICS
-from tl_experts.responses import NeuronTable
 from tl_experts.storage import Arrays, load_artefact, save_artefact
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, fill_repeats
@@ -27,12 +26,16 @@ from tl_experts.models import (
     site_widths,
     text_batches,
 )
+from tl_experts.neurons import NeuronTable
 from tl_experts.sentences import Corpus, require_corpus
 from tl_experts.shards import Arrays, Shards, resume
 
 Pooling = Literal["max", "mean"]
 POOLINGS = ("max", "mean")
 DEFAULT_SITE = "mlp.hook_post"
+DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
+"""Dtypes of stored responses. On disk, as NumPy has no bfloat16, its bits are kept as 16-bit integers."""
+
 PART = 1024
 """Sentences of a part, at most."""
 
@@ -50,61 +53,6 @@ class ActivationsByName(Protocol):
     def __iter__(self) -> Iterator[str]:
         """The names of the hooks that were cached."""
         ...
-
-
-@dataclass(frozen=True)
-class NeuronTable:
-    """Which layer and place a column of a neuron matrix belongs to: the layers' neurons side by side."""
-
-    layers: tuple[int, ...]
-    """The layers, ascending."""
-
-    widths: tuple[int, ...]
-    """The number of neurons of each of them."""
-
-    @property
-    def total(self) -> int:
-        """All neurons."""
-        return sum(self.widths)
-
-    @property
-    def layer_of(self) -> NDArray[np.int64]:
-        """The layer of every column."""
-        return np.repeat(np.array(self.layers, dtype=np.int64), self.widths)
-
-    @property
-    def neuron_of(self) -> NDArray[np.int64]:
-        """The place of every column within its layer."""
-        return np.concatenate([np.arange(width, dtype=np.int64) for width in self.widths])
-
-    def span(self, layer: int) -> slice:
-        """The columns of a layer."""
-        place = self.layers.index(layer)
-        start = sum(self.widths[:place])
-        return slice(start, start + self.widths[place])
-
-    def holds(self, layer: NDArray[np.int64], neuron: NDArray[np.int64]) -> bool:
-        """Whether all these neurons are in the table."""
-        widths = np.zeros(max(self.layers) + 1, dtype=np.int64)
-        widths[list(self.layers)] = self.widths
-        inside = (layer >= 0) & (layer < len(widths)) & (neuron >= 0)
-        return bool(inside.all() and (neuron < widths[layer]).all())
-
-    def columns_of(self, layer: NDArray[np.int64], neuron: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The columns of neurons given by layer and place."""
-        starts = np.zeros(max(self.layers) + 1, dtype=np.int64)
-        starts[list(self.layers)] = np.cumsum((0, *self.widths[:-1]))
-        return starts[layer] + neuron
-
-    def only(self, layers: Sequence[int]) -> "NeuronTable":
-        """The neurons of some of the layers."""
-        widths = dict(zip(self.layers, self.widths, strict=True))
-        kept = tuple(sorted(set(layers)))
-        return NeuronTable(kept, tuple(widths[layer] for layer in kept))
-
-    def describe(self, column: int) -> str:
-        """A column as people write it: ``L3 N117``."""
-        return f"L{self.layer_of[column]} N{self.neuron_of[column]}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +177,8 @@ def collect_responses(
 
     Raises:
         SiteError: the model has not the site or a layer.
-        ResponseError: an unknown pooling, or a response that is not finite (naming layer, neuron and sentence).
+        ResponseError: an unknown pooling or dtype, or a response that is not finite (naming layer, neuron,
+            sentence).
         ModelError: a sentence without a token or longer than the context.
 
     Examples:
@@ -242,6 +191,7 @@ def collect_responses(
     """
     require_corpus(sentences)
     require_choice(pooling, POOLINGS, "pooling", ResponseError)
+    require_choice(store, DTYPES, "store", ResponseError)
     neurons = neuron_table(model, site, layers)
     batches = text_batches(
         model,

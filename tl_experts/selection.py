@@ -15,8 +15,9 @@ from tl_experts.errors import SelectionError, require_choice
 from tl_experts.expertise import METRICS, Expertise, score_responses
 from tl_experts.experts import Experts, Floats, Integers, random_stream
 from tl_experts.models import Model, as_model
+from tl_experts.neurons import NeuronTable
 from tl_experts.ranking import STATISTICS
-from tl_experts.responses import DEFAULT_SITE, NeuronTable, Pooling, collect_responses, neuron_table
+from tl_experts.responses import DEFAULT_SITE, Pooling, collect_responses, neuron_table
 from tl_experts.sentences import Corpus
 from tl_experts.streaming import store_responses
 

@@ -28,14 +28,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.errors import ArtefactError, CorpusError
-from tl_experts.responses import NeuronTable, Responses
+from tl_experts.neurons import NeuronTable
+from tl_experts.responses import DTYPES, Responses
 from tl_experts.sentences import Corpus
 from tl_experts.storage import checksum, join_files, read_array, read_json, write_array, write_json
 
 log = logging.getLogger(__name__)
-
-DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
-"""Dtypes of stored responses. NumPy has no bfloat16: its bits are kept as 16-bit integers."""
 
 Job = Mapping[str, Any]
 

@@ -15,9 +15,9 @@ from tl_experts.batches import TOKEN_BUDGET, Batch
 from tl_experts.distributed import Executor, opened, require_executor
 from tl_experts.errors import ArtefactError, ResponseError, require_choice
 from tl_experts.models import Hook, Model, as_model, forward_batches, load_model, model_fingerprint, text_batches
-from tl_experts.responses import DEFAULT_SITE, POOLINGS, Pooling, neuron_table, part_size, response_readers
+from tl_experts.responses import DEFAULT_SITE, DTYPES, POOLINGS, Pooling, neuron_table, part_size, response_readers
 from tl_experts.sentences import Corpus, require_corpus
-from tl_experts.store import DTYPES, ResponseStore
+from tl_experts.store import ResponseStore
 
 
 def store_responses(
@@ -80,8 +80,7 @@ def store_responses(
     """
     require_corpus(sentences)
     require_choice(pooling, POOLINGS, "pooling", ResponseError)
-    if store not in DTYPES:
-        raise ResponseError(f"store is {store}; expected one of {', '.join(map(str, DTYPES))}")
+    require_choice(store, DTYPES, "store", ResponseError)
     if executor is not None:
         require_executor(executor, executor_options)
         require_name(model)

@@ -15,8 +15,9 @@ import torch
 
 from tests.benchmarks.processes import resident
 from tl_experts import Corpus, score_responses
-from tl_experts.responses import NeuronTable, part_size
-from tl_experts.store import DTYPES, ResponseStore
+from tl_experts.neurons import NeuronTable
+from tl_experts.responses import DTYPES, part_size
+from tl_experts.store import ResponseStore
 
 LANGUAGES = ("en", "de", "fr", "es", "ja", "zh", "ru", "ar", "hi", "pt")
 CHECKED = 20

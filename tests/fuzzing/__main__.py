@@ -3,14 +3,24 @@
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # each target is forked: no thread of the parent's may be missing there
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.fuzzing.harness import fuzz
-from tests.fuzzing.targets import TARGETS
+try:
+    import atheris
+except ImportError:  # not on Linux
+    atheris = None
+from tests.fuzzing import READERS
+
+with nullcontext() if atheris is None else atheris.instrument_imports(include=READERS):
+    from tests.fuzzing.targets import TARGETS
+from tests.fuzzing.guided import guided
+from tests.fuzzing.harness import Outcome, fuzz
 
 COLUMNS = ("target", "executions", "seconds", "accepted", "refused", "crashes", "slowest (s)", "memory (MiB)")
 
@@ -22,13 +32,15 @@ def main() -> int:
     parser.add_argument("--executions", type=int, help="of each target, at most")
     parser.add_argument("--targets", nargs="*", choices=[target.name for target in TARGETS])
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--blind", action="store_true", help="damage drawn from the seed, not led by coverage")
     given = parser.parse_args()
     table, broken = Table(*COLUMNS), []
     for target in TARGETS:
         if given.targets and target.name not in given.targets:
             continue
-        done = fuzz(target, given.seed, executions=given.executions, seconds=given.seconds)
-        numbers = (done.executions, f"{done.seconds:.1f}", done.accepted, done.refused, done.crashes.total())
+        run = fuzz if given.blind or atheris is None else guided
+        done: Outcome = run(target, given.seed, executions=given.executions, seconds=given.seconds)
+        numbers = (done.executions, f"{done.seconds:.1f}", done.accepted, done.refused, sum(done.crashes.values()))
         table.add_row(target.name, *map(str, numbers), f"{done.slowest:.2f}", f"{done.growth:.0f}")
         broken += [
             f"{target.name}: {count} x {what} {done.examples.get(what, '')}" for what, count in done.crashes.items()

@@ -40,25 +40,45 @@ class Outcome:
 
 
 def fuzz(target: Target, seed: int, *, executions: int | None = None, seconds: float | None = None) -> Outcome:
-    """Run a target until either limit."""
-    outcome = Outcome()
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as room:
-        base, outer = Path(room) / "valid", Path(room) / "outer"
-        base.mkdir()
-        target.make(base)
-        _quiet(target, base)  # once as it is: what is imported then is not the damage's doing
-        while (executions is None or outcome.executions < executions) and (
-            seconds is None or time.monotonic() - begun < seconds
-        ):
-            number = outcome.executions
-            shutil.rmtree(outer, ignore_errors=True)
-            shutil.copytree(base, outer / "inside" / "deep")
-            (outer / "outside").write_text("untouched")
-            mutate(random.Random(f"{seed}/{target.name}/{number}"), outer / "inside" / "deep", outer / "sprung")
-            _one(target, outer, number, outcome)
-    outcome.seconds = time.monotonic() - begun
-    return outcome
+    """Run a target until either limit, on damage drawn blindly from a seed."""
+    with Bench(target) as bench:
+        while not bench.over(executions, seconds):
+            bench.run(random.Random(f"{seed}/{target.name}/{bench.outcome.executions}"))
+    return bench.outcome
+
+
+class Bench:
+    """A target with its valid files, and what came of it so far."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.outcome = Outcome()
+        self._begun = time.monotonic()
+
+    def __enter__(self) -> "Bench":
+        self._room = tempfile.TemporaryDirectory()
+        self._base, self._outer = Path(self._room.name) / "valid", Path(self._room.name) / "outer"
+        self._base.mkdir()
+        self.target.make(self._base)
+        _quiet(self.target, self._base)  # once as it is: what is imported then is not the damage's doing
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.outcome.seconds = time.monotonic() - self._begun
+        self._room.cleanup()
+
+    def over(self, executions: int | None, seconds: float | None) -> bool:
+        """Whether either limit is reached."""
+        enough = executions is not None and self.outcome.executions >= executions
+        return enough or (seconds is not None and time.monotonic() - self._begun >= seconds)
+
+    def run(self, rng: random.Random) -> None:
+        """Damage a copy as the numbers say, and read it."""
+        shutil.rmtree(self._outer, ignore_errors=True)
+        shutil.copytree(self._base, self._outer / "inside" / "deep")
+        (self._outer / "outside").write_text("untouched")
+        mutate(rng, self._outer / "inside" / "deep", self._outer / "sprung")
+        _one(self.target, self._outer, self.outcome.executions, self.outcome)
 
 
 def _one(target: Target, outer: Path, number: int, outcome: Outcome) -> None:

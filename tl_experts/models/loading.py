@@ -179,11 +179,9 @@ def _location(name_or_path: str | Path) -> str | Path:
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype:
-    if isinstance(dtype, torch.dtype) and dtype in _DTYPES.values():
-        return dtype
-    text = str(dtype).removeprefix("torch.")
-    require_choice(text, _DTYPES, "dtype", ModelError)
-    return _DTYPES[text]
+    name = str(dtype).removeprefix("torch.") if isinstance(dtype, str | torch.dtype) else dtype
+    require_choice(name, _DTYPES, "dtype", ModelError)
+    return _DTYPES[name]
 
 
 def _device(device: str | torch.device | None) -> torch.device:
