@@ -348,7 +348,11 @@ def _aside(target: Path) -> Iterator[Path]:
         yield aside
         aside.replace(target)
     except OSError as error:
-        raise ArtefactError(f"{target} cannot be written: {error.strerror or error}; nothing was changed") from error
+        # NumPy tells of a full disk by how much it wrote, and no error number.
+        reason = error.strerror or f"{error} (is the disk full?)"
+        raise ArtefactError(
+            f"{target} cannot be written: {reason}; nothing was changed. Make room, then run the same call again"
+        ) from error
     finally:
         aside.unlink(missing_ok=True)
 
