@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.spatial.distance import cdist, cosine
+from scipy.spatial.distance import cdist, cosine, pdist
 
 from tl_experts.distances import language_distances
 from tl_experts.errors import TLExpertsError
@@ -23,10 +23,16 @@ def test_both_levels_are_scipys():
     means = language_distances(vectors, level="means")
     for i, a in enumerate(vectors.values()):
         for j, b in enumerate(vectors.values()):
-            assert found.between[i, j] == pytest.approx(cdist(a, b, "cosine").mean(), abs=1e-6)
+            pairs = pdist(a, "cosine") if i == j else cdist(a, b, "cosine")  # no sentence with itself
+            assert found.between[i, j] == pytest.approx(pairs.mean(), abs=1e-6)
             assert means.between[i, j] == pytest.approx(cosine(a.mean(0), b.mean(0)), abs=1e-6)
     upper = [found.between[i, j] for i in range(3) for j in range(i)]
     assert found.mean_pair() == pytest.approx(np.mean(upper))
+
+
+def test_a_language_of_one_sentence_has_no_distance_within():
+    found = language_distances({"en": torch.tensor([[1.0, 0.0]]), "de": torch.tensor([[0.0, 2.0]])})
+    np.testing.assert_allclose(found.between, [[0, 1], [1, 0]], atol=1e-12)
 
 
 def test_the_medoids_are_the_nearest_of_all():

@@ -33,7 +33,7 @@ class LanguageDistances:
 
     languages: tuple[str, ...]
     between: Float[Tensor, "language language"]
-    """Of the two languages; on the diagonal the distance within one (0 for level ``"means"``)."""
+    """Of the two languages; on the diagonal that of two different sentences of one (0 for level ``"means"``)."""
     to_medoid: Float[Tensor, " language"]
     """Of the language's mean vector to the medoid of the space."""
 
@@ -90,9 +90,20 @@ def language_distances(
     # The mean of dot products over pairs is the dot product of the means: no matrix of pairs is made.
     sides = torch.stack([unit.mean(dim=0) for unit in units]) if level == "sentences" else means
     between = 1 - sides @ sides.T
+    if level == "sentences":
+        between.diagonal().copy_(torch.stack([_within(unit) for unit in units]))
     if medoid == "language":
         centre = means[int((1 - means @ means.T).sum(dim=1).argmin())]
     else:
         everything = torch.cat(units)
         centre = everything[int((everything @ everything.sum(dim=0)).argmax())]
     return LanguageDistances(tuple(vectors), between, 1 - means @ centre)
+
+
+def _within(unit: Float[Tensor, "sentence dim"]) -> Float[Tensor, ""]:
+    """The mean cosine distance of two different sentences of one language; 0 where there is but one."""
+    count = len(unit)
+    if count == 1:
+        return unit.new_zeros(())
+    # Of all pairs, less each sentence with itself.
+    return 1 - (unit.sum(dim=0).square().sum() - unit.square().sum()) / (count * (count - 1))

@@ -142,6 +142,7 @@ def scores_of_ranks(ranks: Int[Tensor, " sentence"]) -> RetrievalScores:
     )
 
 
+@torch.no_grad()
 def all_pair_ranks(
     queries: Mapping[str, Tensor], candidates: Mapping[str, Tensor] | None = None, *, measure: Measure = "cosine"
 ) -> dict[tuple[str, str], Int[Tensor, " sentence"]]:
@@ -157,17 +158,25 @@ def all_pair_ranks(
     ranks = {}
     if candidates is None:
         # One product serves both directions: every measure here is symmetric in query and candidate.
+        product = _room(unit, unit)
         for place, one in enumerate(languages):
             for other in languages[place + 1 :]:
-                similarity = scored(unit[one] @ unit[other].T, measure)
+                similarity = scored(torch.mm(unit[one], unit[other].T, out=product), measure)
                 ranks[one, other] = translation_ranks(similarity)
                 ranks[other, one] = translation_ranks(similarity.T)
         return {pair: ranks[pair] for pair in ordered_pairs(languages)}
     found = _normalised(candidates)
     _require_rows(next(iter(unit.values())), next(iter(found.values())))
+    product = _room(unit, found)
     for one, other in ordered_pairs(languages):
-        ranks[one, other] = translation_ranks(scored(unit[one] @ found[other].T, measure))
+        ranks[one, other] = translation_ranks(scored(torch.mm(unit[one], found[other].T, out=product), measure))
     return ranks
+
+
+def _room(queries: Mapping[str, Tensor], candidates: Mapping[str, Tensor]) -> Similarity:
+    """A place for one product after the other: memory of this size is fetched from the system anew each time."""
+    one, other = next(iter(queries.values())), next(iter(candidates.values()))
+    return one.new_empty(len(one), len(other))
 
 
 def _normalised(vectors: Mapping[str, Tensor]) -> dict[str, Tensor]:

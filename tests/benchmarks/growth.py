@@ -1,9 +1,6 @@
 """How time and memory grow with the input: jobs 1, 3, 4 and 7 at five sizes that span a factor of 100."""
 
-import ctypes
-import gc
 import math
-import platform
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,8 +8,7 @@ import numpy as np
 import torch
 
 from tests.benchmarks.inputs import LANGUAGES, Setting
-from tests.benchmarks.processes import peak_of
-from tests.benchmarks.timing import seconds
+from tests.benchmarks.timing import peak_of, seconds
 from tl_experts import Corpus, collect_responses, find_experts
 from tl_experts.ranking import score
 from tl_experts.retrieval import all_pair_ranks
@@ -91,16 +87,8 @@ def _at(sizes: Sequence[int], job: Callable[[int], Callable[[], object]]) -> lis
         work = job(size)
         work()
         fastest = min(seconds(work) for _ in range(3))
-        points.append((size, fastest, _memory(work)))
+        points.append((size, fastest, max(LEAST, peak_of(work))))
     return points
-
-
-def _memory(work: Callable[[], object]) -> float:
-    """MiB at the peak over what the process holds before; not below `LEAST`."""
-    gc.collect()
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)  # what was freed before would be used again, and not be seen
-    return max(LEAST, peak_of(work))
 
 
 def _scoring(setting: Setting, count: int) -> Callable[[], object]:

@@ -15,7 +15,7 @@ from tests.benchmarks.references import (
     padded_cache_of_everything,
     sklearn_pool,
 )
-from tests.benchmarks.timing import Row, in_turn, row_of, seconds
+from tests.benchmarks.timing import Row, in_turn, peak_of, row_of, seconds
 from tl_experts import collect_responses, find_experts, statistics, steer
 from tl_experts.models import text_batches
 from tl_experts.ranking import score
@@ -146,7 +146,8 @@ def _finding(
             )
             for _ in range(setting.pairs)
         ]
-    return row_of(number, job, times, target=target, direction="faster", note=note)
+        peak = peak_of(ours, setting.device)
+    return row_of(number, job, times, target=target, direction="faster", note=note, peak=peak)
 
 
 def generating(setting: Setting) -> Row:

@@ -5,17 +5,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from pathlib import Path
 
 from tests.benchmarks.inputs import Setting
-from tests.benchmarks.timing import Row, in_turn, seconds
+from tests.benchmarks.timing import Row, row_of, seconds
 
 MEMORY = """
 import json, sys, tempfile
 from pathlib import Path
 from tests.benchmarks.inputs import Setting
-from tests.benchmarks.processes import resident
+from tests.benchmarks.timing import resident
 from tl_experts import Corpus, find_experts
 
 name, rows, times, on_disk = sys.argv[1], *map(int, sys.argv[2:])
@@ -33,24 +31,6 @@ with tempfile.TemporaryDirectory() as folder:
 print(json.dumps([after - before, len(corpus) * model.cfg.n_layers * model.cfg.d_mlp * 4 / 2**20]))
 """
 """Peaks of resident memory in MiB (Linux): what is loaded with the model counts in neither."""
-
-
-def resident(field: str) -> float:
-    """A line of the kernel's word on this process (Linux), in MiB: VmRSS, VmHWM."""
-    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
-
-
-def peak_of(work: Callable[[], object]) -> float:
-    """MiB of this process at its peak during some work, over what it held before; 0 where Linux's /proc is not."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-        before = resident("VmRSS")
-        work()
-        return resident("VmHWM") - before
-    except OSError:
-        work()
-        return 0.0
 
 
 ROOM = 300
@@ -121,16 +101,9 @@ def demo(setting: Setting) -> Row:
 
 
 def _start(number: int, job: str, command: list[str], target: float, pairs: int) -> Row:
-    return in_turn(
-        number,
-        job,
-        lambda: _run(*command),
-        lambda: _run("-c", ""),
-        target=target,
-        direction="seconds",
-        pairs=pairs,
-        note="an empty Python process",
-    )
+    _run(*command)  # writes what Python compiles
+    times = [(seconds(lambda: _run(*command)), seconds(lambda: _run("-c", ""))) for _ in range(pairs)]
+    return row_of(number, job, times, target=target, direction="seconds", note="an empty Python process")
 
 
 def _run(*arguments: str) -> str:

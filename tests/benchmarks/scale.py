@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tests.benchmarks.processes import resident
+from tests.benchmarks.timing import resident
 from tl_experts import Corpus, score_responses
 from tl_experts.neurons import NeuronTable
 from tl_experts.responses import DTYPES, part_size

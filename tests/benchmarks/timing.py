@@ -1,9 +1,13 @@
 """Two ways to do one thing, timed in turn, and the row of the table that comes of it."""
 
+import ctypes
+import gc
+import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -32,6 +36,8 @@ class Row:
     met: bool
     unit: str = "s"
     note: str = ""
+    peak: float | None = None
+    """MiB that ours takes at its peak over what the process held before."""
 
     def cells(self) -> list[str]:
         """As printed."""
@@ -46,11 +52,12 @@ class Row:
             spread,
             self.target,
             met,
+            "" if self.peak is None else f"{self.peak:,.0f} MiB",
             self.note,
         ]
 
 
-COLUMNS = ("#", "job", "ours", "reference", "ratio (range)", "target", "met", "note")
+COLUMNS = ("#", "job", "ours", "reference", "ratio (range)", "target", "met", "peak", "note")
 
 
 def seconds(work: Callable[[], Any], device: str = "cpu") -> float:
@@ -72,6 +79,7 @@ def row_of(
     target: float,
     direction: Direction,
     note: str = "",
+    peak: float | None = None,
 ) -> Row:
     """The row of some pairs of times.
 
@@ -83,6 +91,7 @@ def row_of(
         direction: ``"faster"``: reference / ours must reach the target; ``"of its time"``: ours / reference must not
             exceed it; ``"seconds"``: our median must stay under the target, whatever the reference takes.
         note: printed beside it.
+        peak: of ours, in MiB.
     """
     ours, reference = (statistics.median(column) for column in zip(*times, strict=True))
     ratios = [theirs / mine if direction == "faster" else mine / theirs for mine, theirs in times]
@@ -92,7 +101,7 @@ def row_of(
         "of its time": (f"<= {target:.3g}x its time", middle <= target),
         "seconds": (f"< {target:.3g} s", ours < target),
     }[direction]
-    return Row(number, job, ours, reference, middle, min(ratios), max(ratios), words, met, note=note)
+    return Row(number, job, ours, reference, middle, min(ratios), max(ratios), words, met, note=note, peak=peak)
 
 
 def in_turn(
@@ -125,4 +134,30 @@ def in_turn(
     ours()
     reference()
     times = [(seconds(ours, device), seconds(reference, device) * scale) for _ in range(pairs)]
-    return row_of(number, job, times, target=target, direction=direction, note=note)
+    return row_of(number, job, times, target=target, direction=direction, note=note, peak=peak_of(ours, device))
+
+
+def resident(field: str) -> float:
+    """A line of the kernel's word on this process (Linux), in MiB: VmRSS, VmHWM."""
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+
+def peak_of(work: Callable[[], object], device: str = "cpu") -> float:
+    """MiB at the peak of some work over what was held before: of this process, or of the GPU; 0 where /proc is not."""
+    if device != "cpu":
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        work()
+        return (torch.cuda.max_memory_allocated(device) - before) / 2**20
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)  # what was freed before would be used again, and not be seen
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        before = resident("VmRSS")
+        work()
+        return resident("VmHWM") - before
+    except OSError:
+        work()
+        return 0.0
