@@ -21,6 +21,12 @@ CSLS_NEIGHBOURS = 10
 MARGIN_NEIGHBOURS = 4
 """Of Artetxe and Schwenk 2019."""
 
+_BLOCK = 2**18
+"""Similarities that are compared at once: PyTorch counts in 64-bit copies, which should stay in a core's cache."""
+
+_LEAST = 64
+"""Rows, at least."""
+
 Similarity = Float[Tensor, "query candidate"]
 
 
@@ -112,10 +118,18 @@ def translation_ranks(similarity: Similarity) -> Int[Tensor, " sentence"]:
     A tie at a lower row comes before, as in `top1_hits`.
     """
     right = similarity.diagonal()[:, None]
-    ranks = torch.count_nonzero(similarity > right, dim=1)
-    equal = (similarity == right).fill_diagonal_(False)
+    rows = max(_LEAST, _BLOCK // max(1, similarity.shape[1]))
+    starts = range(0, max(1, len(similarity)), rows)
+    return torch.cat([_ranks(similarity[start : start + rows], right[start : start + rows], start) for start in starts])
+
+
+def _ranks(block: Float[Tensor, "row candidate"], right: Float[Tensor, "row 1"], start: int) -> Int[Tensor, " row"]:
+    """Of some rows, the first of which has the number `start`."""
+    ranks = torch.count_nonzero(block > right, dim=1)
+    equal = block == right
+    equal[:, start : start + len(block)].fill_diagonal_(False)
     # Rare in float32, and asking is cheaper than masking: only then does the order of rows matter.
-    return ranks + torch.count_nonzero(equal.tril(-1), dim=1) if bool(equal.any()) else ranks
+    return ranks + torch.count_nonzero(equal.tril(start - 1), dim=1) if bool(equal.any()) else ranks
 
 
 @dataclass(frozen=True)
