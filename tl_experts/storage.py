@@ -229,10 +229,11 @@ def mapped_array(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.float32
         raise ArtefactError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
+def build_folder(target: Path, build: Callable[[Path], None], *, replace: bool = False) -> Path:
     """Make a folder by `build` (given an empty folder beside it), which appears whole or not at all.
 
-    If two processes build it at once, the first to finish wins and the other's work is thrown away.
+    If two processes build it at once, the first to finish wins and the other's work is thrown away; with `replace`
+    it takes the place of what is there.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -245,6 +246,8 @@ def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
     try:
         build(aside)
         try:
+            if replace and target.is_dir():
+                shutil.rmtree(target.rename(_name_aside(target)))
             aside.rename(target)
         except OSError as error:
             if not target.is_dir():

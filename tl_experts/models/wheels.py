@@ -9,7 +9,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from tl_experts.errors import ModelError
+from tl_experts.errors import ArtefactError, ModelError
 from tl_experts.models.catalogue import (
     SMOLLM2_MEMBER,
     WEIGHTS,
@@ -20,9 +20,12 @@ from tl_experts.models.catalogue import (
     weight_files,
 )
 from tl_experts.models.quiet import quiet_transformers
-from tl_experts.storage import build_folder, join_files
+from tl_experts.storage import build_folder, checksum, join_files, read_json, write_json
 
 log = logging.getLogger(__name__)
+
+CHECKSUMS = "checksums.json"
+"""In a converted folder: the SHA-256 of each of its files."""
 
 
 def model_folder(entry: ModelEntry) -> Path:
@@ -53,20 +56,41 @@ def converted_model(entry: ModelEntry) -> Path:
         ModelError: the wheels or the GGUF reader are missing, or the bytes are not the expected ones.
     """
     folder = converted_folder(entry)
-    if folder.is_dir():
+    damage = _damage(folder) if folder.is_dir() else None
+    if folder.is_dir() and damage is None:
         return folder
     files = weight_files(entry)
     if not files:
         raise ModelError(
-            f"the weights of {entry.name!r} ({entry.licence}) are not here; fetch them with\n"
+            (f"{folder} is damaged ({damage}), and " if damage else "")
+            + f"the weights of {entry.name!r} ({entry.licence}) are not here; fetch them with\n"
             f"    {install_command(entry)}"
         )
     if find_spec("gguf") is None:
         raise ModelError(
             f"{entry.name!r} is stored as GGUF and the reader of that is missing; fetch it with\n    pip install gguf"
         )
+    if damage:
+        log.warning("%s is converted again: %s", folder, damage)
     log.info("converting %s (%s) into %s", entry.name, entry.licence, folder)
-    return build_folder(folder, lambda aside: _convert(entry, files, aside))
+    return build_folder(folder, lambda aside: _convert(entry, files, aside), replace=damage is not None)
+
+
+def seal(folder: Path) -> None:
+    """Write the checksum of every file of a folder into it."""
+    sums = {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.name != CHECKSUMS}
+    write_json(folder / CHECKSUMS, sums)
+
+
+def _damage(folder: Path) -> str | None:
+    """What is wrong with a sealed folder; None: nothing."""
+    try:
+        for name, expected in read_json(folder / CHECKSUMS).items():
+            if checksum(folder / Path(name).name) != expected:
+                return f"{name} does not match its checksum"
+    except ArtefactError as error:
+        return str(error)
+    return None
 
 
 def _convert(entry: ModelEntry, files: list[Path], folder: Path) -> None:
@@ -85,6 +109,7 @@ def _convert(entry: ModelEntry, files: list[Path], folder: Path) -> None:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     gguf.unlink()
+    seal(folder)
 
 
 def _join(entry: ModelEntry, files: list[Path], target: Path) -> None:
