@@ -26,6 +26,7 @@ from tl_experts import (
 )
 from tl_experts.distributed import ATTEMPTS, RayPool
 from tl_experts.errors import ArtefactError, InterventionError, TLExpertsError
+from tl_experts.streaming import worker_loader
 
 QUIET = {"progress": False}
 
@@ -145,6 +146,23 @@ def test_two_workers_give_the_bits_of_one_process(cluster, checkpoint, corpus, t
     expected = find_experts(name, corpus, k=7, **QUIET)
     for statistic, column in expected.statistics.items():
         np.testing.assert_array_equal(found.statistics[statistic], column)
+
+
+def test_workers_load_the_model_as_the_caller_asks(cluster, checkpoint, corpus, tmp_path):
+    name, options = str(checkpoint("llama")), {"model_options": {"dtype": "bfloat16"}, "store": torch.bfloat16}
+    ray = {"executor": "ray", "executor_options": {"workers": 2}}
+    found = store_responses(name, corpus, tmp_path / "ray", **options, **ray, **QUIET).responses().load()
+    alone = store_responses(name, corpus, tmp_path / "alone", **options, **QUIET).responses().load()
+    assert torch.equal(found.values, alone.values)
+    assert not torch.equal(alone.values.float(), collect_responses(load_model(name), corpus, **QUIET).values)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "n_devices"), [(None, 1), (0, 1), (0.5, 1), (1, 1), (2, 2), (4.0, 4)], ids=lambda value: str(value)
+)
+def test_a_worker_spreads_the_model_over_its_gpus(gpus, n_devices):
+    asked = {"dtype": "float16", "device": "cuda:3", "n_devices": 8}
+    assert worker_loader("x", asked, {"gpus": gpus}).keywords == {"dtype": "float16", "n_devices": n_devices}
 
 
 @pytest.mark.parametrize("steered", [False, True])

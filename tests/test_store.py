@@ -254,3 +254,11 @@ def test_the_command_line_finds_shards_and_merges(checkpoint, tmp_path):
         assert run.invoke(app, ["find", name, *arguments]).exit_code == 2
     with pytest.raises(TLExpertsError, match="k is 1000"):
         run.invoke(app, ["find", name, "--k", "1000", "--output", str(tmp_path / "x"), *common], catch_exceptions=False)
+
+
+def test_a_store_remembers_the_dtype_of_the_model(checkpoint, corpus, tmp_path):
+    name = str(checkpoint("llama"))
+    store_responses(name, corpus, tmp_path, model_options={"dtype": "bfloat16"}, **QUIET)
+    with pytest.raises(ArtefactError, match="computed is 'bfloat16' there and 'float32' here"):
+        store_responses(name, corpus, tmp_path, **QUIET)
+    assert store_responses(name, corpus, tmp_path, model_options={"dtype": torch.bfloat16}, **QUIET).missing() == []
