@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tl_experts.errors import ResponseError
+from tl_experts.errors import ResponseError, TLExpertsWarning
 from tl_experts.expertise import score_responses
 from tl_experts.neurons import NeuronTable
 from tl_experts.ranking import STATISTICS, score
 from tl_experts.responses import Responses
 from tl_experts.sentences import Corpus
+
+# Where languages are drawn by chance, one has often a single sentence.
+pytestmark = pytest.mark.filterwarnings("ignore:.*one sentence only")
 
 LANGUAGES = ("en", "de", "ru", "ja", "es")
 DENORMAL = float(np.float32(1.4e-45))
@@ -181,8 +184,12 @@ def test_a_constant_neuron_has_auroc_one_half_and_the_share_of_positives_as_ap(c
     assert result.median.tolist() == result.mean.tolist() == [[constant] * 3]
 
 
-def test_a_language_with_one_sentence_has_that_response_as_mean_median_and_p90():
-    result = expertise_of([[7.5], [1], [2]], ["en", "de", "de"])
+def test_a_language_with_one_sentence_warns_and_has_that_response_as_mean_median_and_p90():
+    with pytest.warns(TLExpertsWarning, match="^en: one sentence only"):
+        result = expertise_of([[7.5], [1], [2]], ["en", "de", "de"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expertise_of([[7.5], [1], [2], [3]], ["en", "de", "de", "en"])
     assert [columns_of(result, name)["en"].item() for name in ("mean", "median", "p90")] == [7.5] * 3
 
 

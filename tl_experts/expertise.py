@@ -3,13 +3,16 @@
 Source: Sundar et al. 2025, section 3 (AUROC); Suau et al. 2022 and Kojima et al. 2024 (average precision).
 """
 
+import warnings
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_experts.errors import ResponseError
+from tl_experts.errors import ResponseError, TLExpertsWarning
 from tl_experts.neurons import NeuronTable
 from tl_experts.ranking import STATISTICS, score
 from tl_experts.responses import Responses
@@ -120,6 +123,9 @@ def score_responses(responses: Responses | StoredResponses, *, progress: bool = 
     Raises:
         ResponseError: one language only, or a NaN (naming layer, neuron and sentence).
 
+    Warns:
+        TLExpertsWarning: a language of one sentence: many neurons tell one sentence from all others.
+
     Examples:
         >>> from tl_experts import collect_responses, load_model, load_sentences
         >>> model = load_model("polyglot-mini")
@@ -133,6 +139,7 @@ def score_responses(responses: Responses | StoredResponses, *, progress: bool = 
         raise ResponseError(
             f"the corpus has one language only ({languages[0]}); expertise tells a language from others: add some"
         )
+    _warn_of_one(responses.corpus.labels)
     # Numbered by name: sums over the other languages must not depend on which of them came first.
     places = {language: place for place, language in enumerate(sorted(languages))}
     labels = np.array([places[label] for label in responses.corpus.labels], dtype=np.int64)
@@ -157,3 +164,14 @@ def score_responses(responses: Responses | StoredResponses, *, progress: bool = 
         corpus=responses.corpus.fingerprint,
         fingerprint=responses.fingerprint,
     )
+
+
+def _warn_of_one(labels: Sequence[str]) -> None:
+    single = sorted(language for language, count in Counter(labels).items() if count == 1)
+    if single:
+        warnings.warn(
+            f"{', '.join(single)}: one sentence only; the neurons that tell it from all others need not be the "
+            "language's. Give some dozens of each language",
+            TLExpertsWarning,
+            stacklevel=3,
+        )
