@@ -1,4 +1,4 @@
-"""Made-up GPUs: tensors that claim to lie on ``gpu:0``, ``gpu:1``..., computed by the CPU.
+"""Made-up GPUs: tensors that claim to lie on ``madeup:0``, ``madeup:1``..., computed by the CPU.
 
 As on real ones, an operation whose tensors lie on different devices is an error, and nothing but a copy (`Tensor.to`)
 brings a tensor from one to another. Numbers are real: what two such devices compute can be held to what one CPU does.
@@ -17,7 +17,8 @@ from torch.utils.backend_registration import _DummyBackendModule, _setup_private
 
 from tl_experts.models.lens import HookedTransformer
 
-NAME = "gpu"
+NAME = "madeup"
+"""Not one that anybody would write: PyTorch knows it from now on, also where a test expects it not to."""
 
 _COPIES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default, torch.ops.aten.copy.default}
 
