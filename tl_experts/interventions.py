@@ -9,6 +9,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -74,12 +75,12 @@ def intervention_hooks(
     """
     _require_intervention(experts, operation, value, strength, positions, passes)
     amounts = _amounts(experts, operation, value, strength)
-    edit = _EDITS[operation]
     hooks: list[Hook] = []
     for layer in sorted(set(experts.layer.tolist())):
         rows = np.flatnonzero(experts.layer == layer)
         neurons = torch.from_numpy(experts.neuron[rows].copy())
-        function = _hook(neurons, torch.from_numpy(amounts[rows].copy()), edit, positions, passes)
+        make = _setting_hook if operation == "set" else partial(_editing_hook, edit=_EDITS[operation])
+        function = make(neurons, torch.from_numpy(amounts[rows].copy()), positions, passes)
         hooks.append((hook_name(layer, experts.site), function))
     return hooks
 
@@ -199,10 +200,6 @@ def _amounts(experts: Experts, operation: str, value: str, strength: float) -> N
     return (experts.statistics[value] * np.float32(factor)).astype(np.float32)
 
 
-def _set(activation: Tensor, amount: Tensor) -> Tensor:
-    return amount.expand_as(activation)
-
-
 def _add(activation: Tensor, amount: Tensor) -> Tensor:
     return activation + amount
 
@@ -211,17 +208,44 @@ def _multiply(activation: Tensor, amount: Tensor) -> Tensor:
     return activation * amount
 
 
-_EDITS: dict[str, Edit] = {"set": _set, "add": _add, "scale": _multiply, "damp": _multiply}
+_EDITS: dict[str, Edit] = {"add": _add, "scale": _multiply, "damp": _multiply}
+
+_Placed = dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]]
+"""What a hook needs, moved to each layer's device once, not in every pass."""
 
 
-def _hook(neurons: Tensor, amounts: Tensor, edit: Edit, positions: str, passes: PassTracker | None) -> HookFunction:
-    placed: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
+def _setting_hook(neurons: Tensor, amounts: Tensor, positions: str, passes: PassTracker | None) -> HookFunction:
+    """One choice between value and activation over the layer's whole width: the least there is to do a token."""
+    placed: _Placed = {}
+
+    def intervene(activation: Tensor, hook: Any) -> Tensor | None:  # noqa: ARG001 (TransformerLens's signature)
+        if positions == "generated" and passes is not None and not passes.continues:
+            return None
+        flat = activation.flatten(2)
+        key = (activation.device, activation.dtype)
+        if key not in placed:
+            chosen = torch.zeros(flat.shape[-1], dtype=torch.bool).index_fill(0, neurons, True)
+            values = torch.zeros(flat.shape[-1], dtype=amounts.dtype).index_copy(0, neurons, amounts)
+            placed[key] = (chosen.to(activation.device), values.to(activation.device, activation.dtype))
+        chosen, values = placed[key]
+        where = _where(positions, passes, flat)
+        if where is not None:
+            chosen = chosen & where[..., None]
+        return torch.where(chosen, values, flat).view(activation.shape)
+
+    return intervene
+
+
+def _editing_hook(
+    neurons: Tensor, amounts: Tensor, positions: str, passes: PassTracker | None, *, edit: Edit
+) -> HookFunction:
+    placed: _Placed = {}
 
     def intervene(activation: Tensor, hook: Any) -> Tensor | None:  # noqa: ARG001 (TransformerLens's signature)
         if positions == "generated" and passes is not None and not passes.continues:
             return None
         key = (activation.device, activation.dtype)
-        if key not in placed:  # moved to each layer's device once, not in every pass
+        if key not in placed:
             placed[key] = (neurons.to(activation.device), amounts.to(activation.device, activation.dtype))
         index, amount = placed[key]
         flat = activation.flatten(2)

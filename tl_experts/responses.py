@@ -220,6 +220,7 @@ def collect_responses(
         model,
         readers=readers,
         last_layer=neurons.layers[-1],
+        last_hook=hook_name(neurons.layers[-1], site),
         description="responses",
         progress=progress,
     )

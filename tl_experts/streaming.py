@@ -14,7 +14,16 @@ import torch
 from tl_experts.batches import TOKEN_BUDGET, Batch
 from tl_experts.distributed import Executor, opened, require_executor
 from tl_experts.errors import ArtefactError, ResponseError, require_choice
-from tl_experts.models import Hook, Model, as_model, forward_batches, load_model, model_fingerprint, text_batches
+from tl_experts.models import (
+    Hook,
+    Model,
+    as_model,
+    forward_batches,
+    hook_name,
+    load_model,
+    model_fingerprint,
+    text_batches,
+)
 from tl_experts.responses import DEFAULT_SITE, DTYPES, POOLINGS, Pooling, neuron_table, part_size, response_readers
 from tl_experts.sentences import Corpus, require_corpus
 from tl_experts.store import ResponseStore
@@ -170,6 +179,7 @@ def _make(
         batches,
         readers,
         last_layer=store.neurons.layers[-1],
+        last_hook=hook_name(store.neurons.layers[-1], store.job["site"]),
         description="responses",
         progress=progress,
     )

@@ -14,8 +14,8 @@ from tl_experts.models.hooks import Hook, Model, attached, require_model
 from tl_experts.models.lens import is_bridge
 
 
-class _BeforeUnembedding(Exception):  # noqa: N818 (no fault)
-    """Raised in front of the unembedding, to leave the pass there."""
+class _Enough(Exception):  # noqa: N818 (no fault)
+    """Raised behind the last hook that reads, or in front of the unembedding, to leave the pass there."""
 
 
 def forward_pass(
@@ -44,7 +44,7 @@ def forward_pass(
     # HookedTransformer leaves out the unembedding by itself; the bridge runs Hugging Face's whole forward.
     handle = model.unembed.register_forward_pre_hook(_stop) if bridge else None
     try:
-        with torch.inference_mode(), contextlib.suppress(_BeforeUnembedding):
+        with torch.inference_mode(), contextlib.suppress(_Enough):
             model(tokens.to(_input_device(model)), **kwargs)
     finally:
         if handle is not None:
@@ -57,6 +57,7 @@ def forward_batches(
     readers: Callable[[Batch], Sequence[Hook]],
     *,
     last_layer: int | None = None,
+    last_hook: str | None = None,
     read_final: Callable[[Batch, Float[Tensor, "batch pos d_model"]], None] | None = None,
     hooks: Sequence[Hook] = (),
     description: str = "forward",
@@ -69,6 +70,7 @@ def forward_batches(
         batches: from `make_batches`.
         readers: for a batch, the hooks that read its activations.
         last_layer: stop after this block; None runs through the final norm.
+        last_hook: stop at this hook, behind the readers: what its block does afterwards is not computed.
         read_final: given the last hidden state, after the final norm (Hugging Face's ``last_hidden_state``).
         hooks: interventions, added before the readers, so that these see what was set.
         description: of the progress bar, which counts tokens.
@@ -85,7 +87,8 @@ def forward_batches(
         for batch in batches:
             # Right padding needs no mask: the real tokens of a causal model do not see what stands after them.
             left_padded = batch.padded and not bool(batch.attended[:, 0].all())
-            with attached(model, readers(batch)), _final_read(model, batch, read_final):
+            reading = [*readers(batch), *([(last_hook, _stop)] if last_hook is not None else [])]
+            with attached(model, reading), _final_read(model, batch, read_final):
                 forward_pass(
                     model,
                     batch.tokens,
@@ -114,8 +117,8 @@ def _final_read(
         handle.remove()
 
 
-def _stop(_module: Any, _args: Any) -> None:
-    raise _BeforeUnembedding
+def _stop(*_: Any, **__: Any) -> None:
+    raise _Enough
 
 
 def _input_device(model: Model) -> torch.device:

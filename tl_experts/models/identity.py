@@ -1,9 +1,13 @@
 """The fingerprint of a model: the same for both classes and for any dtype it is loaded in, else different."""
 
 import hashlib
+import math
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.models.hooks import Model, require_model
@@ -45,6 +49,14 @@ def _matrix(part: Any, name: str) -> Tensor | None:
 
 
 def _sample(matrix: Tensor) -> bytes:
-    places = torch.linspace(0, matrix.numel() - 1, min(_SAMPLE, matrix.numel()), dtype=torch.float64).long()
-    values = matrix.detach()[torch.unravel_index(places.to(matrix.device), matrix.shape)]
+    places = tuple(torch.from_numpy(place).to(matrix.device) for place in _places(tuple(matrix.shape)))
+    values = matrix.detach()[places]
     return repr(tuple(matrix.shape)).encode() + values.to("cpu", torch.bfloat16).view(torch.int16).numpy().tobytes()
+
+
+@lru_cache(maxsize=32)  # a model has a handful of shapes, and `steer` asks each time
+def _places(shape: tuple[int, ...]) -> tuple[NDArray[np.int64], ...]:
+    """Evenly over a matrix of some shape; no tensors, which would keep the mode (inference or not) they are made in."""
+    count = math.prod(shape)
+    even = torch.linspace(0, count - 1, min(_SAMPLE, count), dtype=torch.float64).long()
+    return tuple(place.numpy() for place in torch.unravel_index(even, shape))
