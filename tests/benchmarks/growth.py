@@ -16,7 +16,7 @@ from tl_experts.retrieval import all_pair_ranks
 SIZES = (0.01, 0.0316, 0.1, 0.316, 1.0)
 
 THEORY = {
-    "1 scoring, by sentences": ("n log n", "n: keys of the neurons at work"),
+    "1 scoring, by sentences": ("n log n", "n^0: a chunk of keys, whatever n"),
     "3 collecting, by sentences": ("n", "n: the responses"),
     "4 find_experts, by sentences": ("n (the passes) to n log n", "n: the responses"),
     "7 retrieval, by sentences": ("n^2", "n^2: one pair's similarities"),
@@ -74,7 +74,7 @@ def draw(found: dict[str, list[Point]]) -> Any:
             )
     figure.update_xaxes(type="log", title="sentences", dtick=1)
     figure.update_yaxes(type="log", dtick=1)
-    return finish(figure, "How time and memory grow", legend={"orientation": "h", "y": -0.2})
+    return finish(figure, "How time and memory grow", margin={"l": 60}, legend={"orientation": "h", "y": -0.27})
 
 
 def _sizes(most: int, least: int) -> list[int]:
