@@ -76,6 +76,15 @@ def cluster():
     ray.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def a_workers_threads():
+    """One, as each of two workers on two processors has: PyTorch rounds differently where threads' shares meet."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 pytestmark = pytest.mark.slow
 
 
