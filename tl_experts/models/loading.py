@@ -151,12 +151,12 @@ def _hooked(loaded: _Loaded, place: torch.device, n_devices: int, *, warn: bool)
 
 
 def _bridge(loaded: _Loaded, place: torch.device, n_devices: int, device_map: DeviceMap | None) -> Any:
-    hf_model, location = loaded.hf_model, str(loaded.location)
-    if n_devices > 1 or device_map is not None:
+    spread = n_devices > 1 or device_map is not None
+    hf_model = loaded.hf_model
+    if spread:
         hf_model = dispatch(hf_model, n_devices, device_map, first=place.index or 0)
-        model = boot_bridge(hf_model, loaded.tokenizer, loaded.name, location, None, loaded.dtype)
-    else:
-        model = boot_bridge(hf_model, loaded.tokenizer, loaded.name, location, place, loaded.dtype)
+    device = None if spread else place
+    model = boot_bridge(hf_model, loaded.tokenizer, loaded.name, str(loaded.location), device, loaded.dtype)
     try:
         require_same_logits(model, loaded.reference, loaded.dtype)
     except NotConvertible as reason:

@@ -4,7 +4,7 @@ A `HookedTransformer` is cut into runs of blocks (``n_devices``), a `Transformer
 does it (``n_devices`` or ``device_map``). Hooks see each layer's activations on that layer's device.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -47,6 +47,8 @@ def _require_map(device: torch.device | None, n_devices: int, device_map: Device
         raise ModelError("device_map says where every part goes; leave out device and n_devices")
     if isinstance(device_map, str):
         require_choice(device_map, MAPS, "device_map", ModelError)
+        if not torch.cuda.is_available():
+            raise ModelError(f"device_map={device_map!r} spreads a model over GPUs, and there is none; leave it out")
         return
     names = [str(place) for place in device_map.values()]
     if not names:
@@ -104,10 +106,10 @@ def dispatch(hf_model: Any, n_devices: int, device_map: DeviceMap | None, *, fir
         places: Any = dict(device_map)
     else:
         count = n_devices if device_map is None else torch.cuda.device_count()
-        room = {place: get_max_memory()[place] for place in range(first, first + count)}
-        balance: Callable[..., Any] = get_balanced_memory
+        there = get_max_memory()
+        room = {place: there[place] for place in range(first, first + count)}
         if device_map != "sequential":
-            room = balance(hf_model, room, no_split_module_classes=list(whole))
+            room = get_balanced_memory(hf_model, room, no_split_module_classes=list(whole))
         places = infer_auto_device_map(hf_model, room, no_split_module_classes=list(whole))
         if {"cpu", "disk"} & set(map(str, places.values())):
             raise ModelError(f"the model does not fit {count} GPUs; use more, or dtype='bfloat16'")
