@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.study_fixtures import config, result  # noqa: F401 (fixtures of tests/study, plots and pages)
 from tl_experts import load_model
+from tl_experts.corpus.sentences import Corpus
 from tl_experts.models import Model
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER, TransformerBridge
-from tl_experts.sentences import Corpus
 
 TEXTS = {
     "en": [

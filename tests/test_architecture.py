@@ -10,52 +10,62 @@ import torch
 
 PACKAGE = Path(__file__).parent.parent / "tl_experts"
 
-LAYERS = (
+FLOW = (
     ("errors",),
-    ("languages", "launch"),
-    ("sentences",),
-    ("readers",),
-    ("storage", "pairs"),
-    ("shards",),
-    ("geometry", "ranking", "statistics"),
-    ("retrieval", "isotropy", "subspace", "distances"),
-    ("batches",),
-    ("models", "neurons"),
-    ("responses", "distributed"),
-    ("store",),
-    ("streaming",),
-    ("expertise",),
+    ("jobs", "corpus", "analysis"),
+    ("models",),
+    ("responses",),
     ("experts",),
-    ("selection", "interventions"),
-    ("embeddings", "generation"),
-    ("spreading",),
-    ("demo", "study", "plots"),
-    ("report", "tables"),
-    ("inspector",),
+    ("steering",),
+    ("embeddings",),
+    ("study", "plots"),
+    ("pages",),
     ("cli",),
     ("__main__",),
 )
-"""An import may only name a layer above its own; modules of one layer know nothing of each other."""
+"""The packages in the order of the flow: an import may only name a row above its own. README.md lists them alike."""
 
-MODELS = (
-    ("lens", "quiet", "catalogue", "allocator"),
-    ("hooks",),
-    ("forward", "passes", "tokens", "identity"),
-    ("sites", "placement", "bridge", "wheels", "weights"),
-    ("conversion",),
-    ("loading",),
-)
-"""The same inside `tl_experts.models`."""
+INNER = {
+    "jobs": (("files",), ("pieces", "workers", "launch")),
+    "corpus": (("languages", "bundled"), ("sentences",), ("readers",), ("pairs",)),
+    "analysis": (("vectors", "statistics"), ("retrieval", "isotropy", "subspace", "distances")),
+    "models": (
+        ("lens", "quiet", "catalogue", "allocator", "batches", "pooling"),
+        ("hooks",),
+        ("forward", "passes", "tokens", "identity"),
+        ("sites", "placement", "bridge", "wheels", "weights"),
+        ("conversion",),
+        ("loading",),
+    ),
+    "responses": (("neurons",), ("collect",), ("store",), ("collect_to_disk",)),
+    "experts": (("auroc",), ("expertise",), ("experts",), ("find",)),
+    "steering": (("interventions", "generation"),),
+    "embeddings": (("embeddings",), ("embed_to_disk",)),
+    "study": (("config", "paper"), ("result", "bench"), ("measures",), ("stages",), ("run", "verdict")),
+    "study.stages": (
+        ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations"),
+    ),
+    "plots": (("style",), ("maps",), ("experts", "retrieval", "space", "sweep")),
+    "pages": (("report", "inspector"),),
+    "pages.inspector": (("gather", "saved"), ("words",), ("page",), ("inspection", "live"), ("runs", "server")),
+    "cli": (("demo",), ("commands",)),
+}
+"""The same inside each package."""
 
 
 def modules(folder: Path = PACKAGE) -> list[Path]:
     return sorted(path for path in folder.rglob("*.py"))
 
 
-def imports(path: Path) -> set[str]:
-    """Everything a file imports, also inside functions."""
+def imports(path: Path, *, for_types: bool = True) -> set[str]:
+    """Everything a file imports, also inside functions; `for_types`: imports under TYPE_CHECKING, too."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    if not for_types:
+        tree.body = [
+            node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+        ]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -69,11 +79,22 @@ def heights(layers) -> dict[str, int]:
     return {name: height for height, layer in enumerate(layers) for name in layer}
 
 
+def children(folder: Path) -> set[str]:
+    """The modules and packages directly inside a folder."""
+    names = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    return names - {"__init__"}
+
+
 def test_every_module_has_its_place_in_the_design():
-    tops = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()} - {"__init__"}
-    assert tops == set(heights(LAYERS))
-    inner = {path.stem for path in modules(PACKAGE / "models")} - {"__init__"}
-    assert inner == set(heights(MODELS))
+    assert children(PACKAGE) == set(heights(FLOW))
+    packages = {".".join(path.parent.relative_to(PACKAGE).parts) for path in PACKAGE.glob("*/**/__init__.py")}
+    assert packages == set(INNER)
+    for package, rows in INNER.items():
+        assert children(PACKAGE.joinpath(*package.split("."))) == set(heights(rows)), package
+
+
+def test_the_package_has_few_entries():
+    assert len([path for path in PACKAGE.iterdir() if path.name not in ("__pycache__", "_data")]) <= 16
 
 
 def test_nothing_hangs_on_the_time_of_day():
@@ -85,29 +106,37 @@ def test_nothing_hangs_on_the_time_of_day():
         assert "st_mtime" not in text, path
 
 
-def test_arrows_between_modules_point_upwards():
-    height = heights(LAYERS)
-    for path in modules():
-        own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def require_upward(inside: str, rows, *, for_types: bool) -> None:
+    """Each module below a dotted package imports only from rows above its own."""
+    height = heights(rows)
+    root = PACKAGE.joinpath(*inside.split(".")[1:])
+    for path in modules(root):
+        own = path.relative_to(root).parts[0].removesuffix(".py")
         if own == "__init__":
-            continue  # the lazy front door
-        for name in imports(path):
-            parts = name.split(".")
-            if parts[0] != "tl_experts" or len(parts) < 2 or parts[1] in (own, "__version__"):
+            continue  # the facade
+        for name in imports(path, for_types=for_types):
+            if not name.startswith(f"{inside}."):
                 continue
-            assert height[parts[1]] < height[own], f"{own} must not import {parts[1]}"
+            other = name.removeprefix(f"{inside}.").split(".")[0]
+            if other not in (own, "__version__"):
+                assert height[other] < height[own], f"{inside}: {path.stem} ({own}) must not import {other}"
 
 
-def test_arrows_inside_models_point_upwards():
-    height = heights(MODELS)
-    for path in modules(PACKAGE / "models"):
-        if path.stem == "__init__":
-            continue
-        for name in imports(path):
-            parts = name.split(".")
-            if parts[:2] != ["tl_experts", "models"] or len(parts) < 3 or parts[2] == path.stem:
-                continue
-            assert height[parts[2]] < height[path.stem], f"{path.stem} must not import {parts[2]}"
+def test_arrows_between_packages_point_upwards():
+    require_upward("tl_experts", FLOW, for_types=True)
+
+
+@pytest.mark.parametrize("package", INNER)
+def test_arrows_inside_a_package_point_upwards(package):
+    # Inside a package, types alone may point down: an inspection renders itself by a page that is annotated with it.
+    require_upward(f"tl_experts.{package}", INNER[package], for_types=False)
+
+
+def test_jobs_knows_neither_torch_nor_languages():
+    names = ", ".join(f"tl_experts.jobs.{name}" for name in sorted(children(PACKAGE / "jobs")))
+    code = f"import sys, {names}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_only_models_imports_transformer_lens_and_transformers():
@@ -119,9 +148,9 @@ def test_only_models_imports_transformer_lens_and_transformers():
 
 
 @pytest.mark.parametrize("writer", ["write_text", "write_bytes", "savetxt", "to_csv", "save_file", "mkdir", "touch"])
-def test_only_storage_writes_files(writer):
+def test_only_files_writes_files(writer):
     for path in modules():
-        if path.name != "storage.py":
+        if path != PACKAGE / "jobs" / "files.py":
             assert f".{writer}(" not in path.read_text(), path
 
 
@@ -155,7 +184,7 @@ def test_every_public_name_can_be_imported():
 
 
 def test_shapes_are_checked_in_the_test_run():
-    from tl_experts.geometry import centre
+    from tl_experts.analysis.vectors import centre
 
     with pytest.raises(TypeError, match="centre"):
         centre(torch.zeros(3))

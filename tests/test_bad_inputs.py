@@ -42,23 +42,23 @@ from tl_experts import (
     top1_accuracy,
     write_report,
 )
-from tl_experts.cli import main
-from tl_experts.distances import language_distances
-from tl_experts.distributed import require_executor
+from tl_experts.analysis.distances import language_distances
+from tl_experts.analysis.isotropy import isoscore, mean_random_cosine, partition_ratio
+from tl_experts.analysis.retrieval import MEASURES, cosine_similarity, csls, ratio_margin, scored
+from tl_experts.analysis.statistics import bootstrap_means, fitted_line, holm, mean_interval, paired_gain, pearson
+from tl_experts.analysis.subspace import language_subspace, variance_shares
+from tl_experts.cli.commands import main
+from tl_experts.corpus.languages import language_code
+from tl_experts.corpus.pairs import load_pairs, load_paraphrases
 from tl_experts.errors import TLExpertsError
-from tl_experts.expertise import METRICS
-from tl_experts.generation import generate_texts, text_perplexity
-from tl_experts.inspector.runs import open_run
-from tl_experts.interventions import OPERATIONS, POSITIONS, VALUES
-from tl_experts.isotropy import isoscore, mean_random_cosine, partition_ratio
-from tl_experts.languages import language_code
+from tl_experts.experts.expertise import METRICS
+from tl_experts.jobs.workers import require_executor
 from tl_experts.models import SITES
-from tl_experts.pairs import load_pairs, load_paraphrases
-from tl_experts.responses import POOLINGS
-from tl_experts.retrieval import MEASURES, cosine_similarity, csls, ratio_margin, scored
-from tl_experts.statistics import bootstrap_means, fitted_line, holm, mean_interval, paired_gain, pearson
+from tl_experts.models.pooling import POOLINGS
+from tl_experts.pages.inspector.runs import open_run
+from tl_experts.steering.generation import generate_texts, text_perplexity
+from tl_experts.steering.interventions import OPERATIONS, POSITIONS, VALUES
 from tl_experts.study import load_config
-from tl_experts.subspace import language_subspace, variance_shares
 
 Row = tuple[str, Callable[[Any], object], tuple[str, ...]]
 QUIET: dict[str, Any] = {"progress": False}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tl_experts import embed, find_experts, load_model, load_sentences, steer, top1_accuracy
-from tl_experts.geometry import mean_cosine_distance
+from tl_experts.analysis.vectors import mean_cosine_distance
 from tl_experts.models import catalogue
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 

@@ -21,12 +21,12 @@ from tl_experts import (
     steer,
     top1_accuracy,
 )
-from tl_experts.cli import app
+from tl_experts.analysis.vectors import mean_cosine_distance
+from tl_experts.cli.commands import app
 from tl_experts.errors import ModelError
-from tl_experts.generation import LanguageIdentifier, generate_texts
-from tl_experts.geometry import mean_cosine_distance
 from tl_experts.models import catalogue
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
+from tl_experts.steering.generation import LanguageIdentifier, generate_texts
 
 ENTRY = catalogue.ENTRIES["polyglot-mini"]
 FOLDER = catalogue.bundled_folder(ENTRY)

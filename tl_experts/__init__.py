@@ -11,100 +11,63 @@
 Names are imported on first use, so that `import tl_experts` stays fast.
 """
 
+import ast
 import importlib
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tl_experts.embeddings import Embeddings, embed
-    from tl_experts.errors import TLExpertsError
-    from tl_experts.expertise import Expertise, score_responses
-    from tl_experts.experts import Experts
-    from tl_experts.inspector import Inspection, inspect
-    from tl_experts.interventions import intervention_hooks, steer
-    from tl_experts.models import available_models, load_model
-    from tl_experts.readers import load_sentences
-    from tl_experts.report import write_report
-    from tl_experts.responses import Responses, collect_responses, responses_from_cache
-    from tl_experts.retrieval import top1_accuracy
-    from tl_experts.selection import find_experts, select_experts
-    from tl_experts.sentences import Corpus
-    from tl_experts.spreading import store_embeddings
-    from tl_experts.store import ResponseStore, StoredResponses, merge_stores
-    from tl_experts.streaming import store_responses
-    from tl_experts.study import StudyConfig, StudyResult, run_study
+    from tl_experts.analysis.retrieval import top1_accuracy as top1_accuracy
+    from tl_experts.corpus.readers import load_sentences as load_sentences
+    from tl_experts.corpus.sentences import Corpus as Corpus
+    from tl_experts.embeddings.embed_to_disk import store_embeddings as store_embeddings
+    from tl_experts.embeddings.embeddings import Embeddings as Embeddings
+    from tl_experts.embeddings.embeddings import embed as embed
+    from tl_experts.errors import TLExpertsError as TLExpertsError
+    from tl_experts.errors import TLExpertsWarning as TLExpertsWarning
+    from tl_experts.experts.expertise import Expertise as Expertise
+    from tl_experts.experts.expertise import score_responses as score_responses
+    from tl_experts.experts.experts import Experts as Experts
+    from tl_experts.experts.find import find_experts as find_experts
+    from tl_experts.experts.find import select_experts as select_experts
+    from tl_experts.models import available_models as available_models
+    from tl_experts.models import load_model as load_model
+    from tl_experts.pages.inspector.inspection import Inspection as Inspection
+    from tl_experts.pages.inspector.inspection import inspect as inspect
+    from tl_experts.pages.report import write_report as write_report
+    from tl_experts.responses.collect import Responses as Responses
+    from tl_experts.responses.collect import collect_responses as collect_responses
+    from tl_experts.responses.collect import responses_from_cache as responses_from_cache
+    from tl_experts.responses.collect_to_disk import store_responses as store_responses
+    from tl_experts.responses.store import ResponseStore as ResponseStore
+    from tl_experts.responses.store import StoredResponses as StoredResponses
+    from tl_experts.responses.store import merge_stores as merge_stores
+    from tl_experts.steering.interventions import intervention_hooks as intervention_hooks
+    from tl_experts.steering.interventions import steer as steer
+    from tl_experts.study.config import StudyConfig as StudyConfig
+    from tl_experts.study.config import load_config as load_config
+    from tl_experts.study.result import StudyResult as StudyResult
+    from tl_experts.study.run import run_study as run_study
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "Corpus": "sentences",
-    "Embeddings": "embeddings",
-    "Expertise": "expertise",
-    "Inspection": "inspector",
-    "Experts": "experts",
-    "ResponseStore": "store",
-    "Responses": "responses",
-    "StoredResponses": "store",
-    "StudyConfig": "study",
-    "StudyResult": "study",
-    "TLExpertsError": "errors",
-    "available_models": "models",
-    "collect_responses": "responses",
-    "embed": "embeddings",
-    "find_experts": "selection",
-    "inspect": "inspector",
-    "intervention_hooks": "interventions",
-    "load_model": "models",
-    "merge_stores": "store",
-    "load_sentences": "readers",
-    "responses_from_cache": "responses",
-    "run_study": "study",
-    "score_responses": "expertise",
-    "select_experts": "selection",
-    "steer": "interventions",
-    "store_embeddings": "spreading",
-    "store_responses": "streaming",
-    "top1_accuracy": "retrieval",
-    "write_report": "report",
-}
 
-__all__ = [  # noqa: RUF022 (in the order of use)
-    "load_model",
-    "available_models",
-    "load_sentences",
-    "Corpus",
-    "find_experts",
-    "select_experts",
-    "Experts",
-    "collect_responses",
-    "responses_from_cache",
-    "Responses",
-    "store_responses",
-    "merge_stores",
-    "store_embeddings",
-    "ResponseStore",
-    "StoredResponses",
-    "score_responses",
-    "Expertise",
-    "steer",
-    "intervention_hooks",
-    "embed",
-    "Embeddings",
-    "top1_accuracy",
-    "inspect",
-    "Inspection",
-    "run_study",
-    "StudyConfig",
-    "StudyResult",
-    "write_report",
-    "TLExpertsError",
-]
+@cache
+def _modules() -> dict[str, str]:
+    """The module of each public name, read from the imports above: every name is stated once, and types stay static."""
+    block = next(node for node in ast.parse(Path(__file__).read_text("utf-8")).body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'tl_experts' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"tl_experts.{_HOME[name]}"), name)
+    if name == "__all__":
+        return list(_modules())
+    if name not in _modules():
+        raise AttributeError(f"module 'tl_experts' has no attribute {name!r}; it has {', '.join(_modules())}")
+    return getattr(importlib.import_module(_modules()[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *_modules()])

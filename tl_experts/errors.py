@@ -50,7 +50,14 @@ class ArtefactError(TLExpertsError):
 
 
 class TLExpertsWarning(UserWarning):
-    """Something that works, but probably not as meant."""
+    """Something that works, but probably not as intended.
+
+    Examples:
+        >>> import warnings
+        >>> from tl_experts import TLExpertsWarning
+        >>> warnings.simplefilter("error", TLExpertsWarning)  # turn every warning of the package into an error
+        >>> warnings.resetwarnings()
+    """
 
 
 def near(value: object, options: Collection[object]) -> str:

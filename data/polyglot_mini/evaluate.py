@@ -29,14 +29,14 @@ from tl_experts import (
     select_experts,
     steer,
 )
-from tl_experts.distances import language_distances
-from tl_experts.embeddings import embed_layers
-from tl_experts.expertise import Expertise
-from tl_experts.generation import LanguageIdentifier, generate_texts
-from tl_experts.geometry import centre
+from tl_experts.analysis.distances import language_distances
+from tl_experts.analysis.retrieval import all_pair_ranks, scores_of_ranks
+from tl_experts.analysis.vectors import centre
+from tl_experts.embeddings.embeddings import embed_layers
+from tl_experts.experts.expertise import Expertise
+from tl_experts.jobs.files import write_json
 from tl_experts.models import Model, text_batches
-from tl_experts.retrieval import all_pair_ranks, scores_of_ranks
-from tl_experts.storage import write_json
+from tl_experts.steering.generation import LanguageIdentifier, generate_texts
 
 TARGETS = ("en", "de", "fr", "es", "ja")
 COUNTS = (50, 200, 500)

@@ -9,7 +9,7 @@ from typing import Any
 from evaluate import COUNTS, SEEDS
 
 from tl_experts.errors import TLExpertsError
-from tl_experts.storage import write_text
+from tl_experts.jobs.files import write_text
 
 Row = Sequence[object]
 

@@ -22,7 +22,7 @@ from training import Settings, build_model, restore, train
 from vocabulary import add_padding, train_tokenizer
 
 from tl_experts.errors import ArtefactError, TLExpertsError
-from tl_experts.storage import build_folder, write_json
+from tl_experts.jobs.files import build_folder, write_json
 
 HERE = Path(__file__).parent
 

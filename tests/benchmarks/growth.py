@@ -10,8 +10,8 @@ import torch
 from tests.benchmarks.inputs import LANGUAGES, Setting
 from tests.benchmarks.timing import peak_of, seconds
 from tl_experts import Corpus, collect_responses, find_experts
-from tl_experts.ranking import score
-from tl_experts.retrieval import all_pair_ranks
+from tl_experts.analysis.retrieval import all_pair_ranks
+from tl_experts.experts.auroc import score
 
 SIZES = (0.01, 0.0316, 0.1, 0.316, 1.0)
 

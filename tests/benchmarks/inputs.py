@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from tl_experts import Corpus, load_model, load_sentences
+from tl_experts.corpus.pairs import load_paraphrases
 from tl_experts.models.catalogue import ENTRIES
 from tl_experts.models.wheels import model_folder
-from tl_experts.pairs import load_paraphrases
 
 LANGUAGES = ("en", "de", "fr", "es", "ja", "zh")
 

@@ -16,10 +16,11 @@ from tests.benchmarks.references import (
     sklearn_pool,
 )
 from tests.benchmarks.timing import Row, in_turn, peak_of, row_of, seconds
-from tl_experts import collect_responses, find_experts, statistics, steer
+from tl_experts import collect_responses, find_experts, steer
+from tl_experts.analysis import statistics
+from tl_experts.analysis.retrieval import all_pair_ranks
+from tl_experts.experts.auroc import score
 from tl_experts.models import text_batches
-from tl_experts.ranking import score
-from tl_experts.retrieval import all_pair_ranks
 
 SAMPLE = 300
 """Neurons that scikit-learn is timed on."""

@@ -15,9 +15,9 @@ import torch
 
 from tests.benchmarks.timing import resident
 from tl_experts import Corpus, score_responses
-from tl_experts.neurons import NeuronTable
-from tl_experts.responses import DTYPES, part_size
-from tl_experts.store import ResponseStore
+from tl_experts.responses.collect import DTYPES, part_size
+from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.store import ResponseStore
 
 LANGUAGES = ("en", "de", "fr", "es", "ja", "zh", "ru", "ar", "hi", "pt")
 CHECKED = 20

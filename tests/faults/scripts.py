@@ -10,10 +10,10 @@ PART = 96
 
 def find(folder: Path) -> None:
     """Experts of nine languages, responses on disk."""
-    import tl_experts.responses
+    import tl_experts.responses.collect
     from tl_experts import find_experts, load_model, load_sentences
 
-    tl_experts.responses.PART = PART
+    tl_experts.responses.collect.PART = PART
     model = load_model("polyglot-mini-small")
     sentences = load_sentences("bundled", split="dev", limit=120)
     find_experts(model, sentences, k=50, folder=folder / "responses", progress=False).save_pretrained(
@@ -23,10 +23,10 @@ def find(folder: Path) -> None:
 
 def find_on_ray(folder: Path) -> None:
     """The same by two Ray workers."""
-    import tl_experts.responses
+    import tl_experts.responses.collect
     from tl_experts import find_experts, load_sentences
 
-    tl_experts.responses.PART = PART
+    tl_experts.responses.collect.PART = PART
     sentences = load_sentences("bundled", split="dev", limit=120)
     found = find_experts(
         "polyglot-mini-small",

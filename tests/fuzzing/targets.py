@@ -11,13 +11,13 @@ import pandas as pd
 import torch
 
 from tl_experts import Corpus, Experts, ResponseStore, load_sentences
-from tl_experts.inspector.runs import open_run
-from tl_experts.inspector.saved import expert_counts
-from tl_experts.neurons import NeuronTable
-from tl_experts.pairs import load_pairs, load_paraphrases
-from tl_experts.ranking import STATISTICS
-from tl_experts.shards import Shards
-from tl_experts.storage import load_artefact, read_array, save_artefact, write_array, write_json
+from tl_experts.corpus.pairs import load_pairs, load_paraphrases
+from tl_experts.experts.auroc import STATISTICS
+from tl_experts.jobs.files import load_artefact, read_array, save_artefact, write_array, write_json
+from tl_experts.jobs.pieces import Shards
+from tl_experts.pages.inspector.runs import open_run
+from tl_experts.pages.inspector.saved import expert_counts
+from tl_experts.responses.neurons import NeuronTable
 from tl_experts.study.config import StudyConfig, load_config
 from tl_experts.study.result import StudyResult
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tl_experts.analysis.statistics import holm
 from tl_experts.errors import StudyError, TLExpertsError
-from tl_experts.report import as_toml
-from tl_experts.statistics import holm
+from tl_experts.pages.report import as_toml
 from tl_experts.study import StudyConfig, load_config, paper, shipped_configs
 
 BASE = {"name": "x", "model": "polyglot-mini", "k": 5}

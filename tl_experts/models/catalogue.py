@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tl_experts.readers import data_folder
+from tl_experts.corpus.bundled import data_folder
 
 GEMMA_PARTS = tuple(
     (

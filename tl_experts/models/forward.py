@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from tl_experts.batches import Batch, count_tokens
 from tl_experts.models.allocator import keep_freed_memory
+from tl_experts.models.batches import Batch, count_tokens
 from tl_experts.models.hooks import Hook, Model, attached, require_model
 from tl_experts.models.lens import is_bridge
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tl_experts.batches import TOKEN_BUDGET, Batch, PaddingSide, TokenPolicy, first_places, make_batches
 from tl_experts.errors import ModelError
+from tl_experts.models.batches import TOKEN_BUDGET, Batch, PaddingSide, TokenPolicy, first_places, make_batches
 from tl_experts.models.hooks import Model, require_model
 from tl_experts.models.lens import is_bridge
 
@@ -54,7 +54,7 @@ def text_batches(
     """Texts as batches for a model: `token_policy`, `TokenPolicy.encode` and `make_batches` in a row.
 
     With `once`, a sentence that stands there several times is in the batches once, at its first place
-    (`tl_experts.batches.fill_repeats` copies what came of it).
+    (`tl_experts.models.batches.fill_repeats` copies what came of it).
 
     Raises:
         ModelError: as those.

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tl_experts.errors import ArtefactError, ModelError
+from tl_experts.jobs.files import build_folder, checksum, join_files, read_json, write_json
 from tl_experts.models.catalogue import (
     SMOLLM2_MEMBER,
     WEIGHTS,
@@ -20,7 +21,6 @@ from tl_experts.models.catalogue import (
     weight_files,
 )
 from tl_experts.models.quiet import quiet_transformers
-from tl_experts.storage import build_folder, checksum, join_files, read_json, write_json
 
 log = logging.getLogger(__name__)
 

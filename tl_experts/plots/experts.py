@@ -7,8 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tl_experts.errors import TLExpertsError
-from tl_experts.expertise import Expertise
-from tl_experts.experts import Experts
+from tl_experts.experts.expertise import Expertise
+from tl_experts.experts.experts import Experts
 from tl_experts.plots.style import (
     FILLED,
     SEQUENTIAL,
@@ -21,7 +21,7 @@ from tl_experts.plots.style import (
     shorten,
     words,
 )
-from tl_experts.responses import Responses
+from tl_experts.responses.collect import Responses
 
 POINTS = 400
 """Of a curve over all neurons: spaced evenly on its logarithmic axis, nothing is lost to the eye."""

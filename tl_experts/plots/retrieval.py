@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
+from tl_experts.analysis.statistics import fitted_line
 from tl_experts.errors import TLExpertsError
 from tl_experts.plots.maps import before_after_maps
 from tl_experts.plots.style import (
@@ -19,7 +20,6 @@ from tl_experts.plots.style import (
     targets_of,
     words,
 )
-from tl_experts.statistics import fitted_line
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,20 +11,21 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from tl_experts.distances import LanguageDistances, Level, Medoid, language_distances
-from tl_experts.distributed import RayPool
-from tl_experts.embeddings import Embeddings, Layer, embed_layers
+from tl_experts.analysis.distances import LanguageDistances, Level, Medoid, language_distances
+from tl_experts.corpus.readers import load_sentences
+from tl_experts.corpus.sentences import Corpus
+from tl_experts.embeddings.embed_to_disk import spread
+from tl_experts.embeddings.embeddings import Embeddings, Layer, embed_layers
 from tl_experts.errors import StudyError
-from tl_experts.expertise import Expertise, score_responses
-from tl_experts.experts import Experts
-from tl_experts.interventions import Value, describe_intervention, steer
+from tl_experts.experts.expertise import Expertise, score_responses
+from tl_experts.experts.experts import Experts
+from tl_experts.experts.find import Metric, select_experts
+from tl_experts.jobs.pieces import Arrays, Shards
+from tl_experts.jobs.workers import RayPool
 from tl_experts.models import Model, model_fingerprint
-from tl_experts.readers import load_sentences
-from tl_experts.responses import Pooling, Responses, collect_responses
-from tl_experts.selection import Metric, select_experts
-from tl_experts.sentences import Corpus
-from tl_experts.shards import Arrays, Shards
-from tl_experts.spreading import spread
+from tl_experts.models.pooling import Pooling
+from tl_experts.responses.collect import Responses, collect_responses
+from tl_experts.steering.interventions import Value, describe_intervention, steer
 from tl_experts.study.config import StudyConfig
 
 Row = dict[str, Any]

@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from tl_experts.distances import LEVELS, MEDOIDS
+from tl_experts.analysis.distances import LEVELS, MEDOIDS
+from tl_experts.corpus.languages import language_code
 from tl_experts.errors import StudyError, near, require_choice
-from tl_experts.expertise import METRICS
-from tl_experts.generation import STRIDE
-from tl_experts.interventions import VALUES
-from tl_experts.languages import language_code
-from tl_experts.responses import DEFAULT_SITE, POOLINGS
+from tl_experts.experts.expertise import METRICS
+from tl_experts.models.pooling import POOLINGS
+from tl_experts.responses.collect import DEFAULT_SITE
+from tl_experts.steering.generation import STRIDE
+from tl_experts.steering.interventions import VALUES
 
 PICTURES = ("pca", "umap")
 DTYPES = ("float32", "bfloat16", "float16")
@@ -89,10 +90,10 @@ class StudyConfig:
     """What an expert is set to: its ``"mean"`` response to the target, ``"median"``, ``"p90"`` or ``"zero"``."""
 
     distance_level: str = "sentences"
-    """How two languages' distance is read from the paper's text: one of `tl_experts.distances.LEVELS`."""
+    """How two languages' distance is read from the paper's text: one of `tl_experts.analysis.distances.LEVELS`."""
 
     medoid: str = "sentence"
-    """How the medoid is read: one of `tl_experts.distances.MEDOIDS`."""
+    """How the medoid is read: one of `tl_experts.analysis.distances.MEDOIDS`."""
 
     subspace_rank: int | None = None
     """Directions of the language subspace; None: one less than there are languages."""

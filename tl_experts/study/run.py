@@ -9,22 +9,22 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tl_experts.distributed import Executor, opened, require_executor
 from tl_experts.errors import StudyError
+from tl_experts.jobs.files import locked, write_frame, write_json
+from tl_experts.jobs.workers import Executor, opened, require_executor
 from tl_experts.models import Model, as_model
-from tl_experts.storage import locked, write_frame, write_json
-from tl_experts.streaming import worker_loader
-from tl_experts.study.baselines import baselines
+from tl_experts.responses.collect_to_disk import worker_loader
 from tl_experts.study.bench import Bench, Tables
 from tl_experts.study.config import StudyConfig
-from tl_experts.study.controls import controls
-from tl_experts.study.correlations import correlations
-from tl_experts.study.experts_stage import experts, stability
-from tl_experts.study.paraphrase_stage import pair_sets, paraphrases
 from tl_experts.study.result import MANIFEST, StudyResult, read_json
-from tl_experts.study.retrieval_stage import retrieval
-from tl_experts.study.space_stage import space
-from tl_experts.study.sweep import sweep
+from tl_experts.study.stages.baselines import baselines
+from tl_experts.study.stages.controls import controls
+from tl_experts.study.stages.correlations import correlations
+from tl_experts.study.stages.experts import experts, stability
+from tl_experts.study.stages.paraphrases import pair_sets, paraphrases
+from tl_experts.study.stages.retrieval import retrieval
+from tl_experts.study.stages.space import space
+from tl_experts.study.stages.sweep import sweep
 
 STAGES: dict[str, Callable[[Bench], Tables]] = {
     "experts": experts,
@@ -68,7 +68,7 @@ def run_study(
         n_devices: of `load_model`; a worker of an executor takes all the GPUs that it is given.
         executor: ``"ray"``: the passes of the model (responses, embeddings, generations, perplexities) are run by
             data-parallel workers, which load the config's model by its name and share the folder; the rest here.
-        executor_options: of `tl_experts.distributed.RayPool`: ``address``, ``workers``, ``gpus``.
+        executor_options: of `tl_experts.jobs.workers.RayPool`: ``address``, ``workers``, ``gpus``.
         progress: show bars.
         started: told the name of each stage that is about to run.
 

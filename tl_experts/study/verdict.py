@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tl_experts.study.baselines import LAST
 from tl_experts.study.result import StudyResult, records
+from tl_experts.study.stages.baselines import LAST
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,167 @@
+"""Bootstrap, correlation and correction against scipy, formulas by hand and laws."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from tl_experts.analysis.statistics import (
+    bootstrap_means,
+    fitted_line,
+    holm,
+    mean_interval,
+    paired_gain,
+    pearson,
+    standard_error,
+)
+from tl_experts.errors import TLExpertsError
+
+RNG = np.random.default_rng(0)
+
+
+def test_bootstrap_means_are_means_of_resampled_sentences():
+    values = RNG.normal(size=(3, 50))
+    means = bootstrap_means(values, seed=1, resamples=4000)
+    assert means.shape == (3, 4000)
+    np.testing.assert_allclose(means.mean(axis=1), values.mean(axis=1), atol=0.01)
+    np.testing.assert_allclose(means.std(axis=1), values.std(axis=1) / 50**0.5, rtol=0.05)
+    # The rows share their resamples: a difference of rows is the difference of their means.
+    together = bootstrap_means(np.stack([values[0], values[1], values[0] - values[1]]), seed=1)
+    np.testing.assert_allclose(together[0] - together[1], together[2], atol=1e-6)
+
+
+def test_the_interval_is_scipys():
+    values = RNG.binomial(1, 0.3, size=200).astype(float)
+    ours = mean_interval(values, seed=0, resamples=5000)
+    theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=5000, rng=np.random.default_rng(1))
+    assert ours.value == values.mean()
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.006)
+
+
+def test_a_wider_level_gives_a_wider_interval():
+    values = RNG.normal(size=80)
+    narrow, wide = (mean_interval(values, seed=0, level=level) for level in (0.5, 0.99))
+    assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
+    with pytest.raises(TLExpertsError, match=r"level 95 does not fit"):
+        mean_interval(values, seed=0, level=95)
+
+
+def test_a_gain_is_paired():
+    before = RNG.binomial(1, 0.4, size=300).astype(float)
+    after = before.copy()
+    after[np.flatnonzero(before == 0)[:15]] = 1
+    gain = paired_gain(before, after, seed=0)
+    assert gain.value == pytest.approx(0.05)
+    assert 0 < gain.low < gain.high < 0.09
+    assert gain.p == pytest.approx(2 / 1001)
+    unpaired = paired_gain(before, RNG.permutation(after), seed=0)
+    assert unpaired.low < 0 < unpaired.high
+    assert unpaired.p > 0.05
+
+
+def test_no_difference_is_no_gain():
+    same = RNG.normal(size=40)
+    gain = paired_gain(same, same, seed=0)
+    assert (gain.value, gain.low, gain.high, gain.p) == (0, 0, 0, 1)
+    with pytest.raises(TLExpertsError, match="same sentences twice"):
+        paired_gain(same, same[:-1], seed=0)
+
+
+def test_p_is_right_about_as_often_as_it_says():
+    # Under no effect, p < 0.1 should come up in about one case of ten.
+    cases = [RNG.normal(size=(2, 60)) for _ in range(200)]
+    share = np.mean([paired_gain(*case, seed=i).p < 0.1 for i, case in enumerate(cases)])
+    assert 0.04 < share < 0.19
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(3, 40), st.integers(0, 10**6))
+def test_pearson_is_scipys(count, seed):
+    x, y = np.random.default_rng(seed).normal(size=(2, count))
+    found = pearson(x, y, seed=0, resamples=50)
+    assert found.value == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-12)
+    assert -1 - 1e-9 <= found.low <= found.high <= 1 + 1e-9
+
+
+def test_pearson_knows_perfect_correlation_and_refuses_constants():
+    x = np.arange(10.0)
+    for factor in (2.0, -2.0):
+        found = pearson(x, 1 + factor * x, seed=0)
+        assert (found.value, found.low, found.high) == pytest.approx((np.sign(factor),) * 3)
+    for bad in (np.ones(10), np.full(10, np.nan), x[:9]):
+        with pytest.raises(TLExpertsError):
+            pearson(x, bad, seed=0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_holm_is_scipys_relative(p_values):
+    corrected = holm(p_values)
+    assert len(corrected) == len(p_values)
+    assert all(p <= c <= 1 for p, c in zip(p_values, corrected, strict=True))
+    # By hand: the largest of (n - rank) p over all that are not larger.
+    ranked = sorted(p_values)
+    for p, c in zip(p_values, corrected, strict=True):
+        bound = max((len(ranked) - i) * q for i, q in enumerate(ranked) if q <= p and i <= ranked.index(p))
+        assert c == pytest.approx(min(1, bound))
+
+
+def test_holm_by_hand_and_bad_input():
+    assert holm([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
+    assert holm([]) == []
+    with pytest.raises(TLExpertsError, match="numbers from 0 to 1"):
+        holm([0.5, 1.5])
+
+
+def test_standard_error_is_scipys():
+    values = RNG.normal(size=7)
+    assert standard_error(values) == pytest.approx(stats.sem(values))
+    assert standard_error(values[:1]) == 0
+
+
+@pytest.mark.parametrize("bad", [np.zeros(4), np.zeros((2, 0)), np.array([[1.0, np.nan]])])
+def test_bad_values_are_refused(bad):
+    with pytest.raises(TLExpertsError):
+        bootstrap_means(bad, seed=0)
+
+
+def test_the_seed_decides():
+    values = RNG.normal(size=(1, 30))
+    assert (bootstrap_means(values, seed=1) == bootstrap_means(values, seed=1)).all()
+    assert not (bootstrap_means(values, seed=1) == bootstrap_means(values, seed=2)).all()
+
+
+def test_a_fitted_line_is_scipys_and_lies_in_its_band():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=40)
+    y = 0.7 * x - 0.2 + 0.3 * rng.normal(size=40)
+    at = np.linspace(-2, 2, 9)
+    line, low, high = fitted_line(x, y, at, seed=0)
+    reference = stats.linregress(x, y)
+    np.testing.assert_allclose(line, reference.slope * at + reference.intercept, rtol=1e-10)
+    assert (low < line).all()
+    assert (line < high).all()
+    # Near the standard error of the mean response: 1.96 of them on either side.
+    spread = np.sqrt(np.mean((y - line_at(reference, x)) ** 2) * (1 / 40 + (at - x.mean()) ** 2 / (40 * x.var())))
+    np.testing.assert_allclose((high - low) / (2 * 1.96 * spread), 1, atol=0.35)
+    again = fitted_line(x, y, at, seed=0)
+    assert all(np.array_equal(one, other) for one, other in zip((line, low, high), again, strict=True))
+
+
+def line_at(reference, x):
+    return reference.slope * x + reference.intercept
+
+
+def test_points_on_a_line_have_no_band():
+    x = np.arange(5.0)
+    line, low, high = fitted_line(x, 2 * x + 1, np.array([10.0]), seed=0)
+    np.testing.assert_allclose([line[0], low[0], high[0]], 21)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [([1, 2], [1, 2]), ([1, 1, 1], [1, 2, 3]), ([1, 2, np.nan], [1, 2, 3]), ([1, 2, 3], [1, 2, np.inf])]
+)
+def test_no_line_through_too_few_equal_or_missing_points(x, y):
+    with pytest.raises(TLExpertsError, match="three or more finite points"):
+        fitted_line(np.array(x, float), np.array(y, float), np.array([0.0]), seed=0)

@@ -1,0 +1,85 @@
+"""Parts of a job by the word of torchrun or srun, and torchrun itself over two processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tl_experts import Experts, find_experts, load_sentences
+from tl_experts.errors import TLExpertsError
+from tl_experts.jobs.launch import launched_device, launched_part
+
+VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
+
+
+@pytest.fixture(autouse=True)
+def no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "part"),
+    [
+        ({"RANK": "0", "WORLD_SIZE": "4"}, (1, 4)),
+        ({"SLURM_PROCID": "3", "SLURM_NTASKS": "4"}, (4, 4)),
+        # torchrun under srun: one task of SLURM's is several processes.
+        ({"RANK": "5", "WORLD_SIZE": "8", "SLURM_PROCID": "0", "SLURM_NTASKS": "2"}, (6, 8)),
+    ],
+)
+def test_the_part_is_the_launchers(variables, part, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert launched_part() == part
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({}, "neither torchrun nor srun"),
+        ({"RANK": "0"}, "neither torchrun nor srun"),
+        ({"RANK": "one", "WORLD_SIZE": "4"}, "RANK='one', WORLD_SIZE='4' are no numbers"),
+        ({"SLURM_PROCID": "4", "SLURM_NTASKS": "4"}, "SLURM_PROCID=4 is not among SLURM_NTASKS=4"),
+        ({"RANK": "-1", "WORLD_SIZE": "4"}, "RANK=-1 is not among"),
+    ],
+)
+def test_a_part_that_cannot_be_is_refused(variables, message, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TLExpertsError, match=message):
+        launched_part()
+
+
+def test_processes_of_a_machine_take_its_gpus_in_turn(monkeypatch):
+    assert launched_device(4) is None
+    monkeypatch.setenv("SLURM_LOCALID", "5")
+    assert launched_device(4) == "cuda:1"
+    assert launched_device(0) is None
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    assert launched_device(4) == "cuda:2"
+    assert launched_device(1) == "cuda:0"
+
+
+@pytest.mark.slow
+def test_torchrun_shares_a_job_out(tmp_path: Path) -> None:
+    command = ["find", "polyglot-mini-small", "--limit", "150", "--k", "20", "--quiet", "--output", str(tmp_path)]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    done = subprocess.run(
+        [*launcher, "-m", "tl_experts", *command, "--shard", "auto"], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("Part auto is done") == 2
+    assert len(list((tmp_path / "responses" / "shards").glob("*.npy"))) == 2
+    merge = [sys.executable, "-m", "tl_experts", "merge", str(tmp_path), "--k", "20", "--quiet"]
+    subprocess.run(merge, check=True, capture_output=True, timeout=300)
+    found = Experts.from_pretrained(tmp_path / "experts")
+    sentences = load_sentences("bundled", split="dev", limit=150)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as torchrun's processes have: PyTorch rounds differently where threads' shares meet
+    expected = find_experts("polyglot-mini-small", sentences, k=20, truncate=True, progress=False)
+    torch.set_num_threads(threads)
+    for name, column in expected.statistics.items():
+        np.testing.assert_array_equal(found.statistics[name], column)

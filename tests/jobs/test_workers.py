@@ -1,0 +1,251 @@
+"""Work over Ray's workers: the same bits, a dead worker's number done again, errors in one line."""
+
+import os
+import sys
+import time
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tl_experts import (
+    StudyConfig,
+    collect_responses,
+    embed,
+    find_experts,
+    load_model,
+    run_study,
+    steer,
+    store_embeddings,
+    store_responses,
+)
+from tl_experts.errors import ArtefactError, InterventionError, TLExpertsError
+from tl_experts.jobs.workers import ATTEMPTS, RayPool
+from tl_experts.responses.collect_to_disk import worker_loader
+
+QUIET = {"progress": False}
+
+
+class Note:
+    """Writes a file a number, in a folder; dies at one of them the first time or always, or fails at it."""
+
+    def __init__(self, folder: Path, dies_at: int = -1, always: bool = False, fails_at: int = -1):
+        self.folder, self.dies_at, self.always, self.fails_at = folder, dies_at, always, fails_at
+        self.before: list[int] = []
+
+    def __call__(self, made: Any, number: int) -> None:
+        marker = self.folder / "died"
+        if number == self.dies_at and (self.always or not marker.exists()):
+            marker.open("a").write("x")
+            os._exit(1)
+        if number == self.fails_at:
+            raise ValueError(f"number {number} cannot be done")
+        with (self.folder / str(number)).open("a") as stream:
+            stream.write(f"{os.getpid()} {made} {len(self.before)}\n")
+        self.before.append(number)
+
+
+def make() -> int:
+    """What a worker makes: something that tells when it was made."""
+    return time.time_ns()
+
+
+def dying() -> None:
+    """A model that does not fit into memory."""
+    os._exit(1)
+
+
+def failing() -> None:
+    """A model that is not there."""
+    raise OSError("no such model")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """One Ray for all tests of the module: starting it takes seconds."""
+    ray = pytest.importorskip("ray")
+    # Workers import the tests, too.
+    environment = {"env_vars": {"PYTHONPATH": str(Path(__file__).parents[2])}}
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def a_workers_threads():
+    """One, as each of two workers on two processors has: PyTorch rounds differently where threads' shares meet."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_number_is_done_once_by_several_workers(cluster, tmp_path):
+    with RayPool(make, workers=2) as pool:
+        pool.run(Note(tmp_path), range(12), **QUIET)
+    lines = {int(path.name): path.read_text().splitlines() for path in tmp_path.iterdir()}
+    assert set(lines) == set(range(12))
+    assert all(len(written) == 1 for written in lines.values())
+    assert os.getpid() not in {int(line.split()[0]) for written in lines.values() for line in written}
+
+
+def test_a_pool_makes_once_what_several_works_use(cluster, tmp_path):
+    with RayPool(make, workers=1) as pool:
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            pool.run(Note(tmp_path / name), range(3), **QUIET)
+        pool.run(Note(tmp_path), [], **QUIET)
+    lines = [path.read_text().split() for path in sorted(tmp_path.rglob("[0-9]"))]
+    assert len({made for _, made, _ in lines}) == 1
+    assert [before for _, _, before in lines] == ["0", "1", "2"] * 2  # a work is new in each run, and kept within it
+
+
+def test_the_number_of_a_worker_that_died_is_done_again(cluster, tmp_path):
+    with RayPool(make, workers=2) as pool:
+        pool.run(Note(tmp_path, dies_at=3), range(6), **QUIET)
+    assert {path.name for path in tmp_path.iterdir()} == {"died", *map(str, range(6))}
+
+
+def test_a_number_that_kills_every_worker_is_given_up(cluster, tmp_path):
+    with (
+        RayPool(make, workers=1) as pool,
+        pytest.raises(TLExpertsError, match=r"4 workers died of piece 1: out of mem"),
+    ):
+        pool.run(Note(tmp_path, dies_at=1, always=True), range(3), **QUIET)
+    assert len((tmp_path / "died").read_text()) == ATTEMPTS
+
+
+def test_a_worker_that_cannot_begin_is_an_error(cluster, tmp_path):
+    with RayPool(dying, workers=1) as pool, pytest.raises(TLExpertsError, match="workers died of piece 0"):
+        pool.run(Note(tmp_path), range(2), **QUIET)
+    with RayPool(failing, workers=1) as pool, pytest.raises(TLExpertsError, match="OSError: no such model"):
+        pool.run(Note(tmp_path), range(2), **QUIET)
+
+
+def test_a_failing_number_is_one_error_that_says_what_failed(cluster, tmp_path):
+    message = r"failed at piece 2: ValueError: number 2 cannot be done; .* again"
+    with RayPool(make, workers=1) as pool:
+        with pytest.raises(TLExpertsError, match=message):
+            pool.run(Note(tmp_path, fails_at=2), range(4), **QUIET)
+        pool.run(Note(tmp_path), range(4, 6), **QUIET)  # the pool goes on
+    assert {"4", "5"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_gpus_that_are_not_there_are_refused(cluster):
+    with pytest.raises(TLExpertsError, match="the cluster has 0; leave it out"):
+        RayPool(make, gpus=1)
+
+
+def test_two_workers_give_the_bits_of_one_process(cluster, checkpoint, corpus, tmp_path):
+    name = str(checkpoint("llama"))
+    whole = collect_responses(load_model(name), corpus, **QUIET).values
+    options = {"executor": "ray", "executor_options": {"workers": 2}}
+    store = store_responses(name, corpus, tmp_path / "store", **options, **QUIET)
+    assert torch.equal(store.responses().load().values, whole)
+    (tmp_path / "store" / "shards" / "000000.npy").unlink()
+    found = find_experts(name, corpus, k=7, folder=tmp_path / "store", **options, **QUIET)
+    expected = find_experts(name, corpus, k=7, **QUIET)
+    for statistic, column in expected.statistics.items():
+        np.testing.assert_array_equal(found.statistics[statistic], column)
+
+
+def test_workers_load_the_model_as_the_caller_asks(cluster, checkpoint, corpus, tmp_path):
+    name, options = str(checkpoint("llama")), {"model_options": {"dtype": "bfloat16"}, "store": torch.bfloat16}
+    ray = {"executor": "ray", "executor_options": {"workers": 2}}
+    found = store_responses(name, corpus, tmp_path / "ray", **options, **ray, **QUIET).responses().load()
+    alone = store_responses(name, corpus, tmp_path / "alone", **options, **QUIET).responses().load()
+    assert torch.equal(found.values, alone.values)
+    assert not torch.equal(alone.values.float(), collect_responses(load_model(name), corpus, **QUIET).values)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "n_devices"), [(None, 1), (0, 1), (0.5, 1), (1, 1), (2, 2), (4.0, 4)], ids=lambda value: str(value)
+)
+def test_a_worker_spreads_the_model_over_its_gpus(gpus, n_devices):
+    asked = {"dtype": "float16", "device": "cuda:3", "n_devices": 8}
+    assert worker_loader("x", asked, {"gpus": gpus}).keywords == {"dtype": "float16", "n_devices": n_devices}
+
+
+@pytest.mark.parametrize("steered", [False, True])
+def test_two_workers_embed_to_the_bits_of_one_process(cluster, checkpoint, corpus, tmp_path, steered):
+    name = str(checkpoint("llama"))
+    model = load_model(name)
+    experts = find_experts(model, corpus, k=5, **QUIET)[corpus.languages[0]] if steered else None
+    options = {"layers": [0, None], "experts": experts, "token_budget": 32, **QUIET}
+    here = store_embeddings(model, corpus, tmp_path / "here", **options)
+    ray = {"executor": "ray", "executor_options": {"workers": 2}}
+    there = store_embeddings(name, corpus, tmp_path / "there", **ray, **options)
+    assert list(there) == [0, None]
+    assert all(torch.equal(there[layer].vectors, here[layer].vectors) for layer in here)
+    with steer(model, experts) if steered else nullcontext():
+        assert torch.equal(embed(model, corpus, token_budget=32, **QUIET).vectors, here[None].vectors)
+    written = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "there").glob("*.safetensors")}
+    assert len(written) > 2
+    first, *rest = sorted(written)
+    (tmp_path / "there" / first).unlink()
+    again = store_embeddings(name, corpus, tmp_path / "there", **ray, **options)
+    assert torch.equal(again[0].vectors, here[0].vectors)
+    assert all((tmp_path / "there" / name).stat().st_mtime_ns == written[name] for name in rest)
+
+
+def test_embeddings_of_another_intervention_are_another_job(checkpoint, corpus, tmp_path):
+    model = load_model(str(checkpoint("llama")))
+    experts = find_experts(model, corpus, k=5, **QUIET)[corpus.languages[0]]
+    store_embeddings(model, corpus, tmp_path, **QUIET)
+    with pytest.raises(ArtefactError, match="intervention is 'none' there and"):
+        store_embeddings(model, corpus, tmp_path, experts=experts, **QUIET)
+    with steer(model, experts), pytest.raises(InterventionError, match="give experts= instead"):
+        store_embeddings(model, corpus, tmp_path / "other", **QUIET)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_study_by_two_workers_has_the_tables_of_one_process(cluster, tmp_path):
+    config = StudyConfig(
+        name="tiny",
+        model="polyglot-mini-small",
+        probe_languages=("en", "de"),
+        languages=("en", "de"),
+        targets=("de",),
+        sweep_k=(20, 50),
+        sweep_rows=6,
+        texts=4,
+        text_seeds=1,
+        text_tokens=12,
+        dev_rows=20,
+        test_rows=20,
+        resamples=200,
+    )
+    here = run_study(config, tmp_path / "here", **QUIET)
+    # Of one process's passes nothing may be missing: workers made what this one reads.
+    with RayPool(partial(load_model, config.model), workers=2) as pool:
+        there = run_study(config, tmp_path / "there", executor=pool, **QUIET)
+    assert set(there) == set(here)
+    for name in here:
+        pd.testing.assert_frame_equal(there[name], here[name])
+    passes = [
+        {path.relative_to(place) for path in place.rglob("*.safetensors")}
+        for place in (tmp_path / "here" / "passes", tmp_path / "there" / "passes")
+    ]
+    assert passes[0] == passes[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"workers": 0}, "workers is 0; expected 1"), ({"gpus": -1}, "gpus is -1; expected 0")]
+)
+def test_options_that_cannot_be_are_refused(options, message):
+    with pytest.raises(TLExpertsError, match=message):
+        RayPool(make, **options)
+
+
+def test_without_ray_the_command_that_installs_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(TLExpertsError, match=r"pip install 'tl-experts\[ray\]'"):
+        RayPool(make)

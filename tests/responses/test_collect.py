@@ -1,0 +1,205 @@
+"""Responses are pooled over a sentence's own tokens, whatever the batches, and equal what run_with_cache holds."""
+
+import pytest
+import torch
+
+from tests.conftest import ARCHITECTURES, CONVERTED
+from tl_experts import collect_responses, find_experts, responses_from_cache
+from tl_experts.corpus.sentences import Corpus
+from tl_experts.errors import ModelError, ResponseError, SiteError
+from tl_experts.models import SITES, attached, hook_name, site_widths, token_policy
+from tl_experts.models.batches import make_batches
+from tl_experts.models.pooling import pool
+from tl_experts.responses.collect import Responses
+from tl_experts.responses.neurons import NeuronTable
+
+QUIET = {"progress": False}
+
+
+def one_by_one(model, corpus, site, pooling):
+    """The definition: each sentence alone, through run_with_cache, no padding, BOS dropped."""
+    policy = token_policy(model)
+    rows = []
+    for ids in policy.encode(corpus.texts):
+        lead = [] if policy.bos is None else [policy.bos]
+        _, cache = model.run_with_cache(torch.tensor([[*lead, *ids]]))
+        layers = [cache[hook_name(layer, site)][0, len(lead) :].flatten(1) for layer in range(model.cfg.n_layers)]
+        rows.append(torch.cat([layer.amax(0) if pooling == "max" else layer.mean(0) for layer in layers]))
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("pooling", ["max", "mean"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_responses_equal_the_definition(architecture, pooling, model_of, corpus):
+    model = model_of(architecture)
+    responses = collect_responses(model, corpus, pooling=pooling, **QUIET)
+    torch.testing.assert_close(
+        responses.values, one_by_one(model, corpus, "mlp.hook_post", pooling), rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_every_site_equals_the_definition(site, llama, corpus):
+    small = corpus.head(2)
+    values = collect_responses(llama, small, site=site, **QUIET).values
+    torch.testing.assert_close(values, one_by_one(llama, small, site, "max"), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("budget", [1, 7 * 30, 64 * 30])
+@pytest.mark.parametrize("architecture", ["llama", "bloom", "gpt2", "gemma3"])
+def test_batches_and_padding_do_not_matter(architecture, budget, side, model_of, corpus):
+    model = model_of(architecture)
+    expected = collect_responses(model, corpus, token_budget=1, **QUIET).values
+    actual = collect_responses(model, corpus, token_budget=budget, padding_side=side, **QUIET).values
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_batches_and_padding_do_not_matter_to_the_bridge(side, bridge_of, corpus):
+    for architecture in ("llama", "bloom", "gpt2", "cohere"):
+        expected = collect_responses(bridge_of(architecture), corpus, token_budget=1, **QUIET).values
+        actual = collect_responses(bridge_of(architecture), corpus, padding_side=side, **QUIET).values
+        torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_order_of_sentences_does_not_matter(llama, corpus):
+    shuffled = torch.randperm(len(corpus), generator=torch.Generator().manual_seed(1)).tolist()
+    expected = collect_responses(llama, corpus, **QUIET).values[shuffled]
+    torch.testing.assert_close(
+        collect_responses(llama, corpus.take(shuffled), **QUIET).values, expected, rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("architecture", CONVERTED)
+def test_both_model_classes_respond_alike(architecture, model_of, bridge_of, corpus):
+    hooked = collect_responses(model_of(architecture), corpus, **QUIET)
+    bridge = collect_responses(bridge_of(architecture), corpus, **QUIET)
+    torch.testing.assert_close(hooked.values, bridge.values, rtol=1e-4, atol=1e-4)
+    assert hooked.fingerprint == bridge.fingerprint
+
+
+@pytest.mark.parametrize("architecture", CONVERTED)
+def test_both_model_classes_have_the_same_experts(architecture, model_of, bridge_of, corpus):
+    hooked = find_experts(model_of(architecture), corpus, k=10, progress=False)
+    bridge = find_experts(bridge_of(architecture), corpus, k=10, progress=False)
+    for language in corpus.languages:
+        assert hooked.neurons_of(language) == bridge.neurons_of(language)
+    for name, column in hooked.statistics.items():
+        torch.testing.assert_close(torch.tensor(column), torch.tensor(bridge.statistics[name]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("pooling", ["max", "mean"])
+def test_responses_from_a_cache_equal_the_collected_ones(pooling, llama, corpus):
+    (batch,) = make_batches(token_policy(llama).encode(corpus.texts), token_policy(llama), token_budget=10**6)
+    order = batch.indices.argsort()
+    _, cache = llama.run_with_cache(batch.tokens[order], names_filter=lambda name: name.endswith("hook_post"))
+    ours = responses_from_cache(llama, cache, corpus, batch.pooled[order], pooling=pooling)
+    collected = collect_responses(llama, corpus, pooling=pooling, **QUIET)
+    torch.testing.assert_close(ours.values, collected.values, rtol=1e-5, atol=1e-5)
+    assert ours.neurons == collected.neurons
+
+
+def test_a_cache_without_the_site_or_with_other_rows_is_refused(llama, corpus):
+    tokens = torch.tensor([[0, 5, 6]])
+    _, cache = llama.run_with_cache(tokens, names_filter=lambda name: name.startswith("blocks.0."))
+    one = corpus.take([0])
+    mask = torch.tensor([[False, True, True]])
+    with pytest.raises(SiteError, match=r"lacks 'blocks\.1\.mlp\.hook_post'.*names_filter"):
+        responses_from_cache(llama, cache, one, mask)
+    assert responses_from_cache(llama, cache, one, mask, layers=[0]).values.shape == (1, 48)
+    with pytest.raises(ResponseError, match="1 rows for 24 sentences"):
+        responses_from_cache(llama, cache, corpus, mask, layers=[0])
+    with pytest.raises(ResponseError, match="at least one True"):
+        responses_from_cache(llama, cache, one, torch.zeros_like(mask), layers=[0])
+
+
+def test_chosen_layers_are_the_columns_of_all_layers(llama, corpus):
+    both = collect_responses(llama, corpus, **QUIET)
+    second = collect_responses(llama, corpus, layers=[1], **QUIET)
+    assert torch.equal(second.values, both.values[:, 48:])
+    assert second.neurons == NeuronTable((1,), (48,))
+    assert second.neurons.describe(5) == both.neurons.describe(53) == "L1 N5"
+
+
+def test_bos_is_read_but_never_pooled(model_of, corpus):
+    model = model_of("llama")
+    with_bos = collect_responses(model, corpus, prepend_bos=True, **QUIET).values
+    without = collect_responses(model, corpus, prepend_bos=False, **QUIET).values
+    assert not torch.allclose(with_bos, without, atol=1e-3)
+    policy = token_policy(model, prepend_bos=True)
+    _, cache = model.run_with_cache(torch.tensor([[policy.bos, *policy.encode(corpus.texts[:1])[0]]]))
+    expected = cache["blocks.0.mlp.hook_post"][0, 1:].amax(0)
+    torch.testing.assert_close(with_bos[0, :48], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_pass_stops_behind_the_last_hook_that_reads(llama, corpus):
+    reached = []
+    site_widths(llama, "mlp.hook_post")  # the look at the widths, once for each model, runs all layers
+    names = [f"blocks.{layer}.{site}" for layer in (0, 1) for site in ("mlp.hook_post", "hook_resid_post")]
+    watched = [(name, lambda tensor, hook: reached.append(hook.name)) for name in names]
+    unembedding = llama.unembed.register_forward_hook(lambda *_: reached.append("unembed"))
+    try:
+        with attached(llama, watched):
+            collect_responses(llama, corpus.head(1), layers=[0], **QUIET)
+            first = len(reached)
+            collect_responses(llama, corpus.head(1), **QUIET)
+    finally:
+        unembedding.remove()
+    # What a block writes behind the last hook (the MLP's output matrix) is not computed.
+    assert (first, len(reached)) == (1, 1 + 3)
+
+
+def test_nothing_is_left_on_the_model(llama, corpus):
+    tokens = torch.tensor([[0, 5, 6, 7]])
+    with torch.inference_mode():
+        before = llama(tokens)
+        collect_responses(llama, corpus.head(1), **QUIET)
+        assert torch.equal(llama(tokens), before)
+    assert all(not point.fwd_hooks for point in llama.hook_dict.values())
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_pooling_is_the_maximum_of_each_sentence_alone(side):
+    generator = torch.Generator().manual_seed(0)
+    lengths = [7, 7, 5, 1]
+    activation = torch.randn(4, 8, 6, generator=generator)
+    text = torch.zeros(4, 8, dtype=torch.bool)
+    for row, length in enumerate(lengths):
+        text[row, slice(1, 1 + length) if side == "right" else slice(8 - length, 8)] = True
+    expected = torch.stack([activation[row][text[row]].amax(dim=0) for row in range(4)])
+    assert torch.equal(pool(activation, text, "max"), expected)
+
+
+def test_pooling_ignores_what_padding_holds():
+    activation = torch.tensor([[[9.0], [1.0], [2.0], [float("inf")]]])
+    text = torch.tensor([[False, True, True, False]])
+    assert pool(activation, text, "max").item() == 2.0
+    assert pool(activation, text, "mean").item() == 1.5
+
+
+def test_negative_activations_stay_negative_under_max():
+    assert pool(torch.tensor([[[-3.0], [-1.0], [7.0]]]), torch.tensor([[True, True, False]]), "max").item() == -1.0
+
+
+def test_unknown_pooling_layer_and_site_are_refused(llama, corpus):
+    with pytest.raises(ResponseError, match="pooling 'maximum'"):
+        collect_responses(llama, corpus, pooling="maximum")
+    with pytest.raises(SiteError, match="layers 0 to 1"):
+        collect_responses(llama, corpus, layers=[2])
+    with pytest.raises(SiteError, match="layers 0 to 1"):
+        collect_responses(llama, corpus, layers=[])
+    with pytest.raises(SiteError, match="site 'mlp'"):
+        collect_responses(llama, corpus, site="mlp")
+
+
+def test_a_sentence_beyond_the_context_is_refused_or_cut(llama):
+    long = Corpus.from_texts({"en": ["word " * 600]})
+    with pytest.raises(ModelError, match="truncate=True"):
+        collect_responses(llama, long, **QUIET)
+    assert collect_responses(llama, long, truncate=True, **QUIET).values.isfinite().all()
+
+
+def test_shapes_that_do_not_fit_are_refused(corpus):
+    with pytest.raises(ResponseError, match=r"\(3, 4\).*expected \(24, 96\)"):
+        Responses(torch.zeros(3, 4), corpus, NeuronTable((0, 1), (48, 48)), "mlp.hook_post", "max", {})

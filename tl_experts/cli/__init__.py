@@ -1,0 +1,1 @@
+"""The command line. Inner order: `demo` (the main job and its tables), `commands`."""

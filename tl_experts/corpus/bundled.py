@@ -1,0 +1,11 @@
+"""Where the data that comes with the package lies."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def data_folder() -> Path:
+    """The project's `data/`: inside the installed wheel, or beside the package in a checkout."""
+    installed = _PACKAGE / "_data"
+    return installed if installed.is_dir() else _PACKAGE.parent / "data"

@@ -1,0 +1,208 @@
+"""Sentence embeddings: the mean of a layer's hidden states over the sentence's own tokens.
+
+Source: Sundar et al. 2025, section 4: the last hidden state (after the final norm, Hugging Face's
+``last_hidden_state``). Other layers are the residual stream after a block (``hidden_states[i + 1]``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tl_experts.corpus.sentences import Corpus, require_corpus
+from tl_experts.errors import SiteError, TLExpertsError
+from tl_experts.jobs.files import mapped_array
+from tl_experts.jobs.pieces import Arrays, Shards, resume
+from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches
+from tl_experts.models.batches import TOKEN_BUDGET, Batch, PaddingSide, fill_repeats
+from tl_experts.models.pooling import pool
+
+Layer = int | None
+"""A block's number (negative: from the end), or None for the last hidden state."""
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """One vector per sentence of a corpus.
+
+    Raises:
+        TLExpertsError: not one row per sentence.
+
+    Examples:
+        >>> from tl_experts import embed, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> vectors = embed(model, sentences, layer=4, progress=False)
+        >>> sorted(vectors.parallel())
+        ['de', 'en', 'es', 'fr', 'it', 'ja', 'pt', 'ru', 'zh']
+    """
+
+    vectors: Float[Tensor, "sentence d_model"]
+    """float32, on the CPU, in the corpus's order."""
+
+    corpus: Corpus
+    """The sentences."""
+
+    layer: Layer
+    """The block they are from; None: after the final norm."""
+
+    def __post_init__(self) -> None:
+        """Check the shape."""
+        if len(self.vectors) != len(self.corpus):
+            raise TLExpertsError(f"{len(self.vectors)} vectors for {len(self.corpus)} sentences")
+
+    def __getitem__(self, language: str) -> Float[Tensor, "row d_model"]:
+        """The vectors of one language, in the corpus's order."""
+        self.corpus[language]  # for its error
+        from tl_experts.corpus.languages import language_code
+
+        code = language_code(language)
+        return self.vectors[[index for index, label in enumerate(self.corpus.labels) if label == code]]
+
+    def parallel(self, languages: Sequence[str] | None = None) -> dict[str, Float[Tensor, "row d_model"]]:
+        """The vectors by language, row by row translations of each other.
+
+        Raises:
+            CorpusError: the corpus is not aligned.
+        """
+        return {language: self.vectors[rows] for language, rows in self.corpus.parallel(languages).items()}
+
+
+def embed(model: Model, sentences: Corpus, *, layer: Layer = None, **options: Any) -> Embeddings:
+    """Embed every sentence by one layer: the mean over its text's tokens (the paper's sentence vector).
+
+    Args:
+        model: either class; steered if this is called inside `steer`.
+        sentences: any corpus.
+        layer: a block's number, a negative one from the end; None: the last hidden state, after the final norm.
+        options: of `tl_experts.embeddings.embed_layers`: ``hooks``, ``token_budget``, ``prepend_bos``, ``truncate``,
+            ``progress``.
+
+    Raises:
+        SiteError: a layer the model does not have.
+        ModelError: a sentence without a token or longer than the context.
+
+    Examples:
+        >>> from tl_experts import load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> tuple(embed(model, sentences, progress=False).parallel()["en"].shape)
+        (10, 256)
+    """
+    return embed_layers(model, sentences, [layer], **options)[layer]
+
+
+def embed_layers(
+    model: Model,
+    sentences: Corpus,
+    layers: Sequence[Layer],
+    *,
+    hooks: Sequence[Hook] = (),
+    token_budget: int = TOKEN_BUDGET,
+    padding_side: PaddingSide = "right",
+    prepend_bos: bool | None = None,
+    truncate: bool = False,
+    shards: Shards | None = None,
+    scratch: Path | None = None,
+    description: str = "embeddings",
+    progress: bool = True,
+) -> dict[Layer, Embeddings]:
+    """Embed every sentence by several layers in one pass.
+
+    Args:
+        model: either class; steered if this is called inside `steer`.
+        sentences: any corpus.
+        layers: block numbers, negative ones from the end; None is the last hidden state, after the final norm.
+        hooks: interventions for this call, from `intervention_hooks`.
+        token_budget: token slots per batch.
+        padding_side: of the batches; right is faster.
+        prepend_bos: None: as the model is used to. BOS never counts.
+        truncate: cut sentences that are longer than the model's context.
+        shards: where each batch's vectors are kept; those that are there already are not computed again. The caller
+            sees to it that the shards' job names the model, the corpus, the options and the intervention.
+        scratch: a folder in whose files the vectors lie, mapped into memory: for more layers and sentences than fit
+            there. They are valid as long as it is.
+        description: of the progress bar.
+        progress: show it.
+
+    Returns:
+        `Embeddings` by the layers as given.
+
+    Raises:
+        SiteError: a layer the model does not have.
+        ModelError: a sentence without a token or longer than the context.
+    """
+    require_corpus(sentences)
+    blocks = block_numbers(model, layers)
+    batches = text_batches(
+        model,
+        sentences.texts,
+        token_budget=token_budget,
+        padding_side=padding_side,
+        prepend_bos=prepend_bos,
+        truncate=truncate,
+        once=True,
+    )
+    shape = (len(sentences), int(model.cfg.d_model))
+    out = {layer: torch.empty(shape) if scratch is None else _mapped(scratch, layer, shape) for layer in layers}
+
+    def readers(batch: Batch) -> list[Hook]:
+        return [(hook_name(block, "hook_resid_post"), _reader(batch, out[layer])) for layer, block in blocks.items()]
+
+    def read_final(batch: Batch, state: Tensor) -> None:
+        _reader(batch, out[None])(state, None)
+
+    def keep(batch: Batch) -> Arrays:
+        return {str(layer): vectors[batch.indices].numpy() for layer, vectors in out.items()}
+
+    def restore(batch: Batch, arrays: Arrays) -> None:
+        for layer, vectors in out.items():
+            vectors[batch.indices] = torch.from_numpy(arrays[str(layer)])
+
+    final = None in layers
+    run = partial(
+        forward_batches,
+        model,
+        readers=readers,
+        last_layer=None if final else max(blocks.values()),
+        read_final=read_final if final else None,
+        hooks=hooks,
+        description=description,
+        progress=progress,
+    )
+    resume(shards, batches, work=run, keep=keep, restore=restore)
+    for vectors in out.values():
+        fill_repeats(vectors, sentences.texts)
+    return {layer: Embeddings(vectors, sentences, layer) for layer, vectors in out.items()}
+
+
+def block_numbers(model: Model, layers: Sequence[Layer]) -> dict[Layer, int]:
+    """The block of each layer that is one.
+
+    Raises:
+        SiteError: no layer, or one the model does not have.
+    """
+    require_model(model)
+    count = int(model.cfg.n_layers)
+    if not layers:
+        raise SiteError(f"no layer was asked for; give some of 0 to {count - 1}, or None for the last hidden state")
+    for layer in layers:
+        if layer is not None and not -count <= layer < count:
+            raise SiteError(f"layer {layer}: the model has layers 0 to {count - 1} (or None: after the final norm)")
+    return {layer: layer % count for layer in layers if layer is not None}
+
+
+def _mapped(scratch: Path, layer: Layer, shape: tuple[int, int]) -> Tensor:
+    return torch.from_numpy(mapped_array(scratch / f"layer-{layer}.npy", shape))
+
+
+def _reader(batch: Batch, out: Tensor) -> Any:
+    def read(state: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
+        out[batch.indices] = pool(state, batch.pooled.to(state.device), "mean").float().cpu()
+
+    return read

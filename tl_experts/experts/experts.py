@@ -1,0 +1,318 @@
+"""`Experts`: selected neurons of each language with their statistics; saved, loaded, compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_experts.corpus.languages import language_code
+from tl_experts.errors import ArtefactError, SelectionError, near
+from tl_experts.experts.auroc import STATISTICS
+from tl_experts.jobs.files import Arrays, load_artefact, save_artefact
+from tl_experts.models import Model, model_fingerprint
+from tl_experts.responses.neurons import NeuronTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float32]
+_MOST = 2**24
+"""Layers of a model, or neurons of a layer: no file may declare more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Experts:
+    """Selected neurons of one or more languages, best first, with their statistics. Frozen.
+
+    ``experts["es"]`` is the `Experts` of one language.
+
+    Examples:
+        >>> from tl_experts import find_experts, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> experts["es"].counts
+        {'es': 5}
+        >>> bool((experts["es"].statistics["auroc"] > 0.9).all())
+        True
+    """
+
+    languages: tuple[str, ...]
+    """The languages, in the corpus's order."""
+
+    language_of: Integers
+    """``[expert]``: which language (a place in `languages`) each row belongs to."""
+
+    layer: Integers
+    """``[expert]``"""
+
+    neuron: Integers
+    """``[expert]``: place within the layer."""
+
+    statistics: dict[str, Floats]
+    """``[expert]`` each: auroc, ap, mean, median, p90 (of the positives), negative_mean."""
+
+    candidates: NeuronTable
+    """The neurons they were chosen from."""
+
+    site: str
+    """Hook site."""
+
+    pooling: str
+    """How responses were pooled."""
+
+    metric: str
+    """What they were ranked by."""
+
+    selection: str
+    """How they were selected, in words."""
+
+    corpus: str
+    """Fingerprint of the corpus they were found on."""
+
+    fingerprint: dict[str, str]
+    """Of the model they belong to."""
+
+    def __post_init__(self) -> None:
+        """Check that the columns fit each other, and close them for writing."""
+        columns: list[NDArray[Any]] = [self.language_of, self.layer, self.neuron, *self.statistics.values()]
+        if len({column.shape for column in columns}) != 1 or set(self.statistics) != set(STATISTICS):
+            raise SelectionError(
+                f"experts need the columns language_of, layer, neuron, {', '.join(STATISTICS)}, all of one length"
+            )
+        if any(column.dtype.kind != "i" for column in columns[:3]):
+            raise SelectionError("language_of, layer and neuron must be integers")
+        if len(self) and not (self.language_of[0] >= 0 and self.language_of[-1] < len(self.languages)):
+            raise SelectionError(f"a row of an unknown language, beyond the {len(self.languages)} there are")
+        if (np.diff(self.language_of) < 0).any():
+            raise SelectionError("the rows must be grouped by language, in the order of `languages`")
+        if not self.candidates.holds(self.layer, self.neuron):
+            raise SelectionError("an expert's layer or neuron is not among the candidates")
+        for column in columns:
+            column.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.layer)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{language}: {count}" for language, count in self.counts.items())
+        return f"Experts({self.selection} by {self.metric} at {self.site}; {counts})"
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of experts of each language."""
+        numbers = np.bincount(self.language_of, minlength=len(self.languages))
+        return {language: int(number) for language, number in zip(self.languages, numbers, strict=True)}
+
+    def __getitem__(self, language: str) -> "Experts":
+        """The experts of one language.
+
+        Raises:
+            SelectionError: the language was not scored.
+        """
+        code = language_code(language)
+        if code not in self.languages:
+            raise SelectionError(f"no experts of {language!r} here; {near(code, self.languages)}")
+        rows = np.flatnonzero(self.language_of == self.languages.index(code))
+        return replace(
+            self,
+            languages=(code,),
+            language_of=np.zeros(len(rows), dtype=np.int64),
+            layer=self.layer[rows],
+            neuron=self.neuron[rows],
+            statistics={name: column[rows] for name, column in self.statistics.items()},
+        )
+
+    def only(self, languages: Sequence[str]) -> "Experts":
+        """The experts of some languages, in the order given.
+
+        Raises:
+            SelectionError: a language that was not scored, or none.
+        """
+        parts = [self[language] for language in dict.fromkeys(languages)]
+        if not parts:
+            raise SelectionError(f"only([]): name at least one of {', '.join(self.languages)}")
+        return replace(
+            self,
+            languages=tuple(part.languages[0] for part in parts),
+            language_of=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+            layer=np.concatenate([part.layer for part in parts]),
+            neuron=np.concatenate([part.neuron for part in parts]),
+            statistics={name: np.concatenate([part.statistics[name] for part in parts]) for name in self.statistics},
+        )
+
+    def head(self, k: int) -> "Experts":
+        """The k best of every language.
+
+        Raises:
+            SelectionError: there are fewer.
+        """
+        rows: list[Integers] = []
+        for place, language in enumerate(self.languages):
+            mine = np.flatnonzero(self.language_of == place)
+            if not 1 <= k <= len(mine):
+                raise SelectionError(f"head({k}): {language} has {len(mine)} experts; give 1 to {len(mine)}")
+            rows.append(mine[:k])
+        chosen = np.concatenate(rows)
+        return replace(
+            self,
+            language_of=self.language_of[chosen],
+            layer=self.layer[chosen],
+            neuron=self.neuron[chosen],
+            statistics={name: column[chosen] for name, column in self.statistics.items()},
+            selection=f"{self.selection}, first {k}",
+        )
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """One row per expert: language, rank (from 1), layer, neuron and the statistics."""
+        import pandas as pd
+
+        ranks = [rank for count in self.counts.values() for rank in range(1, count + 1)]
+        table: dict[str, Any] = {
+            "language": [self.languages[place] for place in self.language_of],
+            "rank": ranks,
+            "layer": self.layer,
+            "neuron": self.neuron,
+        }
+        return pd.DataFrame(table | self.statistics)
+
+    def neurons_of(self, language: str) -> set[tuple[int, int]]:
+        """The (layer, neuron) pairs of a language."""
+        one = self[language]
+        return set(zip(one.layer.tolist(), one.neuron.tolist(), strict=True))
+
+    def overlap(self) -> "pd.DataFrame":
+        """The Jaccard index (shared / all) of every pair of languages' expert sets."""
+        import pandas as pd
+
+        sets = {language: self.neurons_of(language) for language in self.languages}
+        table = [[len(a & b) / max(1, len(a | b)) for b in sets.values()] for a in sets.values()]
+        return pd.DataFrame(table, index=pd.Index(self.languages), columns=pd.Index(self.languages))
+
+    def random_control(self, *, seed: int, match_layers: bool = False) -> "Experts":
+        """As many random neurons, given these experts' own response values (Sundar et al. 2025, section 7).
+
+        Drawn evenly, without replacement, from the candidates that are not experts of the language. They have no
+        AUROC or AP of their own here (NaN).
+
+        Args:
+            seed: of the draw; results differ a lot between seeds, so use several.
+            match_layers: each expert's stand-in comes from its own layer; False: from all layers alike.
+
+        Raises:
+            SelectionError: more experts than other neurons, or a negative seed.
+        """
+        columns = np.empty(len(self), dtype=np.int64)
+        for place, language in enumerate(self.languages):
+            mine = np.flatnonzero(self.language_of == place)
+            stream = random_stream(seed, language, "control")
+            free = np.setdiff1d(
+                np.arange(self.candidates.total), self.candidates.columns_of(self.layer[mine], self.neuron[mine])
+            )
+            for layer in sorted(set(self.layer[mine].tolist())) if match_layers else [None]:
+                rows = mine if layer is None else mine[self.layer[mine] == layer]
+                pool = free if layer is None else free[self.candidates.layer_of[free] == layer]
+                if len(pool) < len(rows):
+                    where = "" if layer is None else f" of layer {layer}"
+                    raise SelectionError(
+                        f"{len(rows)} {language} experts{where} leave {len(pool)} other neurons; lower k"
+                    )
+                columns[rows] = stream.choice(pool, size=len(rows), replace=False)
+        none = np.full(len(self), np.nan, dtype=np.float32)
+        kind = "random neurons of the same layers" if match_layers else "random neurons"
+        return replace(
+            self,
+            layer=self.candidates.layer_of[columns],
+            neuron=self.candidates.neuron_of[columns],
+            statistics=self.statistics | {"auroc": none, "ap": none},
+            selection=f"{kind} (seed {seed}) at the values of: {self.selection}",
+        )
+
+    def require_model(self, model: Model) -> None:
+        """Refuse a model that these experts were not found in.
+
+        Raises:
+            ArtefactError: naming what differs.
+        """
+        found = model_fingerprint(model)
+        differing = [field for field in found if found[field] != self.fingerprint.get(field)]
+        if differing:
+            raise ArtefactError(
+                f"these experts are of another model: {' and '.join(differing)} differ "
+                f"({', '.join(f'{f} {self.fingerprint.get(f)} against {found[f]}' for f in differing)}); "
+                "find the experts of this model, or pass check=False if you mean it"
+            )
+
+    def save_pretrained(self, path: str | Path) -> Path:
+        """Save as a folder (``experts.safetensors`` and ``experts.json``), or as one file if named ``*.safetensors``.
+
+        Raises:
+            ArtefactError: the place cannot be written.
+        """
+        arrays: Arrays = {
+            "language_of": self.language_of,
+            "layer": self.layer,
+            "neuron": self.neuron,
+            **self.statistics,
+        }
+        header = {
+            "languages": self.languages,
+            "layers": self.candidates.layers,
+            "widths": self.candidates.widths,
+            "site": self.site,
+            "pooling": self.pooling,
+            "metric": self.metric,
+            "selection": self.selection,
+            "corpus": self.corpus,
+            "fingerprint": self.fingerprint,
+            "tl_experts": _version(),
+        }
+        return save_artefact(path, "experts", arrays, header)
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path) -> "Experts":
+        """Load what `save_pretrained` wrote.
+
+        Raises:
+            ArtefactError: nothing there, damaged, or no experts.
+        """
+        arrays, header = load_artefact(path, "experts")
+        try:
+            layers, widths = tuple(header["layers"]), tuple(header["widths"])
+            # A table of neurons is as long as the last layer's number: a damaged one must not fill the memory.
+            if len(layers) != len(widths) or not all(type(n) is int and 0 <= n < _MOST for n in (*layers, *widths)):
+                raise ValueError(f"layers {layers!r:.80} and widths {widths!r:.80} are not those of a model")
+            if not all(isinstance(language, str) for language in header["languages"]):
+                raise ValueError(f"languages {header['languages']!r:.80}; expected their codes")
+            return cls(
+                languages=tuple(header["languages"]),
+                language_of=arrays.pop("language_of"),
+                layer=arrays.pop("layer"),
+                neuron=arrays.pop("neuron"),
+                statistics={name: arrays[name] for name in STATISTICS},
+                candidates=NeuronTable(layers, widths),
+                **{name: header[name] for name in ("site", "pooling", "metric", "selection", "corpus", "fingerprint")},
+            )
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError, SelectionError) as error:
+            raise ArtefactError(f"{path} is not a complete set of experts ({error!r}); make it again") from error
+
+
+def random_stream(seed: int, language: str, purpose: str) -> np.random.Generator:
+    """A generator of its own for each seed, language and purpose: draws of one never mirror another's.
+
+    Raises:
+        SelectionError: the seed is negative.
+    """
+    if seed < 0:
+        raise SelectionError(f"seed is {seed}; expected 0 or more")
+    return np.random.default_rng([seed, *f"{purpose}/{language}".encode()])
+
+
+def _version() -> str:
+    from tl_experts import __version__
+
+    return __version__

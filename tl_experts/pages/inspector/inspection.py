@@ -1,0 +1,201 @@
+"""What is known of every inspected expert, gathered in one pass over the corpus; renders as one self-contained page."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from tl_experts.corpus.sentences import Corpus, require_corpus
+from tl_experts.errors import ResponseError, TLExpertsError
+from tl_experts.experts.auroc import STATISTICS, score
+from tl_experts.experts.experts import Experts
+from tl_experts.jobs.files import write_text
+from tl_experts.models import Model
+from tl_experts.pages.inspector.gather import Neuron, TokenActivations, gather
+from tl_experts.pages.inspector.page import page
+from tl_experts.pages.inspector.words import Words, neuron_words
+
+K = 50
+"""Experts of each language, unless told otherwise."""
+
+NEIGHBOURS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """Experts with everything there is to see of them.
+
+    Shown by itself at the end of a notebook's cell; `save` writes the same as one HTML file that needs no network.
+
+    Examples:
+        >>> from tl_experts import find_experts, inspect, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> seen = inspect(model, experts, sentences, progress=False)
+        >>> top, bottom = seen.sentences(0, "en", count=1)
+        >>> sentences.labels[top[0]]
+        'en'
+    """
+
+    experts: Experts
+    """Those of every language, as many as were asked for; a neuron may be an expert of several."""
+
+    neurons: tuple[Neuron, ...]
+    """Each of them once: what the columns below are."""
+
+    activations: TokenActivations
+    """At every token of the corpus."""
+
+    responses: Float[np.ndarray, "sentence neuron"]
+    """Pooled as the experts' responses were."""
+
+    auroc: Float[np.ndarray, "neuron language"]
+    """On this corpus, whatever the experts were found on."""
+
+    ap: Float[np.ndarray, "neuron language"]
+    mean: Float[np.ndarray, "neuron language"]
+
+    correlations: Float[np.ndarray, "neuron neuron"]
+    """Pearson's r of their responses."""
+
+    words: tuple[Words, ...]
+
+    title: str
+    """The model's name."""
+
+    @property
+    def corpus(self) -> Corpus:
+        """The sentences."""
+        return self.activations.corpus
+
+    def neighbours(self, neuron: int) -> list[tuple[int, float]]:
+        """The inspected experts whose responses go most with those of one (by its column), with r."""
+        row = self.correlations[neuron].copy()
+        row[neuron] = -np.inf
+        nearest = np.argsort(-row, kind="stable")[: min(NEIGHBOURS, len(row) - 1)]
+        return [(int(other), float(row[other])) for other in nearest]
+
+    def sentences(self, neuron: int, language: str, *, count: int = 4) -> tuple[list[int], list[int]]:
+        """The sentences of a language with the largest and the smallest responses of a neuron (by its column)."""
+        mine = np.flatnonzero(np.array(self.corpus.labels) == language)
+        order = mine[np.argsort(-self.responses[mine, neuron], kind="stable")]
+        top = order[:count]
+        return top.tolist(), order[max(len(top), len(order) - count) :][::-1].tolist()
+
+    def to_html(self) -> str:
+        """The page: self-contained, nothing is loaded, texts of corpus and model appear as text."""
+        return page(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page.
+
+        Raises:
+            ArtefactError: the place cannot be written.
+        """
+        return write_text(path, self.to_html())
+
+    def _repr_html_(self) -> str:
+        # A frame of its own: neither do the page's styles reach the notebook, nor the notebook's the page.
+        return (
+            f'<iframe srcdoc="{html.escape(self.to_html())}" style="width:100%;height:820px;border:1px solid #ddd" '
+            'sandbox="allow-scripts" title="Expert inspector"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Inspection({len(self.neurons)} experts of {', '.join(self.experts.languages)}; "
+            f"{len(self.corpus)} sentences; .save('inspector.html') to open it in a browser)"
+        )
+
+
+def inspect(
+    model: Model,
+    experts: Experts,
+    corpus: Corpus,
+    *,
+    k: int | None = None,
+    languages: Sequence[str] | None = None,
+    progress: bool = True,
+) -> Inspection:
+    """Gather everything there is to see of the experts: one pass of the model over the corpus.
+
+    Args:
+        model: the one the experts are of.
+        experts: from `find_experts`.
+        corpus: sentences in two languages or more; AUROC and AP are computed on these.
+        k: so many of each language; None: 50, or all if there are fewer.
+        languages: experts of these only.
+        progress: show a progress bar, in tokens.
+
+    Raises:
+        ArtefactError: the experts are of another model.
+        ResponseError: an activation is not finite (naming neuron and sentence).
+        SelectionError: fewer than k experts, or a language without any.
+        TLExpertsError: a corpus of one language.
+
+    Examples:
+        >>> from tl_experts import find_experts, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> inspect(model, experts, sentences, progress=False).save("inspector.html")  # doctest: +SKIP
+    """
+    require_corpus(corpus)
+    experts.require_model(model)
+    if len(corpus.languages) < 2:
+        raise TLExpertsError(f"the corpus has one language only ({corpus.languages[0]}); experts tell one from others")
+    chosen = _chosen(experts, k, languages)
+    neurons = tuple(dict.fromkeys(zip(chosen.layer.tolist(), chosen.neuron.tolist(), strict=True)))
+    activations = gather(model, corpus, neurons, chosen.site, progress=progress)
+    responses = activations.pooled(chosen.pooling)
+    _require_finite(responses, neurons, corpus)
+    statistics = dict(zip(STATISTICS, _scores(responses, corpus), strict=True))
+    return Inspection(
+        experts=chosen,
+        neurons=neurons,
+        activations=activations,
+        responses=responses,
+        auroc=statistics["auroc"],
+        ap=statistics["ap"],
+        mean=statistics["mean"],
+        correlations=_correlations(responses),
+        words=tuple(neuron_words(model, neurons, chosen.site)),
+        title=str(model.cfg.model_name),
+    )
+
+
+def _chosen(experts: Experts, k: int | None, languages: Sequence[str] | None) -> Experts:
+    if languages is not None:
+        experts = experts.only(languages)
+    return experts.head(min(K, min(experts.counts.values())) if k is None else k)
+
+
+def _require_finite(responses: NDArray[np.float32], neurons: Sequence[Neuron], corpus: Corpus) -> None:
+    bad = np.argwhere(~np.isfinite(responses))
+    if len(bad):
+        sentence, column = bad[0]
+        layer, neuron = neurons[column]
+        raise ResponseError(
+            f"the response of neuron L{layer} N{neuron} to sentence {sentence} ({corpus.texts[sentence][:60]!r}) is "
+            f"{responses[sentence, column]}; does the model's dtype overflow? use float32"
+        )
+
+
+def _scores(responses: NDArray[np.float32], corpus: Corpus) -> NDArray[np.float32]:
+    """``[statistic neuron language]``, languages in the corpus's order."""
+    labels = np.array([corpus.languages.index(label) for label in corpus.labels])
+    found: NDArray[np.float32] = score(np.ascontiguousarray(responses), labels, len(corpus.languages))
+    return found
+
+
+def _correlations(responses: NDArray[np.float32]) -> NDArray[np.float32]:
+    shifted = responses - responses.mean(axis=0)
+    scale = np.sqrt((shifted**2).sum(axis=0))
+    # A neuron that never varies goes with no other.
+    unit = np.divide(shifted, scale, out=np.zeros_like(shifted), where=scale > 0)
+    return np.asarray(unit.T @ unit, dtype=np.float32)

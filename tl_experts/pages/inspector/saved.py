@@ -1,0 +1,38 @@
+"""What can be told of a run before torch is imported, so that the live inspector opens at once."""
+
+import re
+from pathlib import Path
+
+from tl_experts.errors import ArtefactError, SelectionError
+from tl_experts.jobs.files import load_artefact
+
+_NEURON = re.compile(r"\s*L?\s*(\d+)(?:\s*[ .,:/]\s*N?|\s*N)\s*(\d+)\s*", re.IGNORECASE | re.ASCII)
+
+
+def expert_counts(folder: str | Path) -> dict[str, int]:
+    """How many experts of each language a run's folder holds.
+
+    Raises:
+        ArtefactError: none there, or damaged.
+    """
+    arrays, header = load_artefact(Path(folder) / "experts", "experts")
+    try:
+        # One count a language, not `bincount`: that makes room up to the largest number a damaged file holds.
+        return {str(code): int((arrays["language_of"] == at).sum()) for at, code in enumerate(header["languages"])}
+    except (KeyError, TypeError) as error:
+        raise ArtefactError(f"{folder} holds no complete set of experts ({error!r}); make it again") from error
+
+
+def parse_neuron(text: str) -> tuple[int, int]:
+    """Layer and place from ``L12 N847``.
+
+    >>> parse_neuron("L12 N847")
+    (12, 847)
+
+    Raises:
+        SelectionError: it cannot be read.
+    """
+    found = _NEURON.fullmatch(text)
+    if found is None:
+        raise SelectionError(f"cannot read {text!r} as a neuron; write it as L12 N847")
+    return int(found[1]), int(found[2])

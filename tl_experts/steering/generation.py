@@ -1,0 +1,234 @@
+"""Free generation, the language of texts, and perplexity: what an intervention does to a model as a model.
+
+Source: Sundar et al. 2025, section 5 and figure 3: sentences sampled from BOS, their language by langid.py;
+perplexity of held-out text in windows of the model's context.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from tqdm import tqdm
+
+from tl_experts.corpus.languages import language_code
+from tl_experts.errors import ModelError, TLExpertsError
+from tl_experts.models import Model, bos_as_text, require_model, token_policy
+
+STRIDE = 512
+"""Tokens between two windows of a perplexity (Sundar et al. 2025)."""
+
+
+def generate_texts(
+    model: Model,
+    count: int,
+    *,
+    seed: int,
+    prompt: str = "",
+    max_new_tokens: int = 64,
+    temperature: float = 1.0,
+    top_p: float | None = 0.9,
+    batch_size: int = 128,
+    progress: bool = True,
+) -> list[str]:
+    """Sample texts from BOS, each up to its end of text; steered if this is called inside `steer`.
+
+    Args:
+        model: either class.
+        count: how many.
+        seed: of the draws; the same model, count, options and seed give the same texts.
+        prompt: what every text begins with (it is not part of the result).
+        max_new_tokens: where a text that does not end is cut.
+        temperature: 1: the model's own distribution.
+        top_p: sample among the likeliest tokens of this total probability; None: among all.
+        batch_size: texts at a time.
+        progress: show a bar.
+
+    Raises:
+        ModelError: the model has neither BOS nor a prompt to begin with, or the text would not fit its context.
+        TLExpertsError: an option out of its range.
+    """
+    require_model(model)
+    _require_options(count, max_new_tokens, temperature, top_p, batch_size)
+    start = _beginning(model, prompt)
+    if len(start) + max_new_tokens > model.cfg.n_ctx:
+        raise ModelError(
+            f"{len(start)} + {max_new_tokens} tokens do not fit the context of {model.cfg.n_ctx}; lower max_new_tokens"
+        )
+    texts: list[str] = []
+    with (
+        torch.random.fork_rng(devices=_cuda_devices(model)),
+        tqdm(total=count, desc="generation", unit="text", disable=not progress) as bar,
+    ):
+        torch.manual_seed(seed)
+        while len(texts) < count:
+            rows = min(batch_size, count - len(texts))
+            with bos_as_text(model) as options:
+                tokens = model.generate(
+                    torch.tensor([start] * rows),
+                    max_new_tokens=max_new_tokens,
+                    temperature=temperature,
+                    top_p=top_p,
+                    # Rows end at different times; what follows an end is cut off below.
+                    stop_at_eos=False,
+                    verbose=False,
+                    **options,
+                )
+            texts += [_text(model, row[len(start) :]) for row in tokens.tolist()]
+            bar.update(rows)
+    return texts
+
+
+def _require_options(count: int, new: int, temperature: float, top_p: float | None, batch: int) -> None:
+    for name, value in (("count", count), ("max_new_tokens", new), ("batch_size", batch)):
+        if value < 1:
+            raise TLExpertsError(f"{name} is {value}; expected 1 or more")
+    if not temperature > 0:
+        raise TLExpertsError(f"temperature is {temperature}; expected a positive number, 1 for the model's own")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise TLExpertsError(f"top_p is {top_p}; expected more than 0 and at most 1, or None for all tokens")
+
+
+def _beginning(model: Model, prompt: str) -> list[int]:
+    policy = token_policy(model)
+    start = [] if policy.bos is None else [policy.bos]
+    if prompt:
+        start += policy.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    if not start:
+        # Bloom, for one, begins texts with its end-of-text token.
+        start = [
+            token for token in (policy.tokenizer.bos_token_id, policy.tokenizer.eos_token_id) if token is not None
+        ][:1]
+    if not start:
+        raise ModelError(f"{model.cfg.model_name} has neither BOS nor EOS to begin a text with; give a prompt")
+    return start
+
+
+def _cuda_devices(model: Model) -> list[torch.device]:
+    return [device for device in {parameter.device for parameter in model.parameters()} if device.type == "cuda"]
+
+
+def _text(model: Model, ids: list[int]) -> str:
+    ends = {model.tokenizer.eos_token_id, model.tokenizer.bos_token_id, model.tokenizer.pad_token_id}
+    end = next((place for place, token in enumerate(ids) if token in ends), len(ids))
+    return str(model.tokenizer.decode(ids[:end], skip_special_tokens=True)).strip()
+
+
+class LanguageIdentifier:
+    """langid.py's model (as py3langid packs it) over a closed set of languages.
+
+    Args:
+        languages: what a text may be in.
+
+    Raises:
+        TLExpertsError: fewer than two languages, or one that the model does not know.
+    """
+
+    def __init__(self, languages: Sequence[str]) -> None:
+        from py3langid.langid import MODEL_FILE
+        from py3langid.langid import LanguageIdentifier as Langid
+
+        self.languages = tuple(language_code(language) for language in languages)
+        self._model: Any = Langid.from_model_file(MODEL_FILE)
+        unknown = [language for language in self.languages if language not in self._model.labels]
+        if unknown or len(set(self.languages)) < 2:
+            raise TLExpertsError(
+                f"languages {', '.join(languages)} do not fit"
+                + (f": langid.py does not know {', '.join(unknown)}" if unknown else "; give two or more")
+            )
+        self._model.set_languages(list(self.languages))
+
+    def probabilities(self, texts: Sequence[str]) -> Float[np.ndarray, "text language"]:
+        """The probability of each language; an empty text is in none (a row of zeros)."""
+        table = np.zeros((len(texts), len(self.languages)))
+        for row, text in zip(table, texts, strict=True):
+            if text.strip():
+                scores = dict(self._model.rank(text))
+                logs = np.array([scores[language] for language in self.languages])
+                shares = np.exp(logs - logs.max())
+                row[:] = shares / shares.sum()
+        return table
+
+    def share(self, texts: Sequence[str], language: str) -> float:
+        """The share of the texts whose likeliest language is this one."""
+        if not texts:
+            raise TLExpertsError("no text; give at least one")
+        table = self.probabilities(texts)
+        place = self.languages.index(language_code(language))
+        return float(np.mean((table.argmax(axis=1) == place) & (table.max(axis=1) > 0)))
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """How well a model foresees a text."""
+
+    nats: float
+    """Summed cross-entropy."""
+    tokens: int
+    """Tokens that were foreseen."""
+    text_bytes: int
+    """Of the text in UTF-8."""
+
+    @property
+    def perplexity(self) -> float:
+        """Per token: comparable for one model only."""
+        return math.exp(self.nats / self.tokens)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Comparable between models."""
+        return self.nats / math.log(2) / self.text_bytes
+
+
+def text_perplexity(
+    model: Model, text: str, *, window: int | None = None, stride: int = STRIDE, progress: bool = True
+) -> Perplexity:
+    """Cross-entropy of a text in overlapping windows, every token scored once; steered inside `steer`.
+
+    Each window begins with BOS where the model has one. The first scores all its tokens, each later one only those
+    that are new to it, so every scored token has at least ``window - stride`` tokens before it.
+
+    Args:
+        model: either class.
+        text: as long as you like.
+        window: tokens the model sees at once; None: its context.
+        stride: tokens from one window to the next; more than fit a window: as many as fit.
+        progress: show a bar.
+
+    Raises:
+        TLExpertsError: the text has fewer than two tokens, or a window or stride that cannot be.
+    """
+    require_model(model)
+    policy = token_policy(model)
+    context = int(model.cfg.n_ctx)
+    window = context if window is None else window
+    if not 2 <= window <= context or stride < 1:
+        raise TLExpertsError(
+            f"window {window}, stride {stride}; expected a window of 2 to {context} and a stride from 1"
+        )
+    ids = policy.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    head = [] if policy.bos is None else [policy.bos]
+    if len(head) + len(ids) < 2:
+        raise TLExpertsError(f"the text {text[:40]!r} has no token to foresee; give a longer one")
+    room = window - len(head)
+    step = min(stride, room)
+    device = next(model.parameters()).device
+    nats, scored = 0.0, 0 if head else 1
+    with tqdm(total=len(ids), desc="perplexity", unit="tok", unit_scale=True, disable=not progress) as bar:
+        for begin in range(0, len(ids), step):
+            piece = head + ids[begin : begin + room]
+            tokens = torch.tensor([piece], device=device)
+            with torch.inference_mode():
+                logits = model(tokens)[0, :-1].float()
+                # Of a model on several GPUs the logits come from the last, the tokens go to the first.
+                losses = -logits.log_softmax(-1).gather(-1, tokens[0, 1:, None].to(logits.device))[:, 0]
+            fresh = begin + len(piece) - len(head) - scored
+            nats += float(losses[-fresh:].double().sum())
+            scored += fresh
+            bar.update(fresh)
+            if scored >= len(ids):
+                break
+    return Perplexity(nats, len(ids) - (0 if head else 1), len(text.encode()))

@@ -1,0 +1,275 @@
+"""Interventions: from experts to hook functions, and the `steer` context.
+
+Each expert is set to its mean response over the sentences of its language, at every token position, while the model
+reads any text (Sundar et al. 2025, section 3). Hook functions are values, ``(hook name, fn)`` pairs as in
+TransformerLens's ``fwd_hooks``; they never write in place.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tl_experts.errors import InterventionError, TLExpertsWarning, require_choice
+from tl_experts.experts.experts import Experts
+from tl_experts.models import Hook, HookFunction, Model, PassTracker, attached, hook_name, track_passes
+
+Operation = Literal["set", "add", "scale", "damp"]
+Value = Literal["mean", "median", "p90", "zero"]
+Positions = Literal["all", "last", "generated"]
+
+OPERATIONS = {
+    "set": "activation <- value",
+    "add": "activation <- activation + strength x value",
+    "scale": "activation <- strength x activation",
+    "damp": "activation <- activation x (1 - Gini), Gini = 2 AUROC - 1 (AurA, Suau et al. 2024)",
+}
+VALUES = ("mean", "median", "p90", "zero")
+POSITIONS = ("all", "last", "generated")
+
+Edit = Callable[[Float[Tensor, "batch pos expert"], Float[Tensor, " expert"]], Tensor]
+
+
+def intervention_hooks(
+    experts: Experts,
+    *,
+    operation: Operation = "set",
+    value: Value = "mean",
+    strength: float = 1.0,
+    positions: Positions = "all",
+    passes: PassTracker | None = None,
+) -> list[Hook]:
+    """The hook functions of an intervention, one per layer that has experts.
+
+    Args:
+        experts: of one language.
+        operation: ``"set"`` (the paper's), ``"add"``, ``"scale"`` or ``"damp"``.
+        value: what is set or added: the experts' ``"mean"`` response to their language, ``"median"``, ``"p90"`` or
+            ``"zero"``.
+        strength: the factor of ``"add"`` and ``"scale"``.
+        positions: ``"all"``; ``"last"``: the last token of each text in each pass; ``"generated"``: what is fed
+            back while generating with the key-value cache (needs `passes`).
+        passes: a tracker of the model's passes; with it padding is left alone. `steer` supplies one.
+
+    Returns:
+        ``(hook name, fn)`` pairs for ``model.run_with_hooks(..., fwd_hooks=...)`` or ``embed(..., hooks=...)``.
+
+    Raises:
+        InterventionError: experts of several languages, an unknown option, or one that has no effect.
+
+    Examples:
+        >>> from tl_experts import find_experts, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> hooks = intervention_hooks(experts["es"])
+        >>> logits = model.run_with_hooks("To open a file,", fwd_hooks=hooks)
+    """
+    _require_intervention(experts, operation, value, strength, positions, passes)
+    amounts = _amounts(experts, operation, value, strength)
+    hooks: list[Hook] = []
+    for layer in sorted(set(experts.layer.tolist())):
+        rows = np.flatnonzero(experts.layer == layer)
+        neurons = torch.from_numpy(experts.neuron[rows].copy())
+        make = _setting_hook if operation == "set" else partial(_editing_hook, edit=_EDITS[operation])
+        function = make(neurons, torch.from_numpy(amounts[rows].copy()), positions, passes)
+        hooks.append((hook_name(layer, experts.site), function))
+    return hooks
+
+
+@contextmanager
+def steer(
+    model: Model,
+    experts: Experts,
+    *,
+    operation: Operation = "set",
+    value: Value = "mean",
+    strength: float = 1.0,
+    positions: Positions = "all",
+    check: bool = True,
+) -> Iterator[Model]:
+    """Steer the model with the experts of a language while the block runs.
+
+    Whatever runs inside (the model itself, `generate` with or without the key-value cache, `embed`...) is steered;
+    padding is left alone. On leaving, also by an exception or from a nested block, the model computes exactly what
+    it did before: nothing in it was changed.
+
+    Args:
+        model: the model the experts were found in.
+        experts: of one language: ``experts["es"]``.
+        operation: see `intervention_hooks`.
+        value: see `intervention_hooks`.
+        strength: see `intervention_hooks`.
+        positions: see `intervention_hooks`.
+        check: refuse experts of another model; False to try them all the same (on a fine-tuned sibling, say).
+
+    Raises:
+        InterventionError: as `intervention_hooks`.
+        ArtefactError: the experts are of another model.
+
+    Warns:
+        TLExpertsWarning: ``positions="generated"`` met no generation with a key-value cache, so nothing was steered.
+
+    Examples:
+        >>> from tl_experts import find_experts, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> with steer(model, experts["es"]):
+        ...     steered = model("To open a file,")
+        >>> bool((steered == model("To open a file,")).all())
+        False
+    """
+    _require_experts(experts)
+    if check:
+        experts.require_model(model)
+    with track_passes(model) as passes:
+        hooks = intervention_hooks(
+            experts, operation=operation, value=value, strength=strength, positions=positions, passes=passes
+        )
+        with attached(model, hooks):
+            yield model
+    if positions == "generated" and passes.passes and not passes.continued:
+        warnings.warn(
+            f"positions='generated' steered none of {passes.passes} passes: none continued a key-value cache. "
+            "Generate with use_past_kv_cache=True, or use positions='all'",
+            TLExpertsWarning,
+            stacklevel=3,
+        )
+
+
+def describe_intervention(experts: Experts | None, value: str = "mean") -> str:
+    """Everything that decides which neurons are set to which values, in a line: for the name of what comes of it.
+
+    >>> describe_intervention(None)
+    'none'
+    """
+    if experts is None:
+        return "none"
+    digest = hashlib.sha256(experts.layer.tobytes() + experts.neuron.tobytes())
+    values = experts.statistics.get(value)
+    digest.update(b"zero" if values is None else values.tobytes())
+    return f"{experts.languages[0]} {len(experts)} {value} {digest.hexdigest()[:16]}"
+
+
+def _require_intervention(
+    experts: Experts, operation: str, value: str, strength: float, positions: str, passes: PassTracker | None
+) -> None:
+    _require_experts(experts)
+    require_choice(operation, OPERATIONS, "operation", InterventionError)
+    require_choice(value, VALUES, "value", InterventionError)
+    require_choice(positions, POSITIONS, "positions", InterventionError)
+    if not np.isfinite(strength):
+        raise InterventionError(f"strength is {strength}; expected a finite number")
+    if operation in ("set", "damp") and strength != 1.0:
+        raise InterventionError(f"strength={strength} has no effect on operation={operation!r}; use 'add' or 'scale'")
+    if operation == "damp" and np.isnan(experts.statistics["auroc"]).any():
+        raise InterventionError("operation='damp' needs the neurons' AUROC, which random controls do not have")
+    if positions == "generated" and passes is None:
+        raise InterventionError("positions='generated' needs to follow the model's passes; use steer(...)")
+
+
+def _require_experts(experts: object) -> None:
+    if not isinstance(experts, Experts):
+        raise InterventionError(f"expected Experts, got {type(experts).__name__}; they come from find_experts(...)")
+    if len(experts.languages) != 1:
+        raise InterventionError(
+            f"these are experts of {len(experts.languages)} languages ({', '.join(experts.languages)}); "
+            f"steer with those of one: experts[{experts.languages[0]!r}]"
+        )
+
+
+def _amounts(experts: Experts, operation: str, value: str, strength: float) -> NDArray[np.float32]:
+    """The number each expert's edit takes."""
+    if operation == "scale":
+        return np.full(len(experts), strength, dtype=np.float32)
+    if operation == "damp":
+        gini = 2 * experts.statistics["auroc"] - 1
+        return (1 - gini).clip(0, 1).astype(np.float32)
+    if value == "zero":
+        return np.zeros(len(experts), dtype=np.float32)
+    factor = strength if operation == "add" else 1.0
+    return (experts.statistics[value] * np.float32(factor)).astype(np.float32)
+
+
+def _add(activation: Tensor, amount: Tensor) -> Tensor:
+    return activation + amount
+
+
+def _multiply(activation: Tensor, amount: Tensor) -> Tensor:
+    return activation * amount
+
+
+_EDITS: dict[str, Edit] = {"add": _add, "scale": _multiply, "damp": _multiply}
+
+_Placed = dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]]
+"""What a hook needs, moved to each layer's device once, not in every pass."""
+
+
+def _setting_hook(neurons: Tensor, amounts: Tensor, positions: str, passes: PassTracker | None) -> HookFunction:
+    """One choice between value and activation over the layer's whole width: the least there is to do a token."""
+    placed: _Placed = {}
+
+    def intervene(activation: Tensor, hook: Any) -> Tensor | None:  # noqa: ARG001 (TransformerLens's signature)
+        if positions == "generated" and passes is not None and not passes.continues:
+            return None
+        flat = activation.flatten(2)
+        key = (activation.device, activation.dtype)
+        if key not in placed:
+            chosen = torch.zeros(flat.shape[-1], dtype=torch.bool).index_fill(0, neurons, True)
+            values = torch.zeros(flat.shape[-1], dtype=amounts.dtype).index_copy(0, neurons, amounts)
+            placed[key] = (chosen.to(activation.device), values.to(activation.device, activation.dtype))
+        chosen, values = placed[key]
+        where = _where(positions, passes, flat)
+        if where is not None:
+            chosen = chosen & where[..., None]
+        return torch.where(chosen, values, flat).view(activation.shape)
+
+    return intervene
+
+
+def _editing_hook(
+    neurons: Tensor, amounts: Tensor, positions: str, passes: PassTracker | None, *, edit: Edit
+) -> HookFunction:
+    placed: _Placed = {}
+
+    def intervene(activation: Tensor, hook: Any) -> Tensor | None:  # noqa: ARG001 (TransformerLens's signature)
+        if positions == "generated" and passes is not None and not passes.continues:
+            return None
+        key = (activation.device, activation.dtype)
+        if key not in placed:
+            placed[key] = (neurons.to(activation.device), amounts.to(activation.device, activation.dtype))
+        index, amount = placed[key]
+        flat = activation.flatten(2)
+        before = flat.index_select(-1, index)
+        after = edit(before, amount)
+        where = _where(positions, passes, flat)
+        if where is not None:
+            after = torch.where(where[..., None], after, before)
+        return flat.index_copy(-1, index, after).view(activation.shape)
+
+    return intervene
+
+
+def _where(positions: str, passes: PassTracker | None, activation: Tensor) -> Bool[Tensor, "batch pos"] | None:
+    """Which positions to edit; None: all."""
+    batch, length = activation.shape[:2]
+    real = passes.real if passes is not None else None
+    if real is not None:
+        real = real.to(activation.device)
+        if real.shape != (batch, length):  # broadcast passes of a single row
+            real = real.expand(batch, length)
+    if positions != "last":
+        return real
+    place = torch.arange(length, device=activation.device).expand(batch, length)
+    if real is None:
+        return place == length - 1
+    return place == place.masked_fill(~real, -1).amax(dim=1, keepdim=True)

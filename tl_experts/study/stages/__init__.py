@@ -1,0 +1,1 @@
+"""The stages of a study: each takes the bench and gives tables."""
