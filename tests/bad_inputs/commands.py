@@ -1,0 +1,78 @@
+"""Commands, with their exit code."""
+
+"""Public functions without an argument."""
+
+COMMANDS: list[tuple[list[str], int]] = [
+    *(
+        ([command, *options], 2)
+        for command, options in [
+            ("demo", ["--k", "0"]),
+            ("demo", ["--k", "many"]),
+            ("demo", ["--rows", "1"]),
+            ("demo", ["--rows", "x"]),
+            ("demo", ["--seeds", "0"]),
+            ("demo", ["--k"]),
+            ("demo", ["--colour", "red"]),
+            ("demo", ["extra"]),
+            ("find", ["--k", "0"]),
+            ("find", ["--k", "1.5"]),
+            ("find", ["--limit", "0"]),
+            ("find", ["--shard", "half"]),
+            ("find", ["--shard", "1"]),
+            ("find", ["--shard", "1/2/3"]),
+            ("find", ["--store", "int8"]),
+            ("find", ["--store", ""]),
+            ("find", ["--workers", "0"]),
+            ("find", ["--gpus", "-1"]),
+            ("find", ["--gpus", "x"]),
+            ("find", ["--n-devices", "0"]),
+            ("demo", ["--n-devices", "two"]),
+            ("study", ["--n-devices", "-1"]),
+            ("find", ["--executor", "spark"]),
+            ("study", ["--executor", "dask"]),
+            ("study", ["--workers", "0"]),
+            ("find", ["a", "b"]),
+            ("merge", []),
+            ("merge", ["--k", "0", "x"]),
+            ("study", ["a", "b"]),
+            ("study", ["--k", "5"]),
+            ("inspect", []),
+            ("inspect", ["x", "--k", "0"]),
+            ("inspect", ["x", "--port", "0"]),
+            ("inspect", ["x", "--port", "70000"]),
+            ("inspect", ["x", "--port", "http"]),
+            ("models", ["extra"]),
+            ("demoo", []),
+            ("", []),
+        ]
+    ),
+    *(
+        ([command, *options], 1)
+        for command, options in [
+            ("demo", ["--model", "no/such/model/there"]),
+            ("demo", ["--model", "TINY", "--rows", "4", "--target", "klingon"]),
+            ("demo", ["--model", "TINY", "--rows", "4", "--target", "sv"]),
+            ("demo", ["--model", "TINY", "--rows", "4", "--k", "1000"]),
+            ("demo", ["--device", "gpu"]),
+            ("find", ["no/such/model/there"]),
+            ("find", ["TINY", "--sentences", "nowhere.csv"]),
+            ("find", ["TINY", "--split", "train"]),
+            ("find", ["TINY", "--languages", "en"]),
+            ("find", ["TINY", "--languages", "en,klingon"]),
+            ("find", ["TINY", "--limit", "4", "--k", "1000"]),
+            ("find", ["TINY", "--limit", "4", "--shard", "3/2"]),
+            ("find", ["TINY", "--limit", "4", "--shard", "0/2"]),
+            ("find", ["TINY", "--device", "gpu"]),
+            ("find", ["TINY", "--dtype", "int8"]),
+            ("find", ["TINY", "--n-devices", "99"]),
+            ("find", ["TINY", "--shard", "auto"]),
+            ("demo", ["--model", "TINY", "--n-devices", "99"]),
+            ("merge", ["nowhere"]),
+            ("merge", ["nowhere", "else"]),
+            ("study", ["nowhere"]),
+            ("study", ["polyglot-mini", "--model", "no/such/model/there"]),
+            ("inspect", ["nowhere"]),
+            ("inspect", ["nowhere", "--save"]),
+        ]
+    ),
+]

@@ -1,0 +1,155 @@
+"""Experts and steering."""
+
+from itertools import product
+
+from tests.bad_inputs import INF, NAN, QUIET, Row
+from tests.bad_inputs.files import folder_of
+from tl_experts import (
+    Experts,
+    find_experts,
+    intervention_hooks,
+    select_experts,
+    steer,
+)
+from tl_experts.steering.generation import generate_texts, text_perplexity
+
+EXPERTS: list[Row] = [
+    *(
+        (f"{name} k {k}", lambda m, f=f, k=k: f(m, k=k), (f"is {k}",))
+        for (name, f), k in product(
+            [
+                ("find", lambda m, **o: find_experts(m.model, m.corpus, **o, **QUIET)),
+                ("select", lambda m, **o: select_experts(m.expertise, **o)),
+            ],
+            (0, -1, 97, 10**9),
+        )
+    ),
+    *(
+        (f"{name} threshold {t}", lambda m, f=f, t=t: f(m, threshold=t), (str(t),))
+        for (name, f), t in product(
+            [
+                ("find", lambda m, **o: find_experts(m.model, m.corpus, **o, **QUIET)),
+                ("select", lambda m, **o: select_experts(m.expertise, **o)),
+            ],
+            (-0.1, 1.5, NAN, INF),
+        )
+    ),
+    *(
+        (f"{name} {option} {value!r}", lambda m, f=f, o=option, v=value: f(m, **{o: v}), (repr(value),))
+        for (name, f), (option, value) in product(
+            [
+                ("find", lambda m, **o: find_experts(m.model, m.corpus, k=2, **o, **QUIET)),
+                ("select", lambda m, **o: select_experts(m.expertise, k=2, **o)),
+            ],
+            [("metric", "auc"), ("metric", "AP"), ("metric", ""), ("how", "best"), ("how", "Top")],
+        )
+    ),
+    ("random with a threshold", lambda m: select_experts(m.expertise, threshold=0.5, how="random"), ("takes k",)),
+    (
+        "a threshold nobody reaches",
+        lambda m: select_experts(m.expertise, threshold=0.0, how="bottom", k=1),
+        ("no neuron reaches",),
+    ),
+    *(
+        (f"select layers {x}", lambda m, x=x: select_experts(m.expertise, k=1, layers=x), ("choose among",))
+        for x in ([], [2], [-1])
+    ),
+    ("random seed -1", lambda m: select_experts(m.expertise, k=1, how="random", seed=-1), ("seed is -1",)),
+    (
+        "one language to find",
+        lambda m: find_experts(m.model, m.corpus.only(["en"]), k=1, **QUIET),
+        ("one language only", "add some"),
+    ),
+    *((f"experts[{c!r}]", lambda m, c=c: m.experts[c], (c,)) for c in ["fr", "klingon", "xx"]),
+    ("experts only nothing", lambda m: m.experts.only([]), ("name at least one",)),
+    *((f"experts head {n}", lambda m, n=n: m.experts.head(n), (f"head({n})", "give 1 to 5")) for n in (0, -1, 6)),
+    ("control seed -1", lambda m: m.experts.random_control(seed=-1), ("seed is -1",)),
+    *((f"expertise column {c!r}", lambda m, c=c: m.expertise.column(c), (c,)) for c in ["fr", "klingon"]),
+    ("experts from nowhere", lambda _: Experts.from_pretrained("nowhere"), ("nowhere", "is the path right")),
+    ("experts of an empty folder", lambda m: Experts.from_pretrained(folder_of(m)), ("experts.json",)),
+    *(
+        (
+            f"experts of {content!r}",
+            lambda m, c=content: Experts.from_pretrained(folder_of(m, experts__json=c)),
+            ("experts",),
+        )
+        for content in ("", "{", "[]", "{}", "null")
+    ),
+    *(
+        (
+            f"experts file of {content!r}",
+            lambda m, c=content: Experts.from_pretrained(folder_of(m, a__safetensors=c) / "a.safetensors"),
+            ("a.safetensors",),
+        )
+        for content in ("", "x", "0" * 100)
+    ),
+    ("save onto a file", lambda m: m.experts.save_pretrained(folder_of(m, a="x") / "a"), ("is a file",)),
+    ("save below a file", lambda m: m.experts.save_pretrained(folder_of(m, a="x") / "a" / "b"), ("cannot be written",)),
+    *(
+        (f"{name} {kind}", lambda m, f=f, x=x: f(m, x), ("expected Experts", type(x).__name__))
+        for (name, f), (kind, x) in product(
+            [
+                ("hooks of", lambda m, x: intervention_hooks(x)),
+                ("steer with", lambda m, x: steer(m.model, x).__enter__()),
+            ],
+            [("a string", "de"), ("none", None), ("a list", [1])],
+        )
+    ),
+    *(
+        (f"{name} several languages", lambda m, f=f: f(m), ("4 languages", "steer with those of one"))
+        for name, f in [
+            ("hooks of", lambda m: intervention_hooks(m.experts)),
+            ("steer with", lambda m: steer(m.model, m.experts).__enter__()),
+        ]
+    ),
+    *(
+        (f"{name} {option} {value!r}", lambda m, f=f, o=option, v=value: f(m, **{o: v}), (str(value),))
+        for (name, f), (option, value) in product(
+            [
+                ("hooks", lambda m, **o: intervention_hooks(m.experts["de"], **o)),
+                ("steer", lambda m, **o: steer(m.model, m.experts["de"], **o).__enter__()),
+            ],
+            [
+                ("operation", "replace"),
+                ("operation", ""),
+                ("value", "average"),
+                ("value", "max"),
+                ("positions", "first"),
+                ("positions", "ALL"),
+                ("strength", NAN),
+                ("strength", INF),
+                ("strength", 2.0),
+            ],
+        )
+    ),
+    (
+        "damp a control",
+        lambda m: intervention_hooks(m.experts["de"].random_control(seed=0), operation="damp"),
+        ("needs the neurons' AUROC",),
+    ),
+    (
+        "generated without steer",
+        lambda m: intervention_hooks(m.experts["de"], positions="generated"),
+        ("use steer",),
+    ),
+    *(
+        (
+            f"generate {option} {value}",
+            lambda m, o=option, v=value: generate_texts(
+                m.model, **({"count": 1, "max_new_tokens": 2, "seed": 0} | {o: v})
+            ),
+            (str(value),),
+        )
+        for option, value in [
+            ("count", 0),
+            ("count", -1),
+            ("max_new_tokens", 0),
+            ("temperature", 0.0),
+            ("temperature", -1.0),
+            ("top_p", 0.0),
+            ("top_p", 1.5),
+            ("batch_size", 0),
+        ]
+    ),
+    ("perplexity of nothing", lambda m: text_perplexity(m.model, "", window=8, stride=4), ("no token",)),
+]

@@ -1,0 +1,204 @@
+"""Models, responses and embeddings."""
+
+import torch
+
+from tests.bad_inputs import QUIET, Row
+from tests.bad_inputs.files import folder_of
+from tl_experts import (
+    Corpus,
+    ResponseStore,
+    collect_responses,
+    embed,
+    find_experts,
+    inspect,
+    load_model,
+    merge_stores,
+    responses_from_cache,
+    run_study,
+    store_embeddings,
+    store_responses,
+)
+from tl_experts.study import load_config
+
+MODELS: list[Row] = [
+    *(
+        (f"model {name!r}", lambda _, n=name: load_model(n), (name or "name",))
+        for name in ["nowhere/at/all", "no-such-model", "poliglot-mini", "./missing"]
+    ),
+    ("model of an empty folder", lambda m: load_model(folder_of(m)), ("no config.json", "save_pretrained")),
+    ("model of a torn config", lambda m: load_model(folder_of(m, config__json="{")), ("config",)),
+    (
+        "model of an unknown kind",
+        lambda m: load_model(folder_of(m, config__json='{"model_type": "quantum"}')),
+        ("quantum",),
+    ),
+    *(
+        (f"device {d!r}", lambda _, d=d: load_model("polyglot-mini", device=d), (d,))
+        for d in ["gpu", "cuda:99", "tpu?"]
+    ),
+    *(
+        (f"dtype {d!r}", lambda _, d=d: load_model("polyglot-mini", dtype=d), (str(d),))
+        for d in ["float8", "int8", "double", "int32"]
+    ),
+    *(
+        (
+            f"n_devices {n!r}",
+            lambda _, n=n: load_model("polyglot-mini", n_devices=n),
+            (f"n_devices is {n}", "1 or more"),
+        )
+        for n in (0, -1)
+    ),
+    ("more GPUs than there are", lambda _: load_model("polyglot-mini", n_devices=99), ("is 99", "lower it")),
+    (
+        "n_devices on the CPU",
+        lambda _: load_model("polyglot-mini", n_devices=2, device="cpu"),
+        ("n_devices=2", "'cpu'"),
+    ),
+    *(
+        (f"device_map {d!r}", lambda _, d=d: load_model("polyglot-mini", device_map=d), words)
+        for d, words in [
+            ("autoo", ("'autoo'", "did you mean 'auto'")),
+            ({}, ("names no module", '"auto"')),
+            ({"": "disk"}, ("disk", "use GPUs only")),
+            ({"model": "cpu", "lm_head": 0}, ("0, cpu", "use GPUs only")),
+            ({"nothing": "cpu"}, ("nothing", "does not fit the model")),
+            ({"": "gpu"}, ("gpu", "does not fit the model")),
+        ]
+    ),
+    (
+        "device_map and device",
+        lambda _: load_model("polyglot-mini", device="cpu", device_map="auto"),
+        ("leave out device",),
+    ),
+    (
+        "model option unknown",
+        lambda m: find_experts(m.path, m.corpus, model_options={"dtpye": "float16"}),
+        ("'dtpye'", "did you mean 'dtype'"),
+    ),
+    (
+        "model options of a loaded model",
+        lambda m: store_responses(m.model, m.corpus, m.folder / "s", model_options={"dtype": "float16"}),
+        ("dtype", "loaded already"),
+    ),
+    (
+        "embeddings' model option",
+        lambda m: store_embeddings(m.path, m.corpus, m.folder / "s", model_options={"dtype": "int8"}),
+        ("'int8'", "float16"),
+    ),
+    (
+        "study on more GPUs than there are",
+        lambda m: run_study(load_config("polyglot-mini"), m.folder / "s", n_devices=99),
+        ("is 99", "lower it"),
+    ),
+    *(
+        (f"collect {kind}", lambda m, s=s: collect_responses(m.model, s), ("expected a Corpus",))
+        for kind, s in [("a list", ["a"]), ("a string", "a"), ("none", None), ("a mapping", {"en": ["a"]})]
+    ),
+    *(
+        (f"embed {kind}", lambda m, s=s: embed(m.model, s), ("expected a Corpus",))
+        for kind, s in [("a list", ["a"]), ("none", None)]
+    ),
+    *(
+        (f"find {kind}", lambda m, s=s: find_experts(m.model, s, k=1), ("expected a Corpus",))
+        for kind, s in [("a list", ["a"]), ("a string", "a")]
+    ),
+    *(
+        (f"inspect {kind}", lambda m, s=s: inspect(m.model, m.experts, s), ("expected a Corpus",))
+        for kind, s in [("a list", ["a"])]
+    ),
+    *(
+        (f"site {site!r}", lambda m, s=site: collect_responses(m.model, m.corpus, site=s), (repr(site),))
+        for site in ["mlp", "hook_post", "mlp.hook_posts", ""]
+    ),
+    *(
+        (f"pooling {p!r}", lambda m, p=p: collect_responses(m.model, m.corpus, pooling=p), (repr(p),))
+        for p in ["maximum", "MAX", "", "sum"]
+    ),
+    *(
+        (f"layers {layers}", lambda m, x=layers: collect_responses(m.model, m.corpus, layers=x), ("layers 0 to 1",))
+        for layers in ([], [2], [-1], [0, 7])
+    ),
+    *(
+        (
+            f"embed layer {layer}",
+            lambda m, x=layer: embed(m.model, m.corpus, layer=x),
+            (f"layer {layer}", "layers 0 to 1"),
+        )
+        for layer in (2, -3, 99)
+    ),
+    *(
+        (
+            f"token_budget {b}",
+            lambda m, b=b: collect_responses(m.model, m.corpus, token_budget=b),
+            (f"is {b}", "at least 1"),
+        )
+        for b in (0, -1)
+    ),
+    *(
+        (f"padding_side {s!r}", lambda m, s=s: collect_responses(m.model, m.corpus, padding_side=s), (repr(s),))
+        for s in ("middle", "")
+    ),
+    (
+        "beyond the context",
+        lambda m: collect_responses(m.model, Corpus.from_texts({"en": ["word " * 600]}), **QUIET),
+        ("truncate=True",),
+    ),
+    *(
+        (f"store dtype {d}", lambda m, d=d: store_responses(m.model, m.corpus, m.folder / "s", store=d), (str(d),))
+        for d in (torch.int8, torch.float64)
+    ),
+    *(
+        (f"part {p}", lambda m, p=p: store_responses(m.model, m.corpus, m.kept, part=p), (f"part {p[0]}/{p[1]}", "i/n"))
+        for p in ((0, 2), (3, 2), (-1, 2), (1, 0))
+    ),
+    (
+        "executor of a model",
+        lambda m: store_responses(m.model, m.corpus, m.folder / "s", executor="ray"),
+        ("name or path",),
+    ),
+    ("executor unknown", lambda m: store_responses("x", m.corpus, m.folder / "s", executor="spark"), ("'spark'",)),
+    (
+        "responses from an empty cache",
+        lambda m: responses_from_cache(m.model, {}, m.corpus, torch.ones(len(m.corpus), 1, dtype=torch.bool)),
+        ("the cache lacks", "names_filter"),
+    ),
+    (
+        "responses from a cache of fewer sentences",
+        lambda m: responses_from_cache(m.model, {}, m.corpus, torch.ones(1, 1, dtype=torch.bool)),
+        ("`pooled` has 1 rows",),
+    ),
+    (
+        "responses from a cache of nothing but padding",
+        lambda m: responses_from_cache(m.model, {}, m.corpus, torch.zeros(len(m.corpus), 1, dtype=torch.bool)),
+        ("at least one True",),
+    ),
+    (
+        "embeddings' executor of a model",
+        lambda m: store_embeddings(m.model, m.corpus, m.folder / "s", executor="ray"),
+        ("name or path",),
+    ),
+    (
+        "embeddings' executor unknown",
+        lambda m: store_embeddings("x", m.corpus, m.folder / "s", executor="spark"),
+        ("'spark'",),
+    ),
+    (
+        "executor's option unknown",
+        lambda m: store_responses(
+            m.path, m.corpus, m.folder / "s", executor="ray", executor_options={"wrokers": 2}, progress=False
+        ),
+        ("'wrokers'", "did you mean 'workers'"),
+    ),
+    ("study's executor unknown", lambda m: run_study(load_config("polyglot-mini"), executor="spark"), ("'spark'",)),
+    ("store embeddings of a list", lambda m: store_embeddings(m.model, ["a"], m.folder / "s"), ("expected a Corpus",)),
+    ("store embeddings of layer 9", lambda m: store_embeddings(m.model, m.corpus, m.folder / "s", layers=[9]), ("9",)),
+    ("store embeddings of no layer", lambda m: store_embeddings(m.model, m.corpus, m.folder / "s", layers=[]), ("no",)),
+    ("executor without a folder", lambda m: find_experts("x", m.corpus, executor="ray"), ("give folder=",)),
+    ("merge nothing", lambda _: merge_stores([]), ("no folder",)),
+    ("merge nowhere", lambda _: merge_stores(["nowhere"]), ("nowhere", "is the path right")),
+    ("store of an empty folder", lambda m: ResponseStore(folder_of(m)), ("job.json",)),
+    *(
+        (f"store of job {job}", lambda m, j=job: ResponseStore(folder_of(m, job__json=j)), ("job.json",))
+        for job in ("", "{", "[]", "{}", "5", '{"layers": "x"}')
+    ),
+]
