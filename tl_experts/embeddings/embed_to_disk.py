@@ -11,13 +11,13 @@ import numpy as np
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.embeddings.embeddings import Embeddings, Layer, block_numbers, embed_layers
-from tl_experts.errors import ArtefactError, InterventionError
+from tl_experts.errors import InterventionError
 from tl_experts.experts.experts import Experts
 from tl_experts.jobs.pieces import Shards
 from tl_experts.jobs.workers import Executor, RayPool, opened, require_executor
-from tl_experts.models import Model, as_model, model_fingerprint
+from tl_experts.models import Model, as_model, model_fingerprint, require_same_model
 from tl_experts.models.batches import TOKEN_BUDGET
-from tl_experts.responses.collect_to_disk import dtype_name, require_name, worker_loader
+from tl_experts.responses.collect_to_disk import SAME_WEIGHTS, dtype_name, require_name, worker_loader
 from tl_experts.steering.interventions import Value, describe_intervention, steer
 
 CHUNKS = 4
@@ -146,20 +146,6 @@ def spread(
     shards.elsewhere = make
 
 
-def require_fingerprint(model: Model, fingerprint: dict[str, str]) -> None:
-    """Refuse a worker's model that is not the driver's.
-
-    Raises:
-        ArtefactError: they differ.
-    """
-    found = model_fingerprint(model)
-    if found != fingerprint:
-        raise ArtefactError(
-            f"the worker's model is another: {found} there, {fingerprint} here; the name or path must mean the same "
-            "weights on every machine"
-        )
-
-
 @dataclass(frozen=True)
 class _Pieces:
     """The work of a pool: each number is some pieces of a pass."""
@@ -173,7 +159,7 @@ class _Pieces:
     value: Value
 
     def __call__(self, model: Model, number: int) -> None:
-        require_fingerprint(model, self.fingerprint)
+        require_same_model(model, self.fingerprint, "the pieces of this job", SAME_WEIGHTS)
         shards = Shards(self.folder, self.job, only=frozenset(self.chunks[number]))
         with nullcontext() if self.experts is None else steer(model, self.experts, value=self.value):
             self.run(model, shards=shards, progress=False)

@@ -12,7 +12,7 @@ from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ArtefactError, SelectionError, near
 from tl_experts.experts.auroc import STATISTICS
 from tl_experts.jobs.files import Arrays, load_artefact, save_artefact
-from tl_experts.models import Model, model_fingerprint
+from tl_experts.models import Model, require_same_model
 from tl_experts.responses.neurons import NeuronTable
 
 if TYPE_CHECKING:
@@ -238,14 +238,8 @@ class Experts:
         Raises:
             ArtefactError: naming what differs.
         """
-        found = model_fingerprint(model)
-        differing = [field for field in found if found[field] != self.fingerprint.get(field)]
-        if differing:
-            raise ArtefactError(
-                f"these experts are of another model: {' and '.join(differing)} differ "
-                f"({', '.join(f'{f} {self.fingerprint.get(f)} against {found[f]}' for f in differing)}); "
-                "find the experts of this model, or pass check=False if you mean it"
-            )
+        fix = "find the experts of this model, or pass check=False if you mean it"
+        require_same_model(model, self.fingerprint, "these experts", fix)
 
     def save_pretrained(self, path: str | Path) -> Path:
         """Save as a folder (``experts.safetensors`` and ``experts.json``), or as one file if named ``*.safetensors``.

@@ -13,7 +13,7 @@ from tl_experts.models.hooks import (
     require_model,
     require_site,
 )
-from tl_experts.models.identity import model_fingerprint
+from tl_experts.models.identity import model_fingerprint, require_same_model
 from tl_experts.models.loading import as_model, load_model
 from tl_experts.models.passes import PassTracker, track_passes
 from tl_experts.models.sites import site_widths
@@ -41,6 +41,7 @@ __all__ = [
     "reading_cosines",
     "require_hooks",
     "require_model",
+    "require_same_model",
     "require_site",
     "site_widths",
     "text_batches",

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tl_experts.errors import ArtefactError
 from tl_experts.models.hooks import Model, require_model
 
 _SAMPLE = 4096
@@ -38,6 +40,25 @@ def model_fingerprint(model: Model) -> dict[str, str]:
         ids = model.tokenizer(_PROBE, add_special_tokens=False)["input_ids"]
         tokenizer.update(repr((len(model.tokenizer), list(ids))).encode())
     return {"weights": weights.hexdigest()[:16], "tokenizer": tokenizer.hexdigest()[:16]}
+
+
+def require_same_model(model: Model, fingerprint: Mapping[str, str], what: str, fix: str) -> None:
+    """Refuse a model whose fingerprint differs: the one check of experts, stores and workers.
+
+    Args:
+        model: the model at hand.
+        fingerprint: of the model that was used before.
+        what: what belongs to that model, as a plural subject ("these experts").
+        fix: what the user can do about it.
+
+    Raises:
+        ArtefactError: the fingerprints differ; the message names the fields.
+    """
+    found = model_fingerprint(model)
+    differing = [field for field in found if found[field] != fingerprint.get(field)]
+    if differing:
+        details = ", ".join(f"{field} {fingerprint.get(field)} against {found[field]}" for field in differing)
+        raise ArtefactError(f"{what} belong to another model: {' and '.join(differing)} differ ({details}); {fix}")
 
 
 def _matrix(part: Any, name: str) -> Tensor | None:

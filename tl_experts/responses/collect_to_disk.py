@@ -22,12 +22,16 @@ from tl_experts.models import (
     hook_name,
     load_model,
     model_fingerprint,
+    require_same_model,
     text_batches,
 )
 from tl_experts.models.batches import TOKEN_BUDGET, Batch
 from tl_experts.models.pooling import POOLINGS, Pooling
 from tl_experts.responses.collect import DEFAULT_SITE, DTYPES, neuron_table, part_size, response_readers
 from tl_experts.responses.store import ResponseStore
+
+SAME_WEIGHTS = "the name or path of the model must mean the same weights on every machine"
+"""What to do where a worker's model is another."""
 
 
 def store_responses(
@@ -156,9 +160,12 @@ def worker_loader(
 
 
 def _require_model_of(store: ResponseStore, model: Model) -> None:
-    for name, found in (("model", model_fingerprint(model)), ("computed", dtype_name(model.cfg.dtype))):
-        if found != store.job[name]:
-            raise ArtefactError(f"{store.folder} is a job of another {name}: {store.job[name]} there, {found} here")
+    require_same_model(model, store.fingerprint, f"the responses in {store.folder}", SAME_WEIGHTS)
+    if dtype_name(model.cfg.dtype) != store.job["computed"]:
+        raise ArtefactError(
+            f"the responses in {store.folder} are computed in {store.job['computed']}, and the model is loaded in "
+            f"{dtype_name(model.cfg.dtype)}; load it in the dtype of the job"
+        )
 
 
 def _make(

@@ -13,10 +13,10 @@ from jaxtyping import Float
 
 from tl_experts.analysis.retrieval import all_pair_ranks
 from tl_experts.corpus.bundled import data_folder
-from tl_experts.embeddings.embed_to_disk import require_fingerprint
 from tl_experts.experts.experts import Experts
 from tl_experts.jobs.pieces import Arrays
-from tl_experts.models import Model
+from tl_experts.models import Model, require_same_model
+from tl_experts.responses.collect_to_disk import SAME_WEIGHTS
 from tl_experts.steering.generation import LanguageIdentifier, generate_texts, text_perplexity
 from tl_experts.study.bench import Bench, Row, Tables
 from tl_experts.study.config import StudyConfig
@@ -148,7 +148,7 @@ class _Measures:
 
     def __call__(self, model: Model, number: int) -> None:
         if self._meter is None:
-            require_fingerprint(model, self._fingerprint)
+            require_same_model(model, self._fingerprint, "the measures of this study", SAME_WEIGHTS)
             bench = Bench(self._config, model, self._folder, progress=False)
             bench.candidates = self._candidates
             self._meter = _Meter(bench)
