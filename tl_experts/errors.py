@@ -63,8 +63,9 @@ class TLExpertsWarning(UserWarning):
 def near(value: object, options: Collection[object]) -> str:
     """Say which of the options resemble the value, or list them: the last part of an error message.
 
-    >>> near("mlp.hook_pots", ["mlp.hook_post", "mlp.hook_pre"])
-    "did you mean 'mlp.hook_post' or 'mlp.hook_pre'?"
+    Examples:
+        >>> near("mlp.hook_pots", ["mlp.hook_post", "mlp.hook_pre"])
+        "did you mean 'mlp.hook_post' or 'mlp.hook_pre'?"
     """
     names = [str(option) for option in options]
     close = difflib.get_close_matches(str(value), names, n=3, cutoff=0.6)

@@ -13,8 +13,9 @@ def mean_random_cosine(vectors: Float[Tensor, "sentence dim"]) -> float:
 
     Exact, not sampled: the sum over pairs is the squared length of the sum, less the vectors with themselves.
 
-    >>> mean_random_cosine(torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]))
-    0.3333333333333333
+    Examples:
+        >>> mean_random_cosine(torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]))
+        0.3333333333333333
 
     Raises:
         TLExpertsError: fewer than two vectors, or one is not finite.

@@ -51,9 +51,10 @@ def top1_hits(
 def top1_accuracy(queries: Float[Tensor, "sentence dim"], candidates: Float[Tensor, "candidate same"]) -> float:
     """The share of queries whose nearest candidate is their translation (Sundar et al. 2025, section 6).
 
-    >>> import torch
-    >>> top1_accuracy(torch.eye(2), torch.tensor([[1.0, 0.1], [1.0, 0.0]]))
-    0.0
+    Examples:
+        >>> import torch
+        >>> top1_accuracy(torch.eye(2), torch.tensor([[1.0, 0.1], [1.0, 0.0]]))
+        0.0
     """
     return float(top1_hits(queries, candidates).double().mean())
 
@@ -145,8 +146,9 @@ class RetrievalScores:
 def scores_of_ranks(ranks: Int[Tensor, " sentence"]) -> RetrievalScores:
     """Top-1, top-5 and mean reciprocal rank.
 
-    >>> scores_of_ranks(torch.tensor([0, 1, 9]))
-    RetrievalScores(top1=0.3333333333333333, top5=0.6666666666666666, mrr=0.5333333333333333)
+    Examples:
+        >>> scores_of_ranks(torch.tensor([0, 1, 9]))
+        RetrievalScores(top1=0.3333333333333333, top5=0.6666666666666666, mrr=0.5333333333333333)
     """
     values = ranks.double()
     return RetrievalScores(

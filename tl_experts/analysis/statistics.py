@@ -164,8 +164,9 @@ def _lines(x: Numbers, y: Numbers, at: Numbers) -> Numbers:
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's correction: p-values that can each be held against the level whatever the number of tests (Holm 1979).
 
-    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
+    Examples:
+        >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+        [0.03, 0.06, 0.06]
     """
     values = np.asarray(p_values, float)
     if values.size and not ((values >= 0) & (values <= 1)).all():

@@ -32,7 +32,8 @@ def mean_cosine_distance(a: Float[Tensor, "first dim"], b: Float[Tensor, "second
 
     The mean over pairs of a dot product is the dot product of the means: no matrix of pairs is made.
 
-    >>> mean_cosine_distance(torch.eye(2)[:1], torch.eye(2)[1:])
-    1.0
+    Examples:
+        >>> mean_cosine_distance(torch.eye(2)[:1], torch.eye(2)[1:])
+        1.0
     """
     return 1.0 - float(normalise(a).double().mean(dim=0) @ normalise(b).double().mean(dim=0))

@@ -41,8 +41,9 @@ _BCP47 = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?(-[A-Za-
 def language_code(code: str) -> str:
     """Normalise a language code to its BCP-47 short form.
 
-    >>> [language_code(c) for c in ("en", "PT-br", "zh_hant", "jpn_Jpan", "zho_Hant", "eng")]
-    ['en', 'pt-BR', 'zh-Hant', 'ja', 'zh-Hant', 'en']
+    Examples:
+        >>> [language_code(c) for c in ("en", "PT-br", "zh_hant", "jpn_Jpan", "zho_Hant", "eng")]
+        ['en', 'pt-BR', 'zh-Hant', 'ja', 'zh-Hant', 'en']
 
     Raises:
         CorpusError: the code has not the form of a BCP-47 or FLORES code.
@@ -70,8 +71,9 @@ def names_language(column: str) -> bool:
 
     Three letters alone are taken only where FLORES-200 has them, so that ``url`` or ``tag`` is no language.
 
-    >>> [names_language(c) for c in ("en", "zh-Hant", "deu_Latn", "deu", "url", "text")]
-    [True, True, True, True, False, False]
+    Examples:
+        >>> [names_language(c) for c in ("en", "zh-Hant", "deu_Latn", "deu", "url", "text")]
+        [True, True, True, True, False, False]
     """
     try:
         base, *rest = language_code(column).split("-")

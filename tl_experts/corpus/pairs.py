@@ -55,8 +55,9 @@ def load_paraphrases(source: str | Path = "bundled") -> dict[str, Paraphrases]:
     Raises:
         CorpusError: nothing there, a column that lacks, or a language without a paraphrase.
 
-    >>> len(load_paraphrases()["ja"].sentences)
-    60
+    Examples:
+        >>> len(load_paraphrases()["ja"].sentences)
+        60
     """
     path = data_folder() / "corpus" / "paraphrases.jsonl" if str(source) == "bundled" else Path(source)
     if path.is_file():

@@ -65,8 +65,9 @@ def load_sentences(
         CorpusError: nothing there, an unknown column or split, invalid UTF-8, an empty sentence, unequal rows,
             a sentence in two splits, or fewer than `min_languages` languages.
 
-    >>> load_sentences("bundled", split="dev", languages=["en", "eng_Latn", "ja"]).languages
-    ('en', 'ja')
+    Examples:
+        >>> load_sentences("bundled", split="dev", languages=["en", "eng_Latn", "ja"]).languages
+        ('en', 'ja')
     """
     if limit is not None and limit < 1:
         raise CorpusError(f"limit is {limit}; expected at least 1, or None for all")

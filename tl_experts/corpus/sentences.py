@@ -81,8 +81,9 @@ class Corpus:
         Raises:
             CorpusError: a language has no sentence, or `aligned` and the lists differ in length.
 
-        >>> Corpus.from_texts({"en": ["Good morning."], "de": ["Guten Morgen."]}, aligned=True).languages
-        ('en', 'de')
+        Examples:
+            >>> Corpus.from_texts({"en": ["Good morning."], "de": ["Guten Morgen."]}, aligned=True).languages
+            ('en', 'de')
         """
         for language, sentences in texts.items():
             if isinstance(sentences, str):

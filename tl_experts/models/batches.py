@@ -123,8 +123,9 @@ def make_batches(
 def first_places(texts: Sequence[str]) -> NDArray[np.int64]:
     """For every sentence, where it stands for the first time: what is computed there holds for its repetitions.
 
-    >>> first_places(["a", "b", "a"])
-    array([0, 1, 0])
+    Examples:
+        >>> first_places(["a", "b", "a"])
+        array([0, 1, 0])
     """
     first: dict[str, int] = {}
     return np.array([first.setdefault(text, place) for place, text in enumerate(texts)], dtype=np.int64)

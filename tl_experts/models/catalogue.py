@@ -143,8 +143,9 @@ def install_command(entry: ModelEntry) -> str:
 def available_models() -> list[ModelEntry]:
     """The models that need no hub, present or not.
 
-    >>> [entry.name for entry in available_models()]
-    ['polyglot-mini', 'polyglot-mini-small', 'polyglot-mini-small-english', 'gemma-3-270m', 'smollm2']
+    Examples:
+        >>> [entry.name for entry in available_models()]
+        ['polyglot-mini', 'polyglot-mini-small', 'polyglot-mini-small-english', 'gemma-3-270m', 'smollm2']
     """
     return list(ENTRIES.values())
 

@@ -63,8 +63,9 @@ def language_order(languages: Iterable[str]) -> list[str]:
 def colour_of(language: str) -> str:
     """The colour of a language, the same in every figure.
 
-    >>> colour_of("en")
-    '#0072B2'
+    Examples:
+        >>> colour_of("en")
+        '#0072B2'
     """
     return COLOURS[_place(language) % len(COLOURS)]
 

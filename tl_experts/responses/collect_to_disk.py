@@ -114,8 +114,9 @@ def store_responses(
 def dtype_name(dtype: torch.dtype) -> str:
     """As users write it.
 
-    >>> dtype_name(torch.bfloat16)
-    'bfloat16'
+    Examples:
+        >>> dtype_name(torch.bfloat16)
+        'bfloat16'
     """
     return str(dtype).removeprefix("torch.")
 

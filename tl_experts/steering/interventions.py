@@ -149,8 +149,9 @@ def steer(
 def describe_intervention(experts: Experts | None, value: str = "mean") -> str:
     """Everything that decides which neurons are set to which values, in a line: for the name of what comes of it.
 
-    >>> describe_intervention(None)
-    'none'
+    Examples:
+        >>> describe_intervention(None)
+        'none'
     """
     if experts is None:
         return "none"

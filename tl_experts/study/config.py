@@ -184,8 +184,9 @@ def shipped_configs() -> dict[str, Path]:
 def load_config(source: str | Path) -> StudyConfig:
     """A study by the name of a shipped one, or from a TOML file.
 
-    >>> load_config("aya-8b").k
-    2000
+    Examples:
+        >>> load_config("aya-8b").k
+        2000
 
     Raises:
         StudyError: neither a file nor a shipped name, not TOML, or options that cannot be.

@@ -26,8 +26,9 @@ def expert_counts(folder: str | Path) -> dict[str, int]:
 def parse_neuron(text: str) -> tuple[int, int]:
     """Layer and place from ``L12 N847``.
 
-    >>> parse_neuron("L12 N847")
-    (12, 847)
+    Examples:
+        >>> parse_neuron("L12 N847")
+        (12, 847)
 
     Raises:
         SelectionError: it cannot be read.

@@ -164,8 +164,9 @@ def _plain_text(bench: Bench, language: str) -> str:
 def pareto(costs: Float[np.ndarray, "point cost"]) -> list[bool]:
     """Which points no other point beats: none is as good in every cost and better in one.
 
-    >>> pareto(np.array([[1.0, 3.0], [2.0, 2.0], [2.0, 4.0]]))
-    [True, True, False]
+    Examples:
+        >>> pareto(np.array([[1.0, 3.0], [2.0, 2.0], [2.0, 4.0]]))
+        [True, True, False]
     """
     return [not bool(((costs <= point).all(axis=1) & (costs < point).any(axis=1)).any()) for point in costs]
 
