@@ -7,9 +7,8 @@ from tests.conftest import ARCHITECTURES, CONVERTED
 from tl_experts import collect_responses, find_experts, responses_from_cache
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ModelError, ResponseError, SiteError
-from tl_experts.models import SITES, attached, hook_name, site_widths, token_policy
+from tl_experts.models import SITES, hook_name, token_policy
 from tl_experts.models.batches import make_batches
-from tl_experts.models.pooling import pool
 from tl_experts.responses.collect import Responses
 from tl_experts.responses.neurons import NeuronTable
 
@@ -131,55 +130,6 @@ def test_bos_is_read_but_never_pooled(model_of, corpus):
     _, cache = model.run_with_cache(torch.tensor([[policy.bos, *policy.encode(corpus.texts[:1])[0]]]))
     expected = cache["blocks.0.mlp.hook_post"][0, 1:].amax(0)
     torch.testing.assert_close(with_bos[0, :48], expected, rtol=1e-5, atol=1e-5)
-
-
-def test_the_pass_stops_behind_the_last_hook_that_reads(llama, corpus):
-    reached = []
-    site_widths(llama, "mlp.hook_post")  # the look at the widths, once for each model, runs all layers
-    names = [f"blocks.{layer}.{site}" for layer in (0, 1) for site in ("mlp.hook_post", "hook_resid_post")]
-    watched = [(name, lambda tensor, hook: reached.append(hook.name)) for name in names]
-    unembedding = llama.unembed.register_forward_hook(lambda *_: reached.append("unembed"))
-    try:
-        with attached(llama, watched):
-            collect_responses(llama, corpus.head(1), layers=[0], **QUIET)
-            first = len(reached)
-            collect_responses(llama, corpus.head(1), **QUIET)
-    finally:
-        unembedding.remove()
-    # What a block writes behind the last hook (the MLP's output matrix) is not computed.
-    assert (first, len(reached)) == (1, 1 + 3)
-
-
-def test_nothing_is_left_on_the_model(llama, corpus):
-    tokens = torch.tensor([[0, 5, 6, 7]])
-    with torch.inference_mode():
-        before = llama(tokens)
-        collect_responses(llama, corpus.head(1), **QUIET)
-        assert torch.equal(llama(tokens), before)
-    assert all(not point.fwd_hooks for point in llama.hook_dict.values())
-
-
-@pytest.mark.parametrize("side", ["left", "right"])
-def test_pooling_is_the_maximum_of_each_sentence_alone(side):
-    generator = torch.Generator().manual_seed(0)
-    lengths = [7, 7, 5, 1]
-    activation = torch.randn(4, 8, 6, generator=generator)
-    text = torch.zeros(4, 8, dtype=torch.bool)
-    for row, length in enumerate(lengths):
-        text[row, slice(1, 1 + length) if side == "right" else slice(8 - length, 8)] = True
-    expected = torch.stack([activation[row][text[row]].amax(dim=0) for row in range(4)])
-    assert torch.equal(pool(activation, text, "max"), expected)
-
-
-def test_pooling_ignores_what_padding_holds():
-    activation = torch.tensor([[[9.0], [1.0], [2.0], [float("inf")]]])
-    text = torch.tensor([[False, True, True, False]])
-    assert pool(activation, text, "max").item() == 2.0
-    assert pool(activation, text, "mean").item() == 1.5
-
-
-def test_negative_activations_stay_negative_under_max():
-    assert pool(torch.tensor([[[-3.0], [-1.0], [7.0]]]), torch.tensor([[True, True, False]]), "max").item() == -1.0
 
 
 def test_unknown_pooling_layer_and_site_are_refused(llama, corpus):

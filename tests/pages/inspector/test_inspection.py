@@ -6,12 +6,10 @@ import re
 
 import numpy as np
 import pytest
-import torch
 from sklearn.metrics import roc_auc_score
 
 from tl_experts import Corpus, collect_responses, find_experts
 from tl_experts.errors import SelectionError, TLExpertsError
-from tl_experts.models import promoted_logits, read_scores, text_pieces, written_directions
 from tl_experts.pages.inspector import inspect
 from tl_experts.pages.inspector.page import safe_json
 from tl_experts.pages.inspector.saved import parse_neuron
@@ -35,37 +33,11 @@ def test_responses_and_scores_are_those_of_the_whole_model(llama, corpus, found)
     np.testing.assert_allclose(found.auroc[:, corpus.languages.index("ja")], auroc, atol=1e-6)
 
 
-def test_the_pieces_of_a_sentence_are_the_sentence(llama, corpus):
-    for text in corpus.texts:
-        count = len(llama.tokenizer(text, add_special_tokens=False)["input_ids"])
-        assert "".join(text_pieces(llama, text, count)) == text
-
-
 def test_sentences_are_the_extremes_of_their_language(corpus, found):
     top, bottom = found.sentences(0, "de", count=2)
     mine = [place for place, label in enumerate(corpus.labels) if label == "de"]
     order = sorted(mine, key=lambda place: -found.responses[place, 0])
     assert (top, bottom) == (order[:2], order[:-3:-1])
-
-
-def test_promoted_words_by_hand(llama):
-    row = llama.blocks[1].mlp.W_out[7].detach().float()
-    weight = next(iter(llama.ln_final.parameters())).detach()
-    normed = row / row.square().mean().add(llama.cfg.eps).sqrt() * weight
-    expected = normed @ llama.W_U.detach()
-    torch.testing.assert_close(
-        promoted_logits(llama, written_directions(llama, 1, [7]))[0], expected, rtol=1e-3, atol=1e-3
-    )
-
-
-def test_both_classes_read_and_write_alike(model_of, bridge_of):
-    hooked, bridge = model_of("gemma3"), bridge_of("gemma3")
-    for model in (hooked, bridge):
-        assert written_directions(model, 0, [1, 2]).shape == (2, 32)
-    torch.testing.assert_close(read_scores(hooked, 1, [3]), read_scores(bridge, 1, [3]), rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(
-        written_directions(hooked, 1, [3]), written_directions(bridge, 1, [3]), rtol=1e-3, atol=1e-3
-    )
 
 
 def test_words_from_outside_never_become_markup(llama, corpus):

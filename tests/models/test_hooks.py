@@ -1,0 +1,50 @@
+"""Hook names mean what Hugging Face computes there; unknown sites and hooks raise an error that lists near matches."""
+
+import pytest
+import torch
+
+from tests.conftest import ARCHITECTURES
+from tl_experts.errors import ModelError, SiteError
+from tl_experts.models import hook_name, require_hooks, require_site
+
+TOKENS = torch.randint(3, 300, (3, 40), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_hook_post_is_what_enters_hugging_faces_down_projection(architecture, model_of, hugging_face):
+    model, reference = model_of(architecture), hugging_face(architecture)
+    seen = {}
+
+    def note(layer):
+        return lambda _module, args: seen.__setitem__(layer, args[0])
+
+    names = ("down_proj", "dense_4h_to_h", "c_proj")
+    downs = [m for n, m in reference.named_modules() if n.split(".")[-1] in names and "attn" not in n]
+    handles = [down.register_forward_pre_hook(note(layer)) for layer, down in enumerate(downs)]
+    try:
+        with torch.inference_mode():
+            reference(TOKENS)
+            _, cache = model.run_with_cache(TOKENS)
+    finally:
+        for handle in handles:
+            handle.remove()
+    assert len(seen) == 2
+    for layer, expected in seen.items():
+        actual = cache[hook_name(layer, "mlp.hook_post")]
+        assert actual.shape == expected.shape
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_unknown_site_and_hook_are_refused_with_near_matches(llama):
+    with pytest.raises(SiteError, match=r"did you mean 'mlp\.hook_post'"):
+        require_site(llama, "mlp.hook_pots")
+    with pytest.raises(SiteError, match="layers 0 to 1"):
+        require_hooks(llama, [("blocks.2.mlp.hook_post", print)])
+    with pytest.raises(SiteError, match=r"blocks\.1\.mlp\.hook_post"):
+        require_hooks(llama, [("blocks.1.mlp.hook_pots", print)])
+    require_hooks(llama, [("blocks.1.mlp.hook_post", print)])
+
+
+def test_what_is_no_lens_model_is_refused(hugging_face):
+    with pytest.raises(ModelError, match=r"LlamaForCausalLM.*load_model"):
+        require_site(hugging_face("llama"), "mlp.hook_post")

@@ -1,0 +1,25 @@
+"""Directions read and written by neurons, by hand and alike in both model classes."""
+
+import torch
+
+from tl_experts.models import promoted_logits, read_scores, written_directions
+
+
+def test_promoted_words_by_hand(llama):
+    row = llama.blocks[1].mlp.W_out[7].detach().float()
+    weight = next(iter(llama.ln_final.parameters())).detach()
+    normed = row / row.square().mean().add(llama.cfg.eps).sqrt() * weight
+    expected = normed @ llama.W_U.detach()
+    torch.testing.assert_close(
+        promoted_logits(llama, written_directions(llama, 1, [7]))[0], expected, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_both_classes_read_and_write_alike(model_of, bridge_of):
+    hooked, bridge = model_of("gemma3"), bridge_of("gemma3")
+    for model in (hooked, bridge):
+        assert written_directions(model, 0, [1, 2]).shape == (2, 32)
+    torch.testing.assert_close(read_scores(hooked, 1, [3]), read_scores(bridge, 1, [3]), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        written_directions(hooked, 1, [3]), written_directions(bridge, 1, [3]), rtol=1e-3, atol=1e-3
+    )
