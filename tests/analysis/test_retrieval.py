@@ -1,5 +1,7 @@
 """Ranks, rescoring and mining against faiss, scikit-learn, hand-worked cases and laws."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,7 @@ from tl_experts.analysis.retrieval import (
     scored,
     scores_of_ranks,
     top1_accuracy,
+    top1_hits,
     translation_ranks,
 )
 from tl_experts.errors import TLExpertsError
@@ -152,3 +155,39 @@ def test_bad_input_is_refused():
         csls(COSINES, neighbours=0)
     with pytest.raises(TLExpertsError, match="measure"):
         scored(COSINES, "cos")
+
+
+def test_retrieval_by_hand():
+    queries = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    candidates = torch.tensor([[2.0, 0.1], [5.0, 0.0], [1.0, 0.9]])
+    # cosines: row 0 -> candidate 1, row 1 -> candidate 2, row 2 -> candidate 2
+    assert top1_hits(queries, candidates).tolist() == [False, False, True]
+    assert top1_accuracy(queries, candidates) == pytest.approx(1 / 3)
+
+
+def test_a_language_finds_itself_and_its_rotation_does_too():
+    vectors = torch.randn(50, 16, generator=torch.Generator().manual_seed(2))
+    rotation = torch.linalg.qr(torch.randn(16, 16, generator=torch.Generator().manual_seed(3))).Q
+    assert top1_accuracy(vectors, vectors) == 1.0
+    assert top1_accuracy(vectors @ rotation, vectors @ rotation) == 1.0
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(4))
+    assert top1_accuracy(vectors, vectors[order]) == float((order == torch.arange(50)).float().mean())
+
+
+def test_retrieval_agrees_with_scikit_learns_nearest_neighbours():
+    from sklearn.neighbors import NearestNeighbors
+
+    a, b = torch.randn(2, 200, 12, generator=torch.Generator().manual_seed(5))
+    b = a + 1.2 * b
+    nearest = NearestNeighbors(n_neighbors=1, metric="cosine").fit(b.numpy()).kneighbors(a.numpy())[1][:, 0]
+    assert top1_hits(a, b).tolist() == (nearest == range(200)).tolist()
+
+
+def test_shapes_and_values_that_cannot_be_compared_are_refused():
+    with pytest.raises(TLExpertsError, match=r"\(2, 3\).*\(2, 4\)"):
+        # unwrapped: the test run's own shape check would answer first
+        inspect.unwrap(top1_hits)(torch.zeros(2, 3), torch.zeros(2, 4))
+    with pytest.raises(TLExpertsError, match="NaN"):
+        top1_accuracy(torch.full((2, 3), float("nan")), torch.zeros(2, 3))
+    with pytest.raises(TLExpertsError, match="at least one row"):
+        top1_accuracy(torch.zeros(0, 3), torch.zeros(0, 3))

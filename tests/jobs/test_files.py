@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import pickle
-import re
 import stat
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.numpy import save as pack
 
+from tests.messages import says
 from tl_experts.errors import ArtefactError
 from tl_experts.jobs.files import (
     SCHEMA,
@@ -40,11 +40,6 @@ ARRAYS = {"score": np.array([0.5, -1.25], dtype=np.float32), "unit": np.array([[
 HEADER = {"model": "tiny", "language": "日本語", "settings": {"k": 3, "ratio": 0.1, "none": None, "flags": [True]}}
 NAMES = ("artefact", "artefact.safetensors")
 both_forms = pytest.mark.parametrize("name", NAMES, ids=["folder", "file"])
-
-
-def says(*parts: str) -> str:
-    """A pattern for messages that have all of the parts, in any order."""
-    return "(?s)" + "".join(f"(?=.*{re.escape(part)})" for part in parts)
 
 
 def files(folder: Path) -> dict[str, bytes]:
