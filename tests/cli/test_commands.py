@@ -1,42 +1,16 @@
 """The command line does the main job and answers mistakes in one line."""
 
-import json
-
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tl_experts import Experts
+from tl_experts import (
+    Experts,
+)
 from tl_experts.cli.commands import app, main
+from tl_experts.errors import TLExpertsError
 
 RUN = CliRunner()
-
-
-@pytest.fixture(scope="module")
-def demo(checkpoint, tmp_path_factory):
-    output = tmp_path_factory.mktemp("demo")
-    arguments = ["demo", "--model", str(checkpoint("llama")), "--k", "5", "--rows", "6", "--quiet"]
-    done = RUN.invoke(app, [*arguments, "--output", str(output)], catch_exceptions=False)
-    return done, output
-
-
-def test_demo_prints_both_tables_and_what_to_do_next(demo):
-    done, output = demo
-    assert done.exit_code == 0
-    for part in ("Experts", "Retrieval", "es → en", "ja → es", "mean others → es", "Saved", "Try next"):
-        assert part in done.output
-    assert str(output / "experts") in done.output
-
-
-def test_demo_saves_what_it_printed(demo):
-    _, output = demo
-    experts = Experts.from_pretrained(output / "experts")
-    assert experts.languages == ("en", "de", "fr", "es", "it", "pt", "ru", "ja", "zh")
-    assert set(experts.counts.values()) == {5}
-    lines = (output / "retrieval.csv").read_text().splitlines()
-    assert len(lines) == 1 + 2 * 8
-    assert lines[0] == "query,candidate,before,after,random,random_spread,centred"
-    assert json.loads((output / "settings.json").read_text())["k"] == 5
-    assert len((output / "experts.csv").read_text().splitlines()) == 1 + 9 * 5
 
 
 def test_models_lists_the_catalogue():
@@ -76,3 +50,29 @@ def test_a_mistake_is_one_line_and_exit_code_1(arguments, message, checkpoint, m
 )
 def test_a_wrong_option_is_a_usage_error(arguments):
     assert RUN.invoke(app, arguments).exit_code == 2
+
+
+def test_the_command_line_finds_shards_and_merges(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr("tl_experts.responses.collect.PART", 7)  # three shards of the 18 sentences
+    name = str(checkpoint("llama"))
+    common = ["--limit", "6", "--languages", "en,de,ja", "--quiet"]
+    run = CliRunner()
+
+    def ok(*arguments):
+        done = run.invoke(app, [*map(str, arguments)], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert "top 5" in ok("find", name, "--k", 5, "--output", tmp_path / "whole", *common)
+    for number in (1, 2):
+        said = ok("find", name, "--shard", f"{number}/2", "--output", tmp_path / str(number), *common)
+        assert f"tl-experts merge {tmp_path / str(number)}" in said
+    ok("merge", tmp_path / "1", tmp_path / "2", "--k", 5, "--quiet")
+    whole, merged = (Experts.from_pretrained(tmp_path / part / "experts") for part in ("whole", "1"))
+    np.testing.assert_array_equal(whole.neuron, merged.neuron)
+    for name_, column in whole.statistics.items():
+        np.testing.assert_array_equal(column, merged.statistics[name_])
+    for arguments in (["--shard", "half"], ["--store", "int8"], ["--k", "0"], ["--gpus", "-1"]):
+        assert run.invoke(app, ["find", name, *arguments]).exit_code == 2
+    with pytest.raises(TLExpertsError, match="k is 1000"):
+        run.invoke(app, ["find", name, "--k", "1000", "--output", str(tmp_path / "x"), *common], catch_exceptions=False)

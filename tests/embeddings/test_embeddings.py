@@ -7,7 +7,7 @@ from tests.conftest import ARCHITECTURES, CONVERTED
 from tl_experts import collect_responses, embed
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.embeddings.embeddings import embed_layers
-from tl_experts.errors import ArtefactError, CorpusError, ModelError, SiteError
+from tl_experts.errors import CorpusError, ModelError, SiteError
 from tl_experts.models import token_policy
 
 QUIET = {"progress": False}
@@ -53,16 +53,6 @@ def test_parallel_vectors_are_in_row_order(llama, corpus):
     torch.testing.assert_close(rows["ja"].flip(0), straight["ja"], rtol=1e-5, atol=1e-5)
     with pytest.raises(CorpusError, match="aligned text"):
         embed(llama, Corpus.from_texts({"en": ["one"], "de": ["eins"]}), **QUIET).parallel()
-
-
-def test_vectors_in_files_are_those_in_memory(llama, corpus, tmp_path):
-    in_memory = embed_layers(llama, corpus, [0, None], **QUIET)
-    on_disk = embed_layers(llama, corpus, [0, None], scratch=tmp_path, **QUIET)
-    for layer, found in on_disk.items():
-        assert torch.equal(found.vectors, in_memory[layer].vectors)
-    assert len(list(tmp_path.iterdir())) == 2
-    with pytest.raises(ArtefactError, match=r"layer-None.npy cannot be written"):
-        embed(llama, corpus, scratch=tmp_path / "nowhere", **QUIET)
 
 
 def test_a_layer_the_model_has_not_is_refused(llama, corpus):

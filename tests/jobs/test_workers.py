@@ -24,9 +24,8 @@ from tl_experts import (
     store_embeddings,
     store_responses,
 )
-from tl_experts.errors import ArtefactError, InterventionError, TLExpertsError
+from tl_experts.errors import TLExpertsError
 from tl_experts.jobs.workers import ATTEMPTS, RayPool
-from tl_experts.responses.collect_to_disk import worker_loader
 
 QUIET = {"progress": False}
 
@@ -166,14 +165,6 @@ def test_workers_load_the_model_as_the_caller_asks(cluster, checkpoint, corpus, 
     assert not torch.equal(alone.values.float(), collect_responses(load_model(name), corpus, **QUIET).values)
 
 
-@pytest.mark.parametrize(
-    ("gpus", "n_devices"), [(None, 1), (0, 1), (0.5, 1), (1, 1), (2, 2), (4.0, 4)], ids=lambda value: str(value)
-)
-def test_a_worker_spreads_the_model_over_its_gpus(gpus, n_devices):
-    asked = {"dtype": "float16", "device": "cuda:3", "n_devices": 8}
-    assert worker_loader("x", asked, {"gpus": gpus}).keywords == {"dtype": "float16", "n_devices": n_devices}
-
-
 @pytest.mark.parametrize("steered", [False, True])
 def test_two_workers_embed_to_the_bits_of_one_process(cluster, checkpoint, corpus, tmp_path, steered):
     name = str(checkpoint("llama"))
@@ -194,17 +185,6 @@ def test_two_workers_embed_to_the_bits_of_one_process(cluster, checkpoint, corpu
     again = store_embeddings(name, corpus, tmp_path / "there", **ray, **options)
     assert torch.equal(again[0].vectors, here[0].vectors)
     assert all((tmp_path / "there" / name).stat().st_mtime_ns == written[name] for name in rest)
-
-
-def test_embeddings_of_another_intervention_are_another_job(checkpoint, corpus, tmp_path):
-    model = load_model(str(checkpoint("llama")))
-    experts = find_experts(model, corpus, k=5, **QUIET)[corpus.languages[0]]
-    store_embeddings(model, corpus, tmp_path, **QUIET)
-    with pytest.raises(ArtefactError, match="intervention is 'none' there and"):
-        store_embeddings(model, corpus, tmp_path, experts=experts, **QUIET)
-    with steer(model, experts), pytest.raises(InterventionError, match="give experts= instead"):
-        store_embeddings(model, corpus, tmp_path / "other", **QUIET)
-    assert not (tmp_path / "other").exists()
 
 
 def test_a_study_by_two_workers_has_the_tables_of_one_process(cluster, tmp_path):

@@ -6,15 +6,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from tl_experts.pages.report import beside_paper, report, write_report
-from tl_experts.study import paper
-from tl_experts.study.verdict import verdict
+from tests.study.tables import with_tables
+from tl_experts.pages.report import as_toml, beside_paper, report, write_report
+from tl_experts.study import StudyConfig, load_config
 
 pytestmark = pytest.mark.slow
-
-
-def with_tables(result, **tables):
-    return replace(result, tables=result.tables | tables)
 
 
 def test_it_is_one_file_that_loads_nothing(result):
@@ -34,37 +30,6 @@ def test_words_from_outside_stay_words(result):
     text = report(with_tables(hostile, choice=choice))
     assert evil not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
-
-
-def test_the_winner_named_first_is_the_one_of_the_table(result):
-    table = result["baselines"].copy()
-    table["top1"] = 0.2
-    table.loc[(table["condition"] == "post") & (table["method"] == "last layer"), "top1"] = 0.5
-    first = verdict(with_tables(result, baselines=table))[0]
-    assert "the intervention retrieves more translations" in first
-    assert "50.0% against 20.0%, 30.0 points" in first
-    table.loc[(table["condition"] == "pre") & (table["method"] == "centred"), "top1"] = 0.75
-    first = verdict(with_tables(result, baselines=table))[0]
-    assert "centred without any intervention retrieves more translations than the intervention" in first
-    assert "behind for en by 25.0, ja by 25.0" in first
-
-
-def test_a_gain_is_printed_with_its_interval(result):
-    table = result["gains"].copy()
-    mine = (table["target"] == "en") & (table["condition"] == "post") & (table["kind"] == "target as query")
-    table.loc[mine, ["pre", "post", "gain", "low", "high", "p_holm"]] = [0.1, 0.3, 0.2, 0.05, 0.35, 0.01]
-    said = verdict(with_tables(result, gains=table))[1]
-    assert "en 10.0% to 30.0% (+20.0 points, 95% interval +5.0 to +35.0)" in said
-    table.loc[mine, "p_holm"] = 0.5
-    assert "+35.0, not significant)" in verdict(with_tables(result, gains=table))[1]
-
-
-def test_experts_that_track_length_are_named(result):
-    table = result["stability"].copy()
-    table["tracks_length"] = [0.25, 0.0]
-    assert "above chance): en (25.0%)" in verdict(with_tables(result, stability=table))[-1]
-    table["tracks_length"] = 0.0
-    assert "None merely tracks sentence length" in verdict(with_tables(result, stability=table))[-1]
 
 
 def test_the_papers_numbers_stand_beside_ours_for_its_models_only(result):
@@ -101,8 +66,9 @@ def test_table_7_stands_beside_pairs_with_english(result):
     assert table["paper pre"].isna().tolist() == [False, False, False, True, True]
 
 
-def test_printed_values_as_the_paper_has_them():
-    assert paper.printed_pair_sets("bloom-7b", "tatoeba")["es", "post"] == 0.551
-    assert paper.printed_pair_sets("aya-8b", "bucc18")["de", "pre"] == 0.017
-    assert paper.printed_correlations("bloom-7b")["ja", "acc_pre~d_pre"] is None
-    assert paper.printed_table1("polyglot-mini") == {}
+def test_options_come_back_from_their_toml(tmp_path):
+    config = StudyConfig.from_dict(
+        {"name": "x", "model": "polyglot-mini", "k": 5, "corpus": 'a "quoted"\\name', "sweep_k": [5, 7]}
+    )
+    (tmp_path / "study.toml").write_text(as_toml(config), encoding="utf-8")
+    assert load_config(tmp_path / "study.toml") == config

@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from tests.conftest import ARCHITECTURES, CONVERTED
-from tl_experts import collect_responses, find_experts, responses_from_cache
+from tl_experts import (
+    collect_responses,
+    find_experts,
+    responses_from_cache,
+)
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ModelError, ResponseError, SiteError
 from tl_experts.models import SITES, hook_name, token_policy
@@ -153,3 +157,16 @@ def test_a_sentence_beyond_the_context_is_refused_or_cut(llama):
 def test_shapes_that_do_not_fit_are_refused(corpus):
     with pytest.raises(ResponseError, match=r"\(3, 4\).*expected \(24, 96\)"):
         Responses(torch.zeros(3, 4), corpus, NeuronTable((0, 1), (48, 48)), "mlp.hook_post", "max", {})
+
+
+def test_overflow_of_16_bits_is_detected(model, corpus):
+    from tl_experts.models import attached
+
+    def large(activation, hook):
+        activation[:, :, 7] = 1e5
+        return activation
+
+    with attached(model, [("blocks.0.mlp.hook_post", large)]):
+        with pytest.raises(ResponseError, match=r"L0 N7 .* is inf as float16; .* use float32"):
+            collect_responses(model, corpus, store=torch.float16, **QUIET)
+        assert collect_responses(model, corpus, store=torch.bfloat16, **QUIET).values.isfinite().all()

@@ -6,57 +6,18 @@ import os
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from tests.conftest import TEXTS
 from tl_experts import (
-    Corpus,
-    Experts,
     ResponseStore,
     collect_responses,
     find_experts,
     merge_stores,
-    score_responses,
     store_responses,
 )
-from tl_experts.cli.commands import app
 from tl_experts.errors import ArtefactError, ResponseError, SelectionError, TLExpertsError
-from tl_experts.experts.auroc import STATISTICS
-from tl_experts.models import site_widths
-from tl_experts.responses.store import DTYPES
 
 QUIET = {"progress": False}
-
-
-@pytest.fixture(autouse=True)
-def small_parts(monkeypatch):
-    """Seven sentences a shard: four shards of the 24, the last one short."""
-    monkeypatch.setattr("tl_experts.responses.collect.PART", 7)
-
-
-@pytest.fixture(scope="module")
-def model(model_of):
-    return model_of("llama")
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_responses_on_disk_are_those_in_memory_to_the_bit(dtype, model, corpus, tmp_path):
-    store = store_responses(model, corpus, tmp_path, store=dtype, **QUIET)
-    assert store.count == 4
-    stored = store.responses()
-    memory = collect_responses(model, corpus, store=dtype, **QUIET)
-    assert torch.equal(stored.load().values, memory.values)
-    for start, stop in ((0, 96), (3, 20), (95, 96)):
-        np.testing.assert_array_equal(stored.columns(start, stop), memory.columns(start, stop))
-    one, other = score_responses(stored, **QUIET), score_responses(memory, **QUIET)
-    for name in STATISTICS:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-    assert (one.corpus, one.fingerprint, one.site, one.pooling) == (
-        other.corpus,
-        other.fingerprint,
-        other.site,
-        other.pooling,
-    )
+pytestmark = pytest.mark.usefixtures("small_parts")
 
 
 def test_three_parts_merged_are_the_whole(model, corpus, tmp_path):
@@ -73,47 +34,6 @@ def test_three_parts_merged_are_the_whole(model, corpus, tmp_path):
         np.testing.assert_array_equal(again.statistics[name], column)
     manifest = json.loads((folders[0] / "manifest.json").read_text())
     assert [shard["sentences"] for shard in manifest["shards"]] == [7, 7, 7, 3]
-
-
-def test_a_repeated_sentence_is_run_once_and_stands_everywhere(model, corpus, tmp_path, monkeypatch):
-    twice = Corpus.from_texts({"en": [*TEXTS["en"], TEXTS["en"][0]], "de": [TEXTS["en"][1], *TEXTS["de"]]})
-    expected = collect_responses(model, corpus.only(["en", "de"]), **QUIET).values
-    rows = [*range(6), 0, 1, *range(6, 12)]
-    site_widths(model, "mlp.hook_post")
-    passes = []
-    forward = model.forward
-    monkeypatch.setattr(model, "forward", lambda tokens, **kw: (passes.append(len(tokens)), forward(tokens, **kw))[1])
-    found = collect_responses(model, twice, **QUIET).values
-    assert passes == [7, 5]
-    torch.testing.assert_close(found, expected[rows], rtol=1e-5, atol=1e-5)
-    stored = store_responses(model, twice, tmp_path, **QUIET).responses()
-    assert torch.equal(stored.load().values, found)
-
-
-class Killed(BaseException):
-    """Nothing catches it, like a signal."""
-
-
-def test_a_killed_run_makes_what_is_missing_and_nothing_else(model, corpus, tmp_path, monkeypatch):
-    save = ResponseStore.save
-
-    def dying(self, number, values, rows):
-        if number == 2:
-            raise Killed
-        save(self, number, values, rows)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ResponseStore, "save", dying)
-        with pytest.raises(Killed):
-            store_responses(model, corpus, tmp_path, **QUIET)
-    assert ResponseStore(tmp_path).missing() == [2, 3]
-    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "shards").iterdir()}
-    store = store_responses(model, corpus, tmp_path, **QUIET)
-    assert torch.equal(store.responses().load().values, collect_responses(model, corpus, **QUIET).values)
-    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "shards").iterdir()}
-    assert {name: after[name] for name in before} == before
-    monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)  # nothing is left to run
-    store_responses(model, corpus, tmp_path, **QUIET)
 
 
 @pytest.mark.parametrize("suffix", ["npy", "json"])
@@ -199,66 +119,3 @@ def test_what_cannot_be_is_refused(model, corpus, tmp_path):
         store_responses(model, corpus, tmp_path, executor="ray", **QUIET)
     with pytest.raises(SelectionError, match="needs a folder"):
         find_experts("polyglot-mini", corpus, executor="ray", **QUIET)
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_response_that_is_not_finite_names_neuron_and_sentence(value, model, corpus, tmp_path):
-    from tl_experts.models import attached
-
-    def spoil(activation, hook):
-        activation[:, :, 5] = value
-        return activation
-
-    with attached(model, [("blocks.1.mlp.hook_post", spoil)]):
-        for run in (
-            lambda: collect_responses(model, corpus, **QUIET),
-            lambda: store_responses(model, corpus, tmp_path),
-        ):
-            with pytest.raises(ResponseError, match=r"L1 N5 to sentence \d+ \(.*\) is (nan|inf|-inf) as float32"):
-                run()
-
-
-def test_overflow_of_16_bits_is_detected(model, corpus):
-    from tl_experts.models import attached
-
-    def large(activation, hook):
-        activation[:, :, 7] = 1e5
-        return activation
-
-    with attached(model, [("blocks.0.mlp.hook_post", large)]):
-        with pytest.raises(ResponseError, match=r"L0 N7 .* is inf as float16; .* use float32"):
-            collect_responses(model, corpus, store=torch.float16, **QUIET)
-        assert collect_responses(model, corpus, store=torch.bfloat16, **QUIET).values.isfinite().all()
-
-
-def test_the_command_line_finds_shards_and_merges(checkpoint, tmp_path):
-    name = str(checkpoint("llama"))
-    common = ["--limit", "6", "--languages", "en,de,ja", "--quiet"]
-    run = CliRunner()
-
-    def ok(*arguments):
-        done = run.invoke(app, [*map(str, arguments)], catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-        return done.output
-
-    assert "top 5" in ok("find", name, "--k", 5, "--output", tmp_path / "whole", *common)
-    for number in (1, 2):
-        said = ok("find", name, "--shard", f"{number}/2", "--output", tmp_path / str(number), *common)
-        assert f"tl-experts merge {tmp_path / str(number)}" in said
-    ok("merge", tmp_path / "1", tmp_path / "2", "--k", 5, "--quiet")
-    whole, merged = (Experts.from_pretrained(tmp_path / part / "experts") for part in ("whole", "1"))
-    np.testing.assert_array_equal(whole.neuron, merged.neuron)
-    for name_, column in whole.statistics.items():
-        np.testing.assert_array_equal(column, merged.statistics[name_])
-    for arguments in (["--shard", "half"], ["--store", "int8"], ["--k", "0"], ["--gpus", "-1"]):
-        assert run.invoke(app, ["find", name, *arguments]).exit_code == 2
-    with pytest.raises(TLExpertsError, match="k is 1000"):
-        run.invoke(app, ["find", name, "--k", "1000", "--output", str(tmp_path / "x"), *common], catch_exceptions=False)
-
-
-def test_a_store_remembers_the_dtype_of_the_model(checkpoint, corpus, tmp_path):
-    name = str(checkpoint("llama"))
-    store_responses(name, corpus, tmp_path, model_options={"dtype": "bfloat16"}, **QUIET)
-    with pytest.raises(ArtefactError, match="computed is 'bfloat16' there and 'float32' here"):
-        store_responses(name, corpus, tmp_path, **QUIET)
-    assert store_responses(name, corpus, tmp_path, model_options={"dtype": torch.bfloat16}, **QUIET).missing() == []

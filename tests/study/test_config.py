@@ -4,7 +4,6 @@ import pytest
 
 from tl_experts.analysis.statistics import holm
 from tl_experts.errors import StudyError, TLExpertsError
-from tl_experts.pages.report import as_toml
 from tl_experts.study import StudyConfig, load_config, paper, shipped_configs
 
 BASE = {"name": "x", "model": "polyglot-mini", "k": 5}
@@ -84,12 +83,6 @@ def test_languages_are_taken_in_any_spelling():
     assert StudyConfig.from_dict(BASE | {"targets": ["eng_Latn", "en", "de"]}).targets == ("en", "de")
 
 
-def test_options_come_back_from_their_toml(tmp_path):
-    config = StudyConfig.from_dict(BASE | {"corpus": 'a "quoted"\\name', "sweep_k": [5, 7]})
-    (tmp_path / "study.toml").write_text(as_toml(config), encoding="utf-8")
-    assert load_config(tmp_path / "study.toml") == config
-
-
 @pytest.mark.parametrize(("content", "message"), [("k = = 3", "is not TOML"), ("kk = 3", "option 'kk'")])
 def test_a_bad_file_is_named(tmp_path, content, message):
     (tmp_path / "study.toml").write_text(content)
@@ -100,3 +93,7 @@ def test_a_bad_file_is_named(tmp_path, content, message):
 def test_an_unknown_study_names_those_there_are():
     with pytest.raises(StudyError, match="did you mean 'polyglot-mini'"):
         load_config("polyglot-mimi")
+
+
+def test_the_bundled_study_asks_for_every_target():
+    assert load_config("polyglot-mini").targets == ("en", "de", "fr", "es", "ja")

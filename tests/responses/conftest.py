@@ -1,0 +1,14 @@
+"""A model, and shards small enough that a few sentences fill several."""
+
+import pytest
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Seven sentences a shard: four shards of the 24, the last one short."""
+    monkeypatch.setattr("tl_experts.responses.collect.PART", 7)
+
+
+@pytest.fixture(scope="session")
+def model(model_of):
+    return model_of("llama")
