@@ -26,7 +26,12 @@ FLOW = (
 """The packages in the order of the flow: an import may only name a row above its own. README.md lists them alike."""
 
 INNER = {
-    "jobs": (("files",), ("pieces", "workers", "launch")),
+    "jobs": (
+        ("paths",),
+        ("files",),
+        ("folders", "arrays", "artefacts", "tables"),
+        ("pieces", "workers", "launch"),
+    ),
     "corpus": (("languages", "bundled"), ("sentences",), ("readers",), ("pairs",)),
     "analysis": (("vectors", "statistics"), ("retrieval", "isotropy", "subspace", "distances")),
     "models": (
@@ -51,6 +56,9 @@ INNER = {
     "cli": (("demo",), ("commands",)),
 }
 """The same inside each package."""
+
+WRITERS = ("files", "folders", "artefacts", "tables")
+"""The modules of `jobs` that write files. All go through `files.written`, which renames a whole file."""
 
 
 def modules(folder: Path = PACKAGE) -> list[Path]:
@@ -148,9 +156,10 @@ def test_only_models_imports_transformer_lens_and_transformers():
 
 
 @pytest.mark.parametrize("writer", ["write_text", "write_bytes", "savetxt", "to_csv", "save_file", "mkdir", "touch"])
-def test_only_files_writes_files(writer):
+def test_only_jobs_writes_files(writer):
+    allowed = {PACKAGE / "jobs" / f"{name}.py" for name in WRITERS}
     for path in modules():
-        if path != PACKAGE / "jobs" / "files.py":
+        if path not in allowed:
             assert f".{writer}(" not in path.read_text(), path
 
 

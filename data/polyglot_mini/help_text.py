@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from tl_experts.errors import TLExpertsError
-from tl_experts.jobs.files import build_folder
+from tl_experts.jobs.folders import build_folder
 
 PACKAGES = {
     "en": ("libreoffice-help-en-us", "en-US"),

@@ -22,7 +22,8 @@ from training import Settings, build_model, restore, train
 from vocabulary import add_padding, train_tokenizer
 
 from tl_experts.errors import ArtefactError, TLExpertsError
-from tl_experts.jobs.files import build_folder, write_json
+from tl_experts.jobs.files import write_json
+from tl_experts.jobs.folders import build_folder
 
 HERE = Path(__file__).parent
 

@@ -12,7 +12,7 @@ from documents import Documents, Mixture
 from torch import nn
 
 from tl_experts.errors import ArtefactError, TLExpertsError
-from tl_experts.jobs.files import load_artefact, save_artefact
+from tl_experts.jobs.artefacts import load_artefact, save_artefact
 
 CHECKPOINT = "checkpoint.safetensors"
 

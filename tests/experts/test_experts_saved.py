@@ -15,7 +15,7 @@ from tl_experts.errors import ArtefactError
 from tl_experts.experts.auroc import STATISTICS
 from tl_experts.experts.experts import Experts
 from tl_experts.experts.find import find_experts, select_experts
-from tl_experts.jobs.files import load_artefact, save_artefact
+from tl_experts.jobs.artefacts import load_artefact, save_artefact
 
 
 def make_experts(kind, expertise):
@@ -104,7 +104,7 @@ def test_tensors_of_another_save_are_refused(expertise, tmp_path):
         select_experts(expertise, k=k).save_pretrained(tmp_path / str(k))
     swapped = tmp_path / "2" / "experts.safetensors"
     swapped.write_bytes((tmp_path / "3" / "experts.safetensors").read_bytes())
-    with pytest.raises(ArtefactError, match="of another save"):
+    with pytest.raises(ArtefactError, match="another save"):
         Experts.from_pretrained(tmp_path / "2")
     assert len(Experts.from_pretrained(tmp_path / "3")) == 9
 
@@ -114,10 +114,10 @@ def test_a_truncated_single_file_is_refused(experts, tmp_path):
     content = path.read_bytes()
     for size in spread(content):
         path.write_bytes(content[:size])
-        with pytest.raises(ArtefactError, match=r"no readable safetensors file \(.+\); make it again"):
+        with pytest.raises(ArtefactError, match=r"not a readable safetensors file \(.+\); create it again"):
             Experts.from_pretrained(path)
     path.write_bytes(content + b"\0")
-    with pytest.raises(ArtefactError, match="no readable safetensors file"):
+    with pytest.raises(ArtefactError, match="not a readable safetensors file"):
         Experts.from_pretrained(path)
     path.write_bytes(content)
     assert_same(Experts.from_pretrained(path), experts)
@@ -176,7 +176,7 @@ def test_a_path_with_nothing_there_is_refused(experts, tmp_path):
     ("change", "message"),
     [
         ({"kind": "embeddings"}, "holds 'embeddings'; expected 'experts'"),
-        ({"schema": 2}, "has schema 2, this version reads 1; make it again"),
+        ({"schema": 2}, "has schema 2, this version reads 1; create it again"),
         ({"schema": None}, "has schema None, this version reads 1"),
         ({"sha256": "0" * 64}, r"does not match the checksum in experts\.json"),
         ({"layers": [1, 4]}, "not a complete set of experts"),

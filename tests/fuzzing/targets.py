@@ -13,7 +13,9 @@ import torch
 from tl_experts import Corpus, Experts, ResponseStore, load_sentences
 from tl_experts.corpus.pairs import load_pairs, load_paraphrases
 from tl_experts.experts.auroc import STATISTICS
-from tl_experts.jobs.files import load_artefact, read_array, save_artefact, write_array, write_json
+from tl_experts.jobs.arrays import read_array, write_array
+from tl_experts.jobs.artefacts import load_artefact, save_artefact
+from tl_experts.jobs.files import write_json
 from tl_experts.jobs.pieces import Shards
 from tl_experts.pages.inspector.runs import open_run
 from tl_experts.pages.inspector.saved import expert_counts

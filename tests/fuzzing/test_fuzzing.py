@@ -12,7 +12,8 @@ from tests.fuzzing.mutations import huge_safetensors, npy
 from tests.fuzzing.targets import TARGETS, Target
 from tl_experts import StudyResult
 from tl_experts.errors import ArtefactError, TLExpertsError
-from tl_experts.jobs.files import load_artefact, read_array
+from tl_experts.jobs.arrays import read_array
+from tl_experts.jobs.artefacts import load_artefact
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)

@@ -1,4 +1,4 @@
-"""Parts of a job by the word of torchrun or srun, and torchrun itself over two processes."""
+"""The rank of this process from torchrun or srun, and torchrun itself with two processes."""
 
 import subprocess
 import sys
@@ -26,11 +26,11 @@ def no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"RANK": "0", "WORLD_SIZE": "4"}, (1, 4)),
         ({"SLURM_PROCID": "3", "SLURM_NTASKS": "4"}, (4, 4)),
-        # torchrun under srun: one task of SLURM's is several processes.
+        # torchrun under srun: one SLURM task is several processes.
         ({"RANK": "5", "WORLD_SIZE": "8", "SLURM_PROCID": "0", "SLURM_NTASKS": "2"}, (6, 8)),
     ],
 )
-def test_the_part_is_the_launchers(variables, part, monkeypatch):
+def test_the_part_is_that_of_the_launcher(variables, part, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert launched_part() == part
@@ -41,12 +41,15 @@ def test_the_part_is_the_launchers(variables, part, monkeypatch):
     [
         ({}, "neither torchrun nor srun"),
         ({"RANK": "0"}, "neither torchrun nor srun"),
-        ({"RANK": "one", "WORLD_SIZE": "4"}, "RANK='one', WORLD_SIZE='4' are no numbers"),
-        ({"SLURM_PROCID": "4", "SLURM_NTASKS": "4"}, "SLURM_PROCID=4 is not among SLURM_NTASKS=4"),
-        ({"RANK": "-1", "WORLD_SIZE": "4"}, "RANK=-1 is not among"),
+        ({"RANK": "one", "WORLD_SIZE": "4"}, "RANK='one', WORLD_SIZE='4' are not numbers"),
+        (
+            {"SLURM_PROCID": "4", "SLURM_NTASKS": "4"},
+            "PROCID=4 is out of range; expected 0 to SLURM_NTASKS - 1 = 3",
+        ),
+        ({"RANK": "-1", "WORLD_SIZE": "4"}, "RANK=-1 is out of range"),
     ],
 )
-def test_a_part_that_cannot_be_is_refused(variables, message, monkeypatch):
+def test_an_impossible_rank_raises_an_error(variables, message, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(TLExpertsError, match=message):
@@ -64,7 +67,7 @@ def test_processes_of_a_machine_take_its_gpus_in_turn(monkeypatch):
 
 
 @pytest.mark.slow
-def test_torchrun_shares_a_job_out(tmp_path: Path) -> None:
+def test_torchrun_divides_a_job_between_two_processes(tmp_path: Path) -> None:
     command = ["find", "polyglot-mini-small", "--limit", "150", "--k", "20", "--quiet", "--output", str(tmp_path)]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
     done = subprocess.run(
@@ -78,7 +81,7 @@ def test_torchrun_shares_a_job_out(tmp_path: Path) -> None:
     found = Experts.from_pretrained(tmp_path / "experts")
     sentences = load_sentences("bundled", split="dev", limit=150)
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as torchrun's processes have: PyTorch rounds differently where threads' shares meet
+    torch.set_num_threads(1)  # as in torchrun's processes: PyTorch's rounding depends on how threads divide the work
     expected = find_experts("polyglot-mini-small", sentences, k=20, truncate=True, progress=False)
     torch.set_num_threads(threads)
     for name, column in expected.statistics.items():

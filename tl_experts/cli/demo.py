@@ -21,7 +21,8 @@ from tl_experts.errors import TLExpertsError
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
 from tl_experts.experts.find import select_experts
-from tl_experts.jobs.files import write_json, write_table
+from tl_experts.jobs.files import write_json
+from tl_experts.jobs.tables import write_table
 from tl_experts.models import Model
 from tl_experts.responses.collect import collect_responses
 from tl_experts.steering.interventions import steer

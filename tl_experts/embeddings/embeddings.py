@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.errors import SiteError, TLExpertsError
-from tl_experts.jobs.files import mapped_array
+from tl_experts.jobs.arrays import mapped_array
 from tl_experts.jobs.pieces import Arrays, Shards, resume
 from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches
 from tl_experts.models.batches import TOKEN_BUDGET, Batch, PaddingSide, fill_repeats

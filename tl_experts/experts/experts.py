@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ArtefactError, SelectionError, near
 from tl_experts.experts.auroc import STATISTICS
-from tl_experts.jobs.files import Arrays, load_artefact, save_artefact
+from tl_experts.jobs.artefacts import Arrays, load_artefact, save_artefact
 from tl_experts.models import Model, require_same_model
 from tl_experts.responses.neurons import NeuronTable
 

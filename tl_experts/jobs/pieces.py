@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_experts.errors import ArtefactError
-from tl_experts.jobs.files import load_artefact, save_artefact, write_json
+from tl_experts.jobs.artefacts import load_artefact, save_artefact
+from tl_experts.jobs.files import write_json
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tl_experts.errors import ArtefactError, ModelError
-from tl_experts.jobs.files import build_folder, checksum, join_files, read_json, write_json
+from tl_experts.jobs.files import checksum, join_files, read_json, write_json
+from tl_experts.jobs.folders import build_folder
 from tl_experts.models.catalogue import (
     SMOLLM2_MEMBER,
     WEIGHTS,

@@ -29,7 +29,8 @@ from torch import Tensor
 
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ArtefactError, CorpusError
-from tl_experts.jobs.files import checksum, join_files, read_array, read_json, write_array, write_json
+from tl_experts.jobs.arrays import read_array, write_array
+from tl_experts.jobs.files import checksum, join_files, read_json, write_json
 from tl_experts.responses.collect import DTYPES, Responses
 from tl_experts.responses.neurons import NeuronTable
 

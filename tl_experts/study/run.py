@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tl_experts.errors import StudyError
-from tl_experts.jobs.files import locked, write_frame, write_json
+from tl_experts.jobs.files import write_json
+from tl_experts.jobs.folders import locked
+from tl_experts.jobs.tables import write_frame
 from tl_experts.jobs.workers import Executor, opened, require_executor
 from tl_experts.models import Model, as_model
 from tl_experts.responses.collect_to_disk import worker_loader

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tl_experts.errors import ArtefactError, SelectionError
-from tl_experts.jobs.files import load_artefact
+from tl_experts.jobs.artefacts import load_artefact
 
 _NEURON = re.compile(r"\s*L?\s*(\d+)(?:\s*[ .,:/]\s*N?|\s*N)\s*(\d+)\s*", re.IGNORECASE | re.ASCII)
 
