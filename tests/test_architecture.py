@@ -33,7 +33,7 @@ INNER = {
         ("pieces", "workers", "launch"),
     ),
     "corpus": (("languages", "bundled"), ("sentences",), ("readers",), ("pairs",)),
-    "analysis": (("vectors", "statistics"), ("retrieval", "isotropy", "subspace", "distances")),
+    "analysis": (("arrays",), ("vectors", "statistics"), ("retrieval", "isotropy", "subspace", "distances")),
     "models": (
         ("lens", "quiet", "catalogue", "allocator", "batches", "pooling"),
         ("hooks",),

@@ -2,6 +2,8 @@
 
 import difflib
 from collections.abc import Collection
+from operator import index
+from typing import SupportsIndex
 
 
 class TLExpertsError(Exception):
@@ -85,3 +87,14 @@ def require_choice(
         known = False
     if not known:
         raise error(f"{what} {value!r} is not known; {near(value, options)}")
+
+
+def require_whole(value: object, what: str, error: type[TLExpertsError] = TLExpertsError) -> int:
+    """The value as an integer; raise `error` unless it is a whole number (5 or NumPy's, but neither 5.0 nor True).
+
+    >>> require_whole(5, "k")
+    5
+    """
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise error(f"{what} is {value!r}; expected a whole number, such as 5")
+    return index(value)

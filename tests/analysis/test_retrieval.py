@@ -1,4 +1,4 @@
-"""Ranks, rescoring and mining against faiss, scikit-learn, hand-worked cases and laws."""
+"""Ranks, rescoring and mining compared with faiss, scikit-learn, hand-worked cases and laws."""
 
 import inspect
 
@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from tl_experts.analysis.retrieval import (
     MEASURES,
+    NEVER,
     all_pair_ranks,
     cosine_similarity,
     csls,
@@ -155,6 +156,9 @@ def test_bad_input_is_refused():
         csls(COSINES, neighbours=0)
     with pytest.raises(TLExpertsError, match="measure"):
         scored(COSINES, "cos")
+    for count in (5.0, True):
+        with pytest.raises(TLExpertsError, match=f"neighbours is {count}; expected a whole number"):
+            hubness(COSINES, neighbours=count)
 
 
 def test_retrieval_by_hand():
@@ -191,3 +195,89 @@ def test_shapes_and_values_that_cannot_be_compared_are_refused():
         top1_accuracy(torch.full((2, 3), float("nan")), torch.zeros(2, 3))
     with pytest.raises(TLExpertsError, match="at least one row"):
         top1_accuracy(torch.zeros(0, 3), torch.zeros(0, 3))
+
+
+# --- NaN never counts in favour ---------------------------------------------------------------------------------------
+
+
+def test_zero_vectors_are_never_found_by_margin():
+    vectors = {language: torch.zeros(3, 4) for language in ("en", "de")}
+    ranks = all_pair_ranks(vectors, measure="margin")["en", "de"]
+    assert ranks.tolist() == [NEVER] * 3
+    scores = scores_of_ranks(ranks)
+    assert (scores.top1, scores.top5) == (0, 0)
+    assert scores.mrr == pytest.approx(0)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("row", [0, 1, 2])
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_a_nan_among_the_cosines_never_helps(measure, row, column):
+    # The best case: without NaN, everything is found by every measure.
+    cosines = torch.eye(3)
+    cosines[row, column] = torch.nan
+    similarity = scored(cosines, measure)
+    unknown = similarity.isnan()
+    ranks = translation_ranks(similarity)
+    assert ((ranks < 1) == ~unknown.any(dim=1)).all(), "a query that was compared with a NaN has not found its own"
+    assert (ranks[unknown.diagonal()] == NEVER).all()
+    certain = ~(unknown.any(dim=0) | unknown.any(dim=1))
+    assert mexa(similarity) == pytest.approx(certain.double().mean().item())
+    found = mutual_neighbours(similarity)
+    assert found.recall <= (~unknown.any(dim=1)).double().mean()
+    assert found.found <= 3
+
+
+def test_mining_ignores_pairs_whose_similarity_is_nan():
+    unknown = torch.full((3, 3), torch.nan)
+    found = mutual_neighbours(unknown)
+    assert (found.found, found.precision, found.recall) == (0, 0, 0)
+    assert mexa(unknown) == 0
+    assert hubness(unknown) == 0
+    # Without the NaN, candidate 0 is every query's nearest; with it, only of the last two.
+    hub = torch.tensor([[torch.nan, 0.5, 0.1], [1.0, 0.5, 0.1], [1.0, 0.5, 0.1]])
+    expected = skew([2, 1, 0])
+    assert hubness(hub, neighbours=1) == pytest.approx(expected)
+
+
+def test_a_single_query_whose_own_candidate_is_nan_is_not_found():
+    assert translation_ranks(torch.tensor([[torch.nan]])).tolist() == [NEVER]
+    assert translation_ranks(torch.tensor([[0.0]])).tolist() == [0]
+    assert translation_ranks(torch.tensor([[1.0, torch.nan]])).tolist() == [1]
+
+
+# --- NumPy ------------------------------------------------------------------------------------------------------------
+
+
+def test_numpy_arrays_give_what_tensors_give():
+    tensors = parallel()
+    arrays = {language: rows.numpy() for language, rows in tensors.items()}
+    en, de = arrays["en"], arrays["de"]
+    assert top1_accuracy(en, de) == top1_accuracy(tensors["en"], tensors["de"])
+    assert top1_accuracy(en, tensors["de"]) == top1_accuracy(tensors["en"], tensors["de"])
+    assert torch.equal(top1_hits(en, de), top1_hits(tensors["en"], tensors["de"]))
+    for measure in MEASURES:
+        for pair, ranks in all_pair_ranks(arrays, tensors, measure=measure).items():
+            assert torch.equal(ranks, all_pair_ranks(tensors, measure=measure)[pair]), (measure, pair)
+    cosines = cosine_similarity(en, de)
+    for measured in (mexa, hubness, mutual_neighbours):
+        assert measured(cosines.numpy()) == measured(cosines)
+    assert scores_of_ranks(translation_ranks(cosines.numpy()).numpy()) == scores_of_ranks(translation_ranks(cosines))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows.astype(np.float64),
+        lambda rows: rows.astype(">f4"),
+        lambda rows: rows[::-1][::-1],
+        lambda rows: np.asfortranarray(rows),
+        lambda rows: np.broadcast_to(rows, rows.shape),  # read-only
+    ],
+    ids=["float64", "big-endian", "reversed", "by columns", "read-only"],
+)
+def test_any_layout_of_a_numpy_array_is_accepted(change, recwarn):
+    vectors = parallel()
+    array = change(vectors["en"].numpy())
+    assert top1_accuracy(array, vectors["de"]) == top1_accuracy(vectors["en"], vectors["de"])
+    assert not recwarn.list

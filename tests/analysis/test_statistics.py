@@ -2,17 +2,21 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from tl_experts.analysis.statistics import (
+    SIGNIFICANT,
     bootstrap_means,
+    enough_resamples,
     fitted_line,
     holm,
     mean_interval,
     paired_gain,
     pearson,
+    smallest_p,
     standard_error,
 )
 from tl_experts.errors import TLExpertsError
@@ -43,7 +47,7 @@ def test_a_wider_level_gives_a_wider_interval():
     values = RNG.normal(size=80)
     narrow, wide = (mean_interval(values, seed=0, level=level) for level in (0.5, 0.99))
     assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
-    with pytest.raises(TLExpertsError, match=r"level 95 does not fit"):
+    with pytest.raises(TLExpertsError, match="level is 95; expected a number between 0 and 1"):
         mean_interval(values, seed=0, level=95)
 
 
@@ -114,6 +118,18 @@ def test_holm_by_hand_and_bad_input():
         holm([0.5, 1.5])
 
 
+@pytest.mark.parametrize(("resamples", "tests"), [(200, 24), (10_000, 24), (50, 1)])
+def test_the_smallest_p_is_that_of_the_largest_gain(resamples, tests):
+    gain = paired_gain(np.zeros(9), np.ones(9), seed=0, resamples=resamples)
+    assert holm([gain.p, *[1.0] * (tests - 1)])[0] == pytest.approx(smallest_p(resamples, tests))
+
+
+@pytest.mark.parametrize("tests", [1, 7, 24, 210])
+def test_enough_resamples_is_the_first_number_that_gives_power(tests):
+    enough = enough_resamples(tests)
+    assert smallest_p(enough, tests) < SIGNIFICANT <= smallest_p(enough - 1, tests)
+
+
 def test_standard_error_is_scipys():
     values = RNG.normal(size=7)
     assert standard_error(values) == pytest.approx(stats.sem(values))
@@ -124,6 +140,25 @@ def test_standard_error_is_scipys():
 def test_bad_values_are_refused(bad):
     with pytest.raises(TLExpertsError):
         bootstrap_means(bad, seed=0)
+
+
+@pytest.mark.parametrize("resamples", [0, -1, 10.0, True])
+def test_resamples_are_a_count(resamples):
+    with pytest.raises(TLExpertsError, match=f"resamples is {resamples}"):
+        mean_interval(np.arange(4.0), seed=0, resamples=resamples)
+    assert mean_interval(np.arange(4.0), seed=0, resamples=np.int64(10)).value == 1.5
+
+
+def test_tensors_and_whole_numbers_give_what_arrays_of_floats_give():
+    before, after = np.array([0, 1, 0, 1]), np.array([1, 1, 0, 1])
+    expected = paired_gain(before.astype(float), after.astype(float), seed=0)
+    assert paired_gain(torch.tensor(before).bool(), torch.tensor(after).bfloat16(), seed=0) == expected
+    assert paired_gain(before, torch.tensor(after), seed=0) == expected
+    x, y = np.arange(4.0), np.array([1.0, 3.0, 2.0, 5.0])
+    assert pearson(torch.tensor(x), y, seed=0) == pearson(x, y, seed=0)
+    assert standard_error(torch.tensor(y)) == standard_error(y)
+    with pytest.raises(TLExpertsError, match="expected numbers"):
+        mean_interval(np.array(["one"]), seed=0)
 
 
 def test_the_seed_decides():

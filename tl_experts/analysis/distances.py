@@ -1,6 +1,6 @@
-"""How far apart the languages of a space are: the measures of the paper's Table 1.
+"""Distances between the languages of an embedding space: the measures of the paper's Table 1.
 
-Source: Sundar et al. 2025, section 5. The text leaves open what the distance between two languages and the medoid are;
+Source: Sundar et al. 2025, section 5. The text does not define the distance between two languages, or the medoid;
 both readings are offered.
 """
 
@@ -9,19 +9,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from einops import einsum, reduce
 from jaxtyping import Float
 from torch import Tensor
 
+from tl_experts.analysis.arrays import Array, as_tensors
 from tl_experts.analysis.vectors import normalise, require_finite
 from tl_experts.errors import TLExpertsError, require_choice
 
 Level = Literal["sentences", "means"]
 Medoid = Literal["sentence", "language"]
-LEVELS = {
+LEVELS: dict[Level, str] = {
     "sentences": "mean cosine distance over all pairs of a sentence of one and a sentence of the other language",
     "means": "cosine distance between the two languages' mean vectors",
 }
-MEDOIDS = {
+MEDOIDS: dict[Medoid, str] = {
     "sentence": "the sentence nearest to all sentences of all languages",
     "language": "the mean vector of the language nearest to all languages",
 }
@@ -33,9 +35,10 @@ class LanguageDistances:
 
     languages: tuple[str, ...]
     between: Float[Tensor, "language language"]
-    """Of the two languages; on the diagonal that of two different sentences of one (0 for level ``"means"``)."""
+    """Distance between two languages; on the diagonal, between two different sentences of one language (0 for level
+    ``"means"``)."""
     to_medoid: Float[Tensor, " language"]
-    """Of the language's mean vector to the medoid of the space."""
+    """Distance from each language's mean vector to the medoid of the space."""
 
     def mean_pair(self) -> float:
         """The mean over pairs of different languages."""
@@ -43,32 +46,30 @@ class LanguageDistances:
         return float((self.between.sum() - self.between.trace()) / (count * (count - 1)))
 
     def to(self, target: str) -> dict[str, float]:
-        """Every other language's distance to one."""
-        place = self._place(target)
+        """The distance from every other language to one."""
+        column = self._index(target)
         return {
-            language: float(self.between[other, place])
-            for other, language in enumerate(self.languages)
-            if other != place
+            language: float(self.between[row, column]) for row, language in enumerate(self.languages) if row != column
         }
 
     def table1(self, target: str) -> dict[str, float]:
         """The four rows of the paper's Table 1 for one target."""
-        place = self._place(target)
-        others = [other for other in range(len(self.languages)) if other != place]
+        column = self._index(target)
+        others = [row for row in range(len(self.languages)) if row != column]
         return {
             "all_pairs": self.mean_pair(),
-            "target_to_medoid": float(self.to_medoid[place]),
+            "target_to_medoid": float(self.to_medoid[column]),
             "nontarget_to_medoid": float(self.to_medoid[others].mean()),
-            "nontarget_to_target": float(self.between[others, place].mean()),
+            "nontarget_to_target": float(self.between[others, column].mean()),
         }
 
-    def _place(self, target: str) -> int:
+    def _index(self, target: str) -> int:
         require_choice(target, self.languages, "target", TLExpertsError)
         return self.languages.index(target)
 
 
 def language_distances(
-    vectors: Mapping[str, Tensor], *, level: Level = "sentences", medoid: Medoid = "sentence"
+    vectors: Mapping[str, Float[Array, "..."]], *, level: Level = "sentences", medoid: Medoid = "sentence"
 ) -> LanguageDistances:
     """Distances between languages and to the medoid of the space.
 
@@ -84,26 +85,42 @@ def language_distances(
     require_choice(medoid, MEDOIDS, "medoid", TLExpertsError)
     if len(vectors) < 2:
         raise TLExpertsError(f"{len(vectors)} language(s); distances need two or more")
-    require_finite(*vectors.values())
-    units = [normalise(vector).double() for vector in vectors.values()]
-    means = normalise(torch.stack([vector.double().mean(dim=0) for vector in vectors.values()])).double()
-    # The mean of dot products over pairs is the dot product of the means: no matrix of pairs is made.
-    sides = torch.stack([unit.mean(dim=0) for unit in units]) if level == "sentences" else means
-    between = 1 - sides @ sides.T
+    spaces = as_tensors(vectors)
+    require_finite(*spaces.values())
+    units = [normalise(space).double() for space in spaces.values()]
+    means = normalise(torch.stack([_mean(space.double()) for space in spaces.values()])).double()
+    # The mean of dot products over pairs is the dot product of the means: no matrix of pairs is computed.
+    sides = torch.stack([_mean(unit) for unit in units]) if level == "sentences" else means
+    between = 1 - _products(sides)
     if level == "sentences":
         between.diagonal().copy_(torch.stack([_within(unit) for unit in units]))
+    return LanguageDistances(tuple(vectors), between, 1 - means @ _medoid(units, means, medoid))
+
+
+def _medoid(
+    units: list[Float[Tensor, "_ dim"]], means: Float[Tensor, "language dim"], medoid: Medoid
+) -> Float[Tensor, " dim"]:
     if medoid == "language":
-        centre = means[int((1 - means @ means.T).sum(dim=1).argmin())]
-    else:
-        everything = torch.cat(units)
-        centre = everything[int((everything @ everything.sum(dim=0)).argmax())]
-    return LanguageDistances(tuple(vectors), between, 1 - means @ centre)
+        distances = reduce(1 - _products(means), "language other -> language", "sum")
+        return means[int(distances.argmin())]
+    everything = torch.cat(units)
+    similarity = everything @ reduce(everything, "sentence dim -> dim", "sum")
+    return everything[int(similarity.argmax())]
+
+
+def _mean(vectors: Float[Tensor, "sentence dim"]) -> Float[Tensor, " dim"]:
+    return reduce(vectors, "sentence dim -> dim", "mean")
+
+
+def _products(vectors: Float[Tensor, "language dim"]) -> Float[Tensor, "language language"]:
+    return einsum(vectors, vectors, "language dim, other dim -> language other")
 
 
 def _within(unit: Float[Tensor, "sentence dim"]) -> Float[Tensor, ""]:
-    """The mean cosine distance of two different sentences of one language; 0 where there is but one."""
+    """The mean cosine distance of two different sentences of one language; 0 for a single sentence."""
     count = len(unit)
     if count == 1:
         return unit.new_zeros(())
-    # Of all pairs, less each sentence with itself.
-    return 1 - (unit.sum(dim=0).square().sum() - unit.square().sum()) / (count * (count - 1))
+    # All pairs, minus each sentence paired with itself.
+    total = reduce(unit, "sentence dim -> dim", "sum")
+    return 1 - (total.square().sum() - unit.square().sum()) / (count * (count - 1))

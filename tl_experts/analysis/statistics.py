@@ -1,20 +1,30 @@
-"""How sure a number is: bootstrap intervals, paired differences, correlations, many tests at once. Pure functions."""
+"""Uncertainty of a number: bootstrap intervals, paired differences, correlations, many tests at once.
+
+Pure functions. Values are NumPy arrays, PyTorch tensors or lists of numbers.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 
-from tl_experts.errors import TLExpertsError
+from tl_experts.analysis.arrays import Array, as_floats
+from tl_experts.errors import TLExpertsError, require_whole
 
 RESAMPLES = 1000
-"""Of a bootstrap, unless told otherwise."""
+"""Default number of resamples of a bootstrap."""
 
 LEVEL = 0.95
-"""Of every interval, unless told otherwise."""
+"""Default level of an interval."""
+
+SIGNIFICANT = 0.05
+"""A corrected p below this is called significant."""
+
+_FLAT = 1e-12
+"""A product of two norms below this: one of the two does not vary."""
 
 Numbers = NDArray[np.floating]
 
@@ -35,22 +45,23 @@ class Estimate:
 
 
 def bootstrap_means(
-    values: Float[np.ndarray, "..."], *, seed: int, resamples: int = RESAMPLES
+    values: Shaped[Array, "..."], *, seed: int, resamples: int = RESAMPLES
 ) -> Float[np.ndarray, "measure resample"]:
     """The means of every row of ``[measure sentence]`` over the same resampled sentences.
 
     A resample is a count of how often each sentence was drawn, and all means of all resamples are one matrix product:
-    no resampled array is ever made.
+    no resampled array is allocated.
     """
-    values = _matrix(values)
-    count = values.shape[1]
-    means: Numbers = (values.astype(np.float32) @ _draws(count, resamples, seed)).astype(np.float64) / count
+    matrix = _matrix(as_floats(values))
+    count = matrix.shape[1]
+    draws = _draws(count, _count(resamples), seed)
+    means: Numbers = (matrix.astype(np.float32) @ draws).astype(np.float64) / count
     return means
 
 
 @lru_cache(maxsize=2)  # a study asks for the same draws hundreds of times; 10,000 of 1,000 sentences are 40 MB
-def _draws(count: int, resamples: int, seed: int) -> Numbers:
-    """How often each sentence is drawn: ``[sentence resample]``, closed for writing."""
+def _draws(count: int, resamples: int, seed: int) -> Float[np.ndarray, "sentence resample"]:
+    """How often each sentence is drawn; read-only."""
     rng = np.random.default_rng(seed)
     drawn: Numbers = rng.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float32).T
     drawn.setflags(write=False)
@@ -58,17 +69,17 @@ def _draws(count: int, resamples: int, seed: int) -> Numbers:
 
 
 def mean_interval(
-    values: Float[np.ndarray, " sentence"], *, seed: int, resamples: int = RESAMPLES, level: float = LEVEL
+    values: Shaped[Array, " sentence"], *, seed: int, resamples: int = RESAMPLES, level: float = LEVEL
 ) -> Estimate:
     """The mean over sentences and its percentile bootstrap interval."""
-    values = np.asarray(values, float)
-    means = bootstrap_means(values[None], seed=seed, resamples=resamples)[0]
-    return Estimate(float(values.mean()), *_interval(means, level))
+    numbers = as_floats(values)
+    means = bootstrap_means(numbers[None], seed=seed, resamples=resamples)[0]
+    return Estimate(float(numbers.mean()), *_interval(means, level))
 
 
 def paired_gain(
-    before: Float[np.ndarray, " before"],
-    after: Float[np.ndarray, " after"],
+    before: Shaped[Array, " before"],
+    after: Shaped[Array, " after"],
     *,
     seed: int,
     resamples: int = RESAMPLES,
@@ -76,16 +87,16 @@ def paired_gain(
 ) -> Estimate:
     """The mean of after - before over the same sentences, its interval, and p by the paired bootstrap.
 
-    p is twice the smaller share of resamples on the other side of 0 (Efron and Tibshirani 1993, ch. 15), never below
-    2 / (resamples + 1): a bootstrap cannot show less.
+    p is twice the smaller share of resamples on the other side of 0 (Efron and Tibshirani 1993, ch. 15), and at least
+    2 / (resamples + 1), the smallest value that a bootstrap can show (see `smallest_p`).
 
     Raises:
         TLExpertsError: not the same sentences, or none.
     """
-    before, after = np.asarray(before, float), np.asarray(after, float)
-    if before.shape != after.shape:
-        raise TLExpertsError(f"{before.shape} values before, {after.shape} after; give the same sentences twice")
-    differences = after - before
+    first, second = as_floats(before), as_floats(after)
+    if first.shape != second.shape:
+        raise TLExpertsError(f"{first.shape} values before, {second.shape} after; give the same sentences twice")
+    differences = second - first
     means = bootstrap_means(differences[None], seed=seed, resamples=resamples)[0]
     tail = min((means <= 0).sum(), (means >= 0).sum())
     p = min(1.0, 2 * (tail + 1) / (resamples + 1))
@@ -93,8 +104,8 @@ def paired_gain(
 
 
 def pearson(
-    x: Float[np.ndarray, " x"],
-    y: Float[np.ndarray, " y"],
+    x: Shaped[Array, " x"],
+    y: Shaped[Array, " y"],
     *,
     seed: int,
     resamples: int = RESAMPLES,
@@ -105,72 +116,99 @@ def pearson(
     Raises:
         TLExpertsError: fewer than three items, or one of the two does not vary.
     """
-    x, y = np.asarray(x, float), np.asarray(y, float)
+    x, y = as_floats(x), as_floats(y)
     if x.shape != y.shape or x.ndim != 1 or len(x) < 3:
         raise TLExpertsError(
             f"shapes {x.shape} and {y.shape}; a correlation needs two lists of the same three or more items"
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()) or np.ptp(x) == 0 or np.ptp(y) == 0:
         raise TLExpertsError("a correlation needs finite numbers that vary on both sides")
-    draws = np.random.default_rng(seed).integers(len(x), size=(resamples, len(x)))
+    draws = _drawn_items(len(x), resamples, seed)
     with np.errstate(invalid="ignore"):
         found = _correlations(x[draws], y[draws])
-    # A resample that drew one item only has no correlation.
+    # A resample in which one side does not vary has no correlation.
     return Estimate(float(_correlations(x[None], y[None])[0]), *_interval(found[np.isfinite(found)], level))
+
+
+def _drawn_items(count: int, resamples: int, seed: int) -> NDArray[np.int64]:
+    """``[resample item]``: the indices of the items that each resample drew."""
+    return np.random.default_rng(seed).integers(count, size=(_count(resamples), count))
 
 
 def _correlations(x: Numbers, y: Numbers) -> Numbers:
     x = x - x.mean(axis=1, keepdims=True)
     y = y - y.mean(axis=1, keepdims=True)
     scale = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
-    return np.where(scale > 1e-12, (x * y).sum(axis=1) / np.where(scale > 1e-12, scale, 1), np.nan)
+    return np.where(scale > _FLAT, (x * y).sum(axis=1) / np.where(scale > _FLAT, scale, 1), np.nan)
 
 
 def fitted_line(
-    x: Float[np.ndarray, " x"],
-    y: Float[np.ndarray, " y"],
-    at: Float[np.ndarray, " point"],
+    x: Shaped[Array, " x"],
+    y: Shaped[Array, " y"],
+    at: Shaped[Array, " point"],
     *,
     seed: int,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
 ) -> tuple[Numbers, Numbers, Numbers]:
-    """The least-squares line of y over x, read off at some points, with its bootstrap band over the items.
+    """The least-squares line of y over x, evaluated at some points, with its bootstrap band over the items.
 
     Returns:
-        The line, the band's lower and its upper edge, each one value a point.
+        The line, the lower edge of the band and its upper edge: one value per point each.
 
     Raises:
         TLExpertsError: fewer than three items, or x does not vary.
     """
-    x, y, at = (np.asarray(values, float) for values in (x, y, at))
+    x, y, at = (as_floats(values) for values in (x, y, at))
     if x.shape != y.shape or x.ndim != 1 or len(x) < 3 or not np.isfinite([x, y]).all() or np.ptp(x) == 0:
         raise TLExpertsError(f"shapes {x.shape} and {y.shape}; a line needs three or more finite points of different x")
-    draws = np.random.default_rng(seed).integers(len(x), size=(resamples, len(x)))
-    # A resample that drew one x only has no slope.
+    draws = _drawn_items(len(x), resamples, seed)
+    # A resample in which x does not vary has no slope.
     draws = draws[np.ptp(x[draws], axis=1) > 0]
     band = np.quantile(_lines(x[draws], y[draws], at), [(1 - level) / 2, (1 + level) / 2], axis=0)
     return _lines(x[None], y[None], at)[0], band[0], band[1]
 
 
 def _lines(x: Numbers, y: Numbers, at: Numbers) -> Numbers:
-    """``[resample point]``: the line of each row's least squares."""
+    """``[resample point]``: the least-squares line of each row."""
     middle = x.mean(axis=1, keepdims=True)
     slope = ((x - middle) * y).sum(axis=1) / ((x - middle) ** 2).sum(axis=1)
     lines: Numbers = y.mean(axis=1)[:, None] + slope[:, None] * (at - middle)
     return lines
 
 
+def smallest_p(resamples: int, tests: int = 1) -> float:
+    """The smallest p that `paired_gain` can give, after `holm` over some tests.
+
+    Where it is `SIGNIFICANT` or more, no result can be called significant: the test has no power.
+
+    >>> round(smallest_p(200, tests=24), 2), round(smallest_p(10_000, tests=24), 4)
+    (0.24, 0.0048)
+    """
+    return min(1.0, tests * 2 / (resamples + 1))
+
+
+def enough_resamples(tests: int) -> int:
+    """The fewest resamples with which one of some tests can be significant after `holm`.
+
+    >>> enough_resamples(24)
+    960
+    >>> smallest_p(960, tests=24) < SIGNIFICANT <= smallest_p(959, tests=24)
+    True
+    """
+    return int(2 * tests / SIGNIFICANT)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction: p-values that can each be held against the level whatever the number of tests (Holm 1979).
+    """Holm's correction: p-values that can each be compared with the level, whatever the number of tests (Holm 1979).
 
     Examples:
         >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
         [0.03, 0.06, 0.06]
     """
-    values = np.asarray(p_values, float)
+    values = as_floats(p_values)
     if values.size and not ((values >= 0) & (values <= 1)).all():
-        raise TLExpertsError(f"p-values {list(p_values)} do not fit; expected numbers from 0 to 1")
+        raise TLExpertsError(f"p-values are {list(p_values)}; expected numbers from 0 to 1")
     order = np.argsort(values, kind="stable")
     scaled = values[order] * np.arange(len(values), 0, -1)
     corrected = np.empty_like(values)
@@ -178,23 +216,28 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
-def standard_error(values: Float[np.ndarray, " item"]) -> float:
-    """Standard deviation over the root of the count; 0 for a single item."""
-    values = np.asarray(values, float)
-    return float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else 0.0
+def standard_error(values: Shaped[Array, " item"]) -> float:
+    """Standard deviation divided by the square root of the count; 0 for a single item."""
+    numbers = as_floats(values)
+    return float(numbers.std(ddof=1) / len(numbers) ** 0.5) if len(numbers) > 1 else 0.0
 
 
 def _interval(found: Numbers, level: float) -> tuple[float, float]:
     if not 0 < level < 1:
-        raise TLExpertsError(f"level {level} does not fit; expected a number between 0 and 1, such as 0.95")
+        raise TLExpertsError(f"level is {level}; expected a number between 0 and 1, such as 0.95")
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
+def _count(resamples: int) -> int:
+    if require_whole(resamples, "resamples") < 1:
+        raise TLExpertsError(f"resamples is {resamples}; expected 1 or more")
+    return resamples
+
+
 def _matrix(values: Numbers) -> Numbers:
-    values = np.asarray(values)
     if values.ndim != 2 or not values.shape[1]:
-        raise TLExpertsError(f"values of shape {values.shape}; expected one row a measure and at least one sentence")
+        raise TLExpertsError(f"values of shape {values.shape}; expected one row per measure and at least one sentence")
     if not np.isfinite(values).all():
         raise TLExpertsError("a value is NaN or infinite; a bootstrap needs numbers")
     return values
