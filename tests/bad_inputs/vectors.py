@@ -6,12 +6,11 @@ import numpy as np
 import torch
 
 from tests.bad_inputs import INF, NAN, Row
-from tl_experts import (
-    top1_accuracy,
-)
+from tl_experts import top1_accuracy
+from tl_experts.analysis.arrays import as_tensor
 from tl_experts.analysis.distances import language_distances
 from tl_experts.analysis.isotropy import isoscore, mean_random_cosine, partition_ratio
-from tl_experts.analysis.retrieval import cosine_similarity, csls, ratio_margin, scored
+from tl_experts.analysis.retrieval import cosine_similarity, csls, hubness, ratio_margin, scored
 from tl_experts.analysis.statistics import bootstrap_means, fitted_line, holm, mean_interval, paired_gain, pearson
 from tl_experts.analysis.subspace import language_subspace, variance_shares
 
@@ -87,10 +86,20 @@ VECTORS: list[Row] = [
         (f"{name} neighbours {n}", lambda _, f=f, n=n: f(cloud(3, 3), neighbours=n), (f"is {n}", "1 or more"))
         for (name, f), n in product([("csls", csls), ("margin", ratio_margin)], (0, -1))
     ),
+    *(
+        (f"{name} neighbours {n}", lambda _, f=f, n=n: f(cloud(3, 3), neighbours=n), (f"neighbours is {n}", "whole"))
+        for (name, f), n in product([("csls", csls), ("margin", ratio_margin), ("hubness", hubness)], (5.0, True))
+    ),
+    *((f"hubness neighbours {n}", lambda _, n=n: hubness(cloud(3, 3), neighbours=n), (f"is {n}",)) for n in (0, -1)),
+    ("vectors of text", lambda _: as_tensor(np.array([["one"]])), ("array of numbers", "<U3")),
+    *(
+        (f"resamples {n!r}", lambda _, n=n: mean_interval(np.arange(5.0), seed=0, resamples=n), (f"is {n!r}",))
+        for n in (0, -1, 10.0, "10")
+    ),
     *((f"measure {m_!r}", lambda _, x=m_: scored(cloud(3, 3), x), (repr(m_),)) for m_ in ("cos", "CSLS", "")),
     *((f"holm {p}", lambda _, p=p: holm(p), ("from 0 to 1",)) for p in ([-0.1], [1.1], [NAN], [0.5, 2.0])),
     *(
-        (f"level {x}", lambda _, x=x: mean_interval(np.arange(5.0), seed=0, level=x), (f"level {x}", "0.95"))
+        (f"level {x}", lambda _, x=x: mean_interval(np.arange(5.0), seed=0, level=x), (f"level is {x}", "0.95"))
         for x in (0, 1, -1, 2.0, 95)
     ),
     *(

@@ -6,7 +6,7 @@ both readings are offered.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from einops import einsum, reduce
@@ -19,14 +19,26 @@ from tl_experts.errors import TLExpertsError, require_choice
 
 Level = Literal["sentences", "means"]
 Medoid = Literal["sentence", "language"]
-LEVELS: dict[Level, str] = {
-    "sentences": "mean cosine distance over all pairs of a sentence of one and a sentence of the other language",
-    "means": "cosine distance between the two languages' mean vectors",
-}
-MEDOIDS: dict[Medoid, str] = {
-    "sentence": "the sentence nearest to all sentences of all languages",
-    "language": "the mean vector of the language nearest to all languages",
-}
+LEVELS: dict[str, str] = dict(
+    zip(
+        get_args(Level),
+        (
+            "mean cosine distance over all pairs of a sentence of one and a sentence of the other language",
+            "cosine distance between the two languages' mean vectors",
+        ),
+        strict=True,
+    )
+)
+MEDOIDS: dict[str, str] = dict(
+    zip(
+        get_args(Medoid),
+        (
+            "the sentence nearest to all sentences of all languages",
+            "the mean vector of the language nearest to all languages",
+        ),
+        strict=True,
+    )
+)
 
 
 @dataclass(frozen=True, eq=False)
