@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tl_experts import find_experts, steer
-from tl_experts.errors import ModelError, TLExpertsError
+from tl_experts.errors import ModelError, TLExpertsError, TLExpertsWarning
 from tl_experts.steering.generation import LanguageIdentifier, generate_texts, text_perplexity
 
 TEXT = "Die Katze schläft auf dem warmen Dach. Seit dem frühen Morgen regnet es, und niemand will hinaus. " * 3
@@ -126,11 +126,42 @@ def test_the_probabilities_are_langid_pys():
     np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-6)
 
 
-def test_unknown_languages_and_no_text_are_refused():
-    with pytest.raises(TLExpertsError, match="does not know"):
+def test_a_language_that_langid_does_not_know_falls_back_to_its_base_with_a_warning():
+    texts = ["O gato dorme no telhado quente da casa.", "貓在屋頂上睡覺。", "The cat sleeps on the warm roof."]
+    with pytest.warns(
+        TLExpertsWarning, match="pt-BR is identified as pt, zh-Hant is identified as zh, tok is left out"
+    ):
+        found = LanguageIdentifier(["pt-BR", "zh-Hant", "en", "tok"])
+    assert found.languages == ("pt-BR", "zh-Hant", "en")
+    expected = LanguageIdentifier(["pt", "zh", "en"]).probabilities(texts)
+    np.testing.assert_array_equal(found.probabilities(texts), expected)
+    assert [found.share(texts, language) for language in found.languages] == [1 / 3] * 3
+    with pytest.raises(TLExpertsError, match="language 'tok' is not known"):
+        found.share(texts, "tok")
+
+
+def test_languages_of_one_base_have_its_probability():
+    with pytest.warns(TLExpertsWarning, match="pt-BR is identified as pt$"):
+        found = LanguageIdentifier(["pt", "pt-BR", "en"])
+    text = "O gato dorme no telhado quente da casa."
+    (pt, brazilian, en) = found.probabilities([text])[0]
+    assert pt == brazilian > 0.9
+    assert pt + en == pytest.approx(1)
+    assert found.share([text], "pt") == found.share([text], "pt-BR") == 1
+
+
+def test_languages_that_langid_knows_give_no_warning(recwarn):
+    assert LanguageIdentifier(["nb", "en"]).languages == ("nb", "en")
+    assert not [warning for warning in recwarn if issubclass(warning.category, TLExpertsWarning)]
+
+
+def test_fewer_than_two_known_languages_and_no_text_raise_an_error():
+    with pytest.raises(TLExpertsError, match="does not know tok"):
         LanguageIdentifier(["en", "tok"])
     with pytest.raises(TLExpertsError, match="two or more"):
         LanguageIdentifier(["en"])
+    with pytest.raises(TLExpertsError, match="two or more"):
+        LanguageIdentifier(["pt", "pt-BR"])
     with pytest.raises(TLExpertsError, match="no text"):
         LanguageIdentifier(["en", "de"]).share([], "en")
 

@@ -5,7 +5,8 @@ perplexity of held-out text in windows of the model's context.
 """
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from tl_experts.corpus.languages import language_code
-from tl_experts.errors import ModelError, TLExpertsError
+from tl_experts.errors import ModelError, TLExpertsError, TLExpertsWarning, require_choice
 from tl_experts.models import Model, bos_as_text, require_model, token_policy
 
 STRIDE = 512
@@ -117,48 +118,80 @@ def _text(model: Model, ids: list[int]) -> str:
     return str(model.tokenizer.decode(ids[:end], skip_special_tokens=True)).strip()
 
 
+_KNOWN_AS = {"nb": "no", "fil": "tl"}
+"""Languages that langid.py knows by another code."""
+
+
 class LanguageIdentifier:
     """langid.py's model (as py3langid packs it) over a closed set of languages.
+
+    A language that the model does not know is identified as its base language (``pt-BR`` as ``pt``), or left out if the
+    model does not know the base either; a warning says so. Languages of one base are not told apart: each has the
+    probability of the base.
 
     Args:
         languages: what a text may be in.
 
     Raises:
-        TLExpertsError: fewer than two languages, or one that the model does not know.
+        TLExpertsError: the model tells fewer than two of the languages apart.
     """
 
     def __init__(self, languages: Sequence[str]) -> None:
         from py3langid.langid import MODEL_FILE
         from py3langid.langid import LanguageIdentifier as Langid
 
-        self.languages = tuple(language_code(language) for language in languages)
         self._model: Any = Langid.from_model_file(MODEL_FILE)
-        unknown = [language for language in self.languages if language not in self._model.labels]
-        if unknown or len(set(self.languages)) < 2:
+        labels = {language_code(code): _langid_label(language_code(code), self._model.labels) for code in languages}
+        self.languages = tuple(code for code, label in labels.items() if label)
+        """Those that are identified, in the given order."""
+
+        known = list(dict.fromkeys(label for label in labels.values() if label))
+        if len(known) < 2:
+            left_out = [code for code, label in labels.items() if not label]
             raise TLExpertsError(
-                f"languages {', '.join(languages)} do not fit"
-                + (f": langid.py does not know {', '.join(unknown)}" if unknown else "; give two or more")
+                f"the languages {', '.join(languages)} cannot be told apart"
+                + (f": langid.py does not know {', '.join(left_out)}" if left_out else "; give two or more")
             )
-        self._model.set_languages(list(self.languages))
+        _warn_of_fallbacks(labels)
+        self._model.set_languages(known)
+        self._known = known
+        self._columns = [known.index(label) for label in labels.values() if label]
 
     def probabilities(self, texts: Sequence[str]) -> Float[np.ndarray, "text language"]:
-        """The probability of each language; an empty text is in none (a row of zeros)."""
+        """The probability of each of `languages`; an empty text is in none (a row of zeros)."""
         table = np.zeros((len(texts), len(self.languages)))
         for row, text in zip(table, texts, strict=True):
             if text.strip():
                 scores = dict(self._model.rank(text))
-                logs = np.array([scores[language] for language in self.languages])
+                logs = np.array([scores[label] for label in self._known])
                 shares = np.exp(logs - logs.max())
-                row[:] = shares / shares.sum()
+                row[:] = (shares / shares.sum())[self._columns]
         return table
 
     def share(self, texts: Sequence[str], language: str) -> float:
         """The share of the texts whose likeliest language is this one."""
         if not texts:
             raise TLExpertsError("no text; give at least one")
+        require_choice(language_code(language), self.languages, "language")
         table = self.probabilities(texts)
-        place = self.languages.index(language_code(language))
-        return float(np.mean((table.argmax(axis=1) == place) & (table.max(axis=1) > 0)))
+        found = table[:, self.languages.index(language_code(language))]
+        return float(np.mean((found == table.max(axis=1)) & (found > 0)))
+
+
+def _langid_label(code: str, known: Sequence[str]) -> str | None:
+    candidates = (code, _KNOWN_AS.get(code, code), code.split("-")[0])
+    return next((label for label in candidates if label in known), None)
+
+
+def _warn_of_fallbacks(labels: Mapping[str, str | None]) -> None:
+    """Say which languages are identified as another one, or not at all."""
+    notes = [
+        f"{code} is {f'identified as {label}' if label else 'left out'}"
+        for code, label in labels.items()
+        if label not in (code, _KNOWN_AS.get(code, code))
+    ]
+    if notes:
+        warnings.warn(f"langid.py does not know every language: {', '.join(notes)}", TLExpertsWarning, stacklevel=3)
 
 
 @dataclass(frozen=True)
