@@ -35,7 +35,7 @@ INNER = {
     "corpus": (("languages", "bundled"), ("sentences",), ("readers",), ("pairs",)),
     "analysis": (("arrays",), ("vectors", "statistics"), ("retrieval", "isotropy", "subspace", "distances")),
     "models": (
-        ("lens", "quiet", "catalogue", "allocator", "batches", "pooling"),
+        ("lens", "quiet", "catalogue", "allocator", "batches", "pooling", "checksums"),
         ("hooks",),
         ("forward", "passes", "tokens", "identity"),
         ("sites", "placement", "bridge", "wheels", "weights"),

@@ -190,9 +190,9 @@ def test_experts_of_another_model_are_refused_naming_the_fields_that_differ(llam
     with pytest.raises(ArtefactError, match=r"another model: weights differ \(weights \w{16} against \w{16}\)"):
         experts.require_model(model_of("gpt2"))
     retokenized = replace(experts, fingerprint=experts.fingerprint | {"tokenizer": "0" * 16})
-    with pytest.raises(ArtefactError, match=r"another model: tokenizer differ \(tokenizer 0{16} against \w{16}\)"):
+    with pytest.raises(ArtefactError, match=r"another model: tokenizer differs \(tokenizer 0{16} against \w{16}\)"):
         retokenized.require_model(llama)
     with pytest.raises(ArtefactError, match=r"another model: weights and tokenizer differ"):
         retokenized.require_model(model_of("gpt2"))
-    with pytest.raises(ArtefactError, match=r"another model: weights and tokenizer differ"):
+    with pytest.raises(ArtefactError, match="another version of tl-experts made it"):
         replace(experts, fingerprint={}).require_model(llama)

@@ -13,7 +13,7 @@ from tl_experts.models.hooks import (
     require_model,
     require_site,
 )
-from tl_experts.models.identity import model_fingerprint, require_same_model
+from tl_experts.models.identity import Fingerprint, fingerprint_difference, model_fingerprint, require_same_model
 from tl_experts.models.loading import as_model, load_model
 from tl_experts.models.passes import PassTracker, track_passes
 from tl_experts.models.sites import site_widths
@@ -23,6 +23,7 @@ from tl_experts.models.weights import MLP_SITES, promoted_logits, read_scores, r
 __all__ = [
     "MLP_SITES",
     "SITES",
+    "Fingerprint",
     "Hook",
     "HookFunction",
     "Model",
@@ -32,6 +33,7 @@ __all__ = [
     "attached",
     "available_models",
     "bos_as_text",
+    "fingerprint_difference",
     "forward_batches",
     "hook_name",
     "load_model",
