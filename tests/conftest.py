@@ -186,3 +186,9 @@ def llama(request: pytest.FixtureRequest, model_of, bridge_of) -> Model:
 def corpus() -> Corpus:
     """24 sentences, aligned over four languages and three scripts."""
     return Corpus.from_texts(TEXTS, aligned=True, name="fixture")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all examples of a property, which Hypothesis draws within one test."""
+    return tmp_path_factory.mktemp("property")
