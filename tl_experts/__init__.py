@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from tl_experts.experts.experts import Experts as Experts
     from tl_experts.experts.find import find_experts as find_experts
     from tl_experts.experts.find import select_experts as select_experts
+    from tl_experts.jobs.workers import RayPool as RayPool
+    from tl_experts.jobs.workers import RayWorkers as RayWorkers
+    from tl_experts.models import Batching as Batching
+    from tl_experts.models import ModelSource as ModelSource
     from tl_experts.models import available_models as available_models
     from tl_experts.models import load_model as load_model
     from tl_experts.pages.inspector.inspection import Inspection as Inspection
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from tl_experts.responses.collect import collect_responses as collect_responses
     from tl_experts.responses.collect import responses_from_cache as responses_from_cache
     from tl_experts.responses.collect_to_disk import store_responses as store_responses
+    from tl_experts.responses.reading import Reading as Reading
     from tl_experts.responses.store import ResponseStore as ResponseStore
     from tl_experts.responses.store import StoredResponses as StoredResponses
     from tl_experts.responses.store import merge_stores as merge_stores

@@ -35,7 +35,7 @@ from tl_experts.analysis.vectors import centre
 from tl_experts.embeddings.embeddings import embed_layers
 from tl_experts.experts.expertise import Expertise
 from tl_experts.jobs.files import write_json
-from tl_experts.models import Model, text_batches
+from tl_experts.models import Batching, Model, text_batches
 from tl_experts.steering.generation import LanguageIdentifier, generate_texts
 
 TARGETS = ("en", "de", "fr", "es", "ja")
@@ -107,7 +107,7 @@ def bits_per_byte(model: Model, corpus: Corpus) -> dict[str, float]:
 def nats(model: Model, texts: Sequence[str]) -> float:
     """Summed cross-entropy of the texts' tokens."""
     total = 0.0
-    for batch in text_batches(model, texts, truncate=True):
+    for batch in text_batches(model, texts, batching=Batching(truncate=True)):
         with torch.inference_mode():
             logits = model(batch.tokens)[:, :-1].log_softmax(-1)
         losses = -logits.gather(-1, batch.tokens[:, 1:, None])[..., 0]
@@ -133,7 +133,9 @@ def layer_table(model: Model, corpus: Corpus) -> dict[str, dict[str, float]]:
     """Top-1 over all ordered pairs at every layer, as it is and with each language's mean subtracted."""
     layers = [*range(int(model.cfg.n_layers)), None]
     table = {}
-    for layer, embeddings in embed_layers(model, corpus, layers, truncate=True, progress=False).items():
+    for layer, embeddings in embed_layers(
+        model, corpus, layers, batching=Batching(truncate=True), progress=False
+    ).items():
         vectors = embeddings.parallel()
         centred = {language: centre(v) for language, v in vectors.items()}
         table["last hidden state" if layer is None else str(layer)] = {
@@ -159,7 +161,7 @@ def steering_table(model: Model, corpus: Corpus, experts: Experts, *, controls: 
     """Last hidden state, mean pooling: before, with each target's experts, with random neurons at their values."""
 
     def vectors() -> Vectors:
-        return embed(model, corpus, truncate=True, progress=False).parallel()
+        return embed(model, corpus, batching=Batching(truncate=True), progress=False).parallel()
 
     def steered(target: str, chosen: Experts) -> dict[str, float]:
         with steer(model, chosen):

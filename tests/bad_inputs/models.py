@@ -2,10 +2,14 @@
 
 import torch
 
-from tests.bad_inputs import QUIET, Row
+from tests.bad_inputs import NAN, QUIET, Row
 from tests.bad_inputs.files import folder_of
 from tl_experts import (
+    Batching,
     Corpus,
+    ModelSource,
+    RayWorkers,
+    Reading,
     ResponseStore,
     collect_responses,
     embed,
@@ -18,6 +22,7 @@ from tl_experts import (
     store_embeddings,
     store_responses,
 )
+from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 from tl_experts.study import load_config
 
 MODELS: list[Row] = [
@@ -71,18 +76,18 @@ MODELS: list[Row] = [
         ("leave out device",),
     ),
     (
-        "model option unknown",
-        lambda m: find_experts(m.path, m.corpus, model_options={"dtpye": "float16"}),
-        ("'dtpye'", "did you mean 'dtype'"),
+        "a dtype of a model source",
+        lambda m: find_experts(ModelSource(m.path, dtype="flaot16"), m.corpus),
+        ("'flaot16'", "did you mean 'float16'"),
     ),
     (
-        "model options of a loaded model",
-        lambda m: store_responses(m.model, m.corpus, m.folder / "s", model_options={"dtype": "float16"}),
-        ("dtype", "loaded already"),
+        "a model source of a loaded model",
+        lambda m: store_responses(ModelSource(m.model), m.corpus, m.folder / "s"),
+        ("HookedTransformer" if HAS_HOOKED_TRANSFORMER else "TransformerBridge", "is loaded already"),
     ),
     (
-        "embeddings' model option",
-        lambda m: store_embeddings(m.path, m.corpus, m.folder / "s", model_options={"dtype": "int8"}),
+        "a dtype of embeddings' model source",
+        lambda m: store_embeddings(ModelSource(m.path, dtype="int8"), m.corpus, m.folder / "s"),
         ("'int8'", "float16"),
     ),
     (
@@ -107,16 +112,28 @@ MODELS: list[Row] = [
         for kind, s in [("a list", ["a"])]
     ),
     *(
-        (f"site {site!r}", lambda m, s=site: collect_responses(m.model, m.corpus, site=s), (repr(site),))
+        (
+            f"site {site!r}",
+            lambda m, s=site: collect_responses(m.model, m.corpus, reading=Reading(site=s)),
+            (repr(site),),
+        )
         for site in ["mlp", "hook_post", "mlp.hook_posts", ""]
     ),
     *(
-        (f"pooling {p!r}", lambda m, p=p: collect_responses(m.model, m.corpus, pooling=p), (repr(p),))
+        (f"pooling {p!r}", lambda m, p=p: collect_responses(m.model, m.corpus, reading=Reading(pooling=p)), (repr(p),))
         for p in ["maximum", "MAX", "", "sum"]
     ),
     *(
-        (f"layers {layers}", lambda m, x=layers: collect_responses(m.model, m.corpus, layers=x), ("layers 0 to 1",))
-        for layers in ([], [2], [-1], [0, 7])
+        (
+            f"layers {layers}",
+            lambda m, x=layers: collect_responses(m.model, m.corpus, reading=Reading(layers=x)),
+            ("layers 0 to 1",),
+        )
+        for layers in ([2], [-1], [0, 7])
+    ),
+    *(
+        (f"layers {layers!r}", lambda _, x=layers: Reading(layers=x), (repr(layers), "whole numbers"))
+        for layers in ([], [0.5], ["all"], 3, "12")
     ),
     *(
         (
@@ -129,13 +146,17 @@ MODELS: list[Row] = [
     *(
         (
             f"token_budget {b}",
-            lambda m, b=b: collect_responses(m.model, m.corpus, token_budget=b),
+            lambda m, b=b: collect_responses(m.model, m.corpus, reading=Reading(batching=Batching(token_budget=b))),
             (f"is {b}", "at least 1"),
         )
         for b in (0, -1)
     ),
     *(
-        (f"padding_side {s!r}", lambda m, s=s: collect_responses(m.model, m.corpus, padding_side=s), (repr(s),))
+        (
+            f"padding_side {s!r}",
+            lambda m, s=s: collect_responses(m.model, m.corpus, reading=Reading(batching=Batching(padding_side=s))),
+            (repr(s),),
+        )
         for s in ("middle", "")
     ),
     (
@@ -144,7 +165,11 @@ MODELS: list[Row] = [
         ("truncate=True",),
     ),
     *(
-        (f"store dtype {d}", lambda m, d=d: store_responses(m.model, m.corpus, m.folder / "s", store=d), (str(d),))
+        (
+            f"store dtype {d}",
+            lambda m, d=d: store_responses(m.model, m.corpus, m.folder / "s", reading=Reading(dtype=d)),
+            (str(d).removeprefix("torch."),),
+        )
         for d in (torch.int8, torch.float64)
     ),
     *(
@@ -152,11 +177,20 @@ MODELS: list[Row] = [
         for p in ((0, 2), (3, 2), (-1, 2), (1, 0))
     ),
     (
-        "executor of a model",
-        lambda m: store_responses(m.model, m.corpus, m.folder / "s", executor="ray"),
-        ("name or path",),
+        "workers of a loaded model",
+        lambda m: store_responses(m.model, m.corpus, m.folder / "s", workers=RayWorkers()),
+        ("workers load the model themselves", "ModelSource"),
     ),
-    ("executor unknown", lambda m: store_responses("x", m.corpus, m.folder / "s", executor="spark"), ("'spark'",)),
+    ("workers unknown", lambda m: store_responses("x", m.corpus, m.folder / "s", workers="spark"), ("'spark'",)),
+    *(
+        (f"workers {options}", lambda _, o=options: RayWorkers(**o), (str(next(iter(options.values()))), "expected"))
+        for options in ({"count": 0}, {"count": 1.5}, {"gpus": -1}, {"gpus": 1.5}, {"gpus": "two"}, {"gpus": NAN})
+    ),
+    *(
+        (f"batching {options}", lambda _, o=options: Batching(**o), (str(next(iter(options.values()))),))
+        for options in ({"token_budget": 2.5}, {"prepend_bos": "yes"}, {"truncate": "no"}, {"padding_side": ["left"]})
+    ),
+    ("batching of a reading", lambda _: Reading(batching={"truncate": True}), ("expected Batching",)),
     (
         "responses from an empty cache",
         lambda m: responses_from_cache(m.model, {}, m.corpus, torch.ones(len(m.corpus), 1, dtype=torch.bool)),
@@ -173,27 +207,20 @@ MODELS: list[Row] = [
         ("at least one True",),
     ),
     (
-        "embeddings' executor of a model",
-        lambda m: store_embeddings(m.model, m.corpus, m.folder / "s", executor="ray"),
-        ("name or path",),
+        "embeddings' workers of a loaded model",
+        lambda m: store_embeddings(m.model, m.corpus, m.folder / "s", workers=RayWorkers()),
+        ("workers load the model themselves", "ModelSource"),
     ),
     (
-        "embeddings' executor unknown",
-        lambda m: store_embeddings("x", m.corpus, m.folder / "s", executor="spark"),
+        "embeddings' workers unknown",
+        lambda m: store_embeddings("x", m.corpus, m.folder / "s", workers="spark"),
         ("'spark'",),
     ),
-    (
-        "executor's option unknown",
-        lambda m: store_responses(
-            m.path, m.corpus, m.folder / "s", executor="ray", executor_options={"wrokers": 2}, progress=False
-        ),
-        ("'wrokers'", "did you mean 'workers'"),
-    ),
-    ("study's executor unknown", lambda m: run_study(load_config("polyglot-mini"), executor="spark"), ("'spark'",)),
+    ("study's workers unknown", lambda m: run_study(load_config("polyglot-mini"), workers="spark"), ("'spark'",)),
     ("store embeddings of a list", lambda m: store_embeddings(m.model, ["a"], m.folder / "s"), ("expected a Corpus",)),
     ("store embeddings of layer 9", lambda m: store_embeddings(m.model, m.corpus, m.folder / "s", layers=[9]), ("9",)),
     ("store embeddings of no layer", lambda m: store_embeddings(m.model, m.corpus, m.folder / "s", layers=[]), ("no",)),
-    ("executor without a folder", lambda m: find_experts("x", m.corpus, executor="ray"), ("give folder=",)),
+    ("workers without a folder", lambda m: find_experts("x", m.corpus, workers=RayWorkers()), ("give folder=",)),
     ("merge nothing", lambda _: merge_stores([]), ("no folder",)),
     ("merge nowhere", lambda _: merge_stores(["nowhere"]), ("nowhere", "is the path right")),
     ("store of an empty folder", lambda m: ResponseStore(folder_of(m)), ("job.json",)),

@@ -41,7 +41,7 @@ WRONG: dict[str, list[Any]] = {
     "resamples": [0, "x"],
     "seed": [-1, "x"],
     "dtype": ["float8", 5],
-    "store": ["int8", 5],
+    "response_dtype": ["int8", 5],
     "name": [5],
     "model": [5],
 }

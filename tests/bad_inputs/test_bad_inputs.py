@@ -25,6 +25,7 @@ from tests.bad_inputs.models import MODELS
 from tests.bad_inputs.studies import STUDIES
 from tests.bad_inputs.vectors import VECTORS
 from tl_experts import (
+    Reading,
     collect_responses,
     find_experts,
     intervention_hooks,
@@ -38,7 +39,6 @@ from tl_experts.analysis.retrieval import MEASURES, scored
 from tl_experts.cli.commands import main
 from tl_experts.errors import TLExpertsError
 from tl_experts.experts.expertise import METRICS
-from tl_experts.jobs.workers import require_executor
 from tl_experts.models import SITES
 from tl_experts.models.pooling import POOLINGS
 from tl_experts.steering.interventions import OPERATIONS, POSITIONS, VALUES
@@ -122,18 +122,18 @@ VECTORS_OF_TWO = {"en": torch.eye(3), "de": torch.eye(3).flip(0)}
 CHOICES: dict[str, Callable[[Any, Any], object]] = {
     "metric": lambda m, v: select_experts(m.expertise, k=2, metric=v),
     "how": lambda m, v: select_experts(m.expertise, k=2, how=v),
-    "pooling": lambda m, v: collect_responses(m.model, m.corpus, pooling=v, **QUIET),
-    "site": lambda m, v: collect_responses(m.model, m.corpus, site=v, **QUIET),
+    "pooling": lambda m, v: collect_responses(m.model, m.corpus, reading=Reading(pooling=v), **QUIET),
+    "site": lambda m, v: collect_responses(m.model, m.corpus, reading=Reading(site=v), **QUIET),
     "operation": lambda m, v: intervention_hooks(m.experts["de"], operation=v),
     "value": lambda m, v: intervention_hooks(m.experts["de"], value=v),
     "positions": lambda m, v: intervention_hooks(m.experts["de"], positions=v),
     "measure": lambda m, v: scored(torch.eye(3), v),
     "level": lambda m, v: language_distances(VECTORS_OF_TWO, level=v),
     "medoid": lambda m, v: language_distances(VECTORS_OF_TWO, medoid=v),
-    "store": lambda m, v: store_responses(m.model, m.corpus, m.kept, store=v, **QUIET),
-    "store in memory": lambda m, v: find_experts(m.model, m.corpus, k=2, store=v, **QUIET),
+    "response dtype": lambda m, v: store_responses(m.model, m.corpus, m.kept, reading=Reading(dtype=v), **QUIET),
+    "response dtype in memory": lambda m, v: find_experts(m.model, m.corpus, k=2, reading=Reading(dtype=v), **QUIET),
     "dtype": lambda m, v: load_model(m.path, dtype=v),
-    "executor": lambda m, v: require_executor(v, None),
+    "workers": lambda m, v: store_responses(m.path, m.corpus, m.kept, workers=v if v is not None else 0, **QUIET),
 }
 """Options that are one of a few words; none of them takes anything that `ANYTHING` draws, but for a word by chance."""
 

@@ -9,7 +9,7 @@ import torch
 
 from tests.benchmarks.inputs import LANGUAGES, Setting
 from tests.benchmarks.timing import peak_of, seconds
-from tl_experts import Corpus, collect_responses, find_experts
+from tl_experts import Batching, Corpus, Reading, collect_responses, find_experts
 from tl_experts.analysis.retrieval import all_pair_ranks
 from tl_experts.experts.auroc import score
 
@@ -103,12 +103,16 @@ def _part(setting: Setting, count: int) -> Corpus:
 
 def _collecting(setting: Setting, count: int) -> Callable[[], object]:
     corpus = _part(setting, count)
-    return lambda: collect_responses(setting.model, corpus, truncate=True, progress=False)
+    return lambda: collect_responses(
+        setting.model, corpus, reading=Reading(batching=Batching(truncate=True)), progress=False
+    )
 
 
 def _finding(setting: Setting, count: int) -> Callable[[], object]:
     corpus = _part(setting, count)
-    return lambda: find_experts(setting.model, corpus, truncate=True, progress=False)
+    return lambda: find_experts(
+        setting.model, corpus, reading=Reading(batching=Batching(truncate=True)), progress=False
+    )
 
 
 def _retrieving(count: int) -> Callable[[], object]:

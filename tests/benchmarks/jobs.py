@@ -16,7 +16,7 @@ from tests.benchmarks.references import (
     sklearn_pool,
 )
 from tests.benchmarks.timing import Row, in_turn, peak_of, row_of, seconds
-from tl_experts import collect_responses, find_experts, steer
+from tl_experts import Batching, Reading, collect_responses, find_experts, steer
 from tl_experts.analysis import statistics
 from tl_experts.analysis.retrieval import all_pair_ranks
 from tl_experts.experts.auroc import score
@@ -74,7 +74,7 @@ def scoring_against_a_sort(setting: Setting) -> Row:
 def collecting(setting: Setting) -> Row:
     """Responses of all layers against the bare body on the same batches."""
     model, body = setting.model, setting.body
-    batches = text_batches(model, setting.corpus.texts, truncate=True)
+    batches = text_batches(model, setting.corpus.texts, Batching(truncate=True))
 
     def bare() -> None:
         with torch.inference_mode():
@@ -84,7 +84,9 @@ def collecting(setting: Setting) -> Row:
     return in_turn(
         3,
         f"responses of {len(setting.corpus):,} sentences",
-        lambda: collect_responses(model, setting.corpus, truncate=True, progress=False),
+        lambda: collect_responses(
+            model, setting.corpus, reading=Reading(batching=Batching(truncate=True)), progress=False
+        ),
         bare,
         target=1.25 if setting.name.startswith("polyglot-mini") else 1.10,
         direction="of its time",
@@ -133,7 +135,7 @@ def _finding(
     with _pool() as pool:
 
         def ours() -> None:
-            find_experts(model, corpus, truncate=True, progress=False)
+            find_experts(model, corpus, reading=Reading(batching=Batching(truncate=True)), progress=False)
 
         def scores() -> None:
             sklearn_pool(pool, values, labels, len(LANGUAGES))
@@ -154,7 +156,9 @@ def _finding(
 def generating(setting: Setting) -> Row:
     """Steered generation against unsteered: tokens are of one count, so times compare."""
     model = setting.model
-    experts = find_experts(model, setting.corpus.head(60), k=500, truncate=True, progress=False)["de"]
+    experts = find_experts(
+        model, setting.corpus.head(60), k=500, reading=Reading(batching=Batching(truncate=True)), progress=False
+    )["de"]
     prompt = torch.full((8, 4), 5, device=setting.device)
 
     def generate() -> None:

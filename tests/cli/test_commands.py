@@ -72,7 +72,7 @@ def test_the_command_line_finds_shards_and_merges(checkpoint, tmp_path, monkeypa
     np.testing.assert_array_equal(whole.neuron, merged.neuron)
     for name_, column in whole.statistics.items():
         np.testing.assert_array_equal(column, merged.statistics[name_])
-    for arguments in (["--shard", "half"], ["--store", "int8"], ["--k", "0"], ["--gpus", "-1"]):
+    for arguments in (["--shard", "half"], ["--response-dtype", "int8"], ["--k", "0"], ["--gpus", "-1"]):
         assert run.invoke(app, ["find", name, *arguments]).exit_code == 2
     with pytest.raises(TLExpertsError, match="k is 1000"):
         run.invoke(app, ["find", name, "--k", "1000", "--output", str(tmp_path / "x"), *common], catch_exceptions=False)

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from tl_experts import (
-    embed,
     find_experts,
     load_model,
     steer,
@@ -34,4 +33,4 @@ def test_vectors_in_files_are_those_in_memory(llama, corpus, tmp_path):
         assert torch.equal(found.vectors, in_memory[layer].vectors)
     assert len(list(tmp_path.iterdir())) == 2
     with pytest.raises(ArtefactError, match=r"layer-None.npy cannot be written"):
-        embed(llama, corpus, scratch=tmp_path / "nowhere", **QUIET)
+        embed_layers(llama, corpus, [None], scratch=tmp_path / "nowhere", **QUIET)

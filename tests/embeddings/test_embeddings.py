@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.conftest import ARCHITECTURES, CONVERTED
-from tl_experts import collect_responses, embed
+from tl_experts import Batching, collect_responses, embed
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.embeddings.embeddings import embed_layers
 from tl_experts.errors import CorpusError, ModelError, SiteError
@@ -41,8 +41,8 @@ def test_both_model_classes_embed_alike(architecture, model_of, bridge_of, corpu
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("layer", [None, 0])
 def test_batches_and_padding_do_not_matter(llama, corpus, side, layer):
-    alone = embed(llama, corpus, layer=layer, token_budget=1, **QUIET).vectors
-    together = embed(llama, corpus, layer=layer, padding_side=side, **QUIET).vectors
+    alone = embed(llama, corpus, layer=layer, batching=Batching(token_budget=1), **QUIET).vectors
+    together = embed(llama, corpus, layer=layer, batching=Batching(padding_side=side), **QUIET).vectors
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.experts.by_hand import GRID, LANGUAGES, PAIRS, SCORES, assert_even, assert_same, expertise_of, pairs_of
+from tl_experts import Batching, Reading
 from tl_experts.errors import SelectionError
 from tl_experts.experts import find as selection
 from tl_experts.experts.auroc import STATISTICS
@@ -183,18 +184,18 @@ def test_refusing_a_threshold_names_the_best_of_the_layers_asked_for():
 
 
 STEPS = {
-    "defaults": ({}, {"k": 5}),
-    "threshold and ap": ({"pooling": "mean"}, {"threshold": 0.3, "k": 7, "metric": "ap"}),
-    "bottom of one layer": ({"layers": [1], "prepend_bos": False}, {"k": 4, "how": "bottom"}),
-    "random at another site": ({"site": "attn.hook_z", "store": torch.bfloat16}, {"k": 4, "how": "random", "seed": 9}),
-    "bos": ({"prepend_bos": True}, {"k": 6}),
+    "defaults": (Reading(), {"k": 5}),
+    "threshold and ap": (Reading(pooling="mean"), {"threshold": 0.3, "k": 7, "metric": "ap"}),
+    "bottom of one layer": (Reading(layers=[1], batching=Batching(prepend_bos=False)), {"k": 4, "how": "bottom"}),
+    "another site and dtype": (Reading(site="attn.hook_z", dtype=torch.bfloat16), {"k": 4}),
+    "bos": (Reading(batching=Batching(prepend_bos=True)), {"k": 6}),
 }
 
 
-@pytest.mark.parametrize(("collecting", "selecting"), STEPS.values(), ids=STEPS)
-def test_find_experts_is_collect_score_and_select(llama, corpus, collecting, selecting):
-    found = find_experts(llama, corpus, progress=False, **collecting, **selecting)
-    responses = collect_responses(llama, corpus, progress=False, **collecting)
+@pytest.mark.parametrize(("reading", "selecting"), STEPS.values(), ids=STEPS)
+def test_find_experts_is_collect_score_and_select(llama, corpus, reading, selecting):
+    found = find_experts(llama, corpus, reading=reading, progress=False, **selecting)
+    responses = collect_responses(llama, corpus, reading=reading, progress=False)
     assert_same(found, select_experts(score_responses(responses, progress=False), **selecting))
     assert found.languages == corpus.languages
     assert found.corpus == corpus.fingerprint
@@ -202,15 +203,17 @@ def test_find_experts_is_collect_score_and_select(llama, corpus, collecting, sel
 
 def test_find_experts_passes_truncate_on(llama, corpus):
     long = replace(corpus, texts=(corpus.texts[0] * 40, *corpus.texts[1:]))
-    responses = collect_responses(llama, long, truncate=True, progress=False)
+    responses = collect_responses(llama, long, reading=Reading(batching=Batching(truncate=True)), progress=False)
     expected = select_experts(score_responses(responses, progress=False), k=3)
-    assert_same(find_experts(llama, long, k=3, truncate=True, progress=False), expected)
+    assert_same(
+        find_experts(llama, long, k=3, reading=Reading(batching=Batching(truncate=True)), progress=False), expected
+    )
 
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "selecting",
-    [{"k": 0}, {"k": 97}, {"threshold": 2.0}, {"metric": "f1"}, {"how": "best"}, {"threshold": 0.5, "how": "random"}],
+    [{"k": 0}, {"k": 97}, {"threshold": 2.0}, {"metric": "f1"}, {"how": "best"}, {"how": "random"}],
 )
 def test_a_selection_that_cannot_be_made_is_refused_before_the_model_runs(monkeypatch, llama, corpus, selecting):
     def runs(*args, **kwargs):

@@ -24,7 +24,7 @@ def find(folder: Path) -> None:
 def find_on_ray(folder: Path) -> None:
     """The same by two Ray workers."""
     import tl_experts.responses.collect
-    from tl_experts import find_experts, load_sentences
+    from tl_experts import RayWorkers, find_experts, load_sentences
 
     tl_experts.responses.collect.PART = PART
     sentences = load_sentences("bundled", split="dev", limit=120)
@@ -33,8 +33,7 @@ def find_on_ray(folder: Path) -> None:
         sentences,
         k=50,
         folder=folder / "responses",
-        executor="ray",
-        executor_options={"workers": 2},
+        workers=RayWorkers(count=2),
         progress=False,
     )
     found.save_pretrained(folder / "experts")
@@ -47,13 +46,15 @@ def embed(folder: Path) -> None:
 
 def embed_on_ray(folder: Path) -> None:
     """The same by two Ray workers."""
-    _embed(folder, executor="ray", executor_options={"workers": 2})
+    from tl_experts import RayWorkers
+
+    _embed(folder, workers=RayWorkers(count=2))
 
 
 def _embed(folder: Path, **options: Any) -> None:
     from safetensors.torch import save_file
 
-    from tl_experts import find_experts, load_sentences, store_embeddings
+    from tl_experts import Batching, find_experts, load_sentences, store_embeddings
 
     name = "polyglot-mini-small"
     experts = find_experts(name, load_sentences("bundled", split="dev", limit=20), k=50, progress=False)["de"]
@@ -64,7 +65,7 @@ def _embed(folder: Path, **options: Any) -> None:
         folder / "embeddings",
         layers=[2, None],
         experts=experts,
-        token_budget=512,
+        batching=Batching(token_budget=512),
         progress=False,
         **options,
     )

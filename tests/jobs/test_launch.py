@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tl_experts import Experts, find_experts, load_sentences
+from tl_experts import Batching, Experts, Reading, find_experts, load_sentences
 from tl_experts.errors import TLExpertsError
 from tl_experts.jobs.launch import launched_device, launched_part
 
@@ -82,7 +82,9 @@ def test_torchrun_divides_a_job_between_two_processes(tmp_path: Path) -> None:
     sentences = load_sentences("bundled", split="dev", limit=150)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in torchrun's processes: PyTorch's rounding depends on how threads divide the work
-    expected = find_experts("polyglot-mini-small", sentences, k=20, truncate=True, progress=False)
+    expected = find_experts(
+        "polyglot-mini-small", sentences, k=20, reading=Reading(batching=Batching(truncate=True)), progress=False
+    )
     torch.set_num_threads(threads)
     for name, column in expected.statistics.items():
         np.testing.assert_array_equal(found.statistics[name], column)

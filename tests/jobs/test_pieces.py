@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from tl_experts import collect_responses
-from tl_experts.embeddings.embeddings import embed_layers
+from tl_experts import Batching, Reading
+from tl_experts.embeddings.embeddings import embed_pieces
 from tl_experts.errors import ArtefactError
 from tl_experts.jobs.pieces import Shards
+from tl_experts.responses.collect import collect_pieces
 
 JOB = {"model": "abc", "layers": [0, 1], "note": None}
 
@@ -82,8 +83,12 @@ def killed_after(monkeypatch, batches: int):
 
 
 def passes(llama, corpus, shards):
-    responses = collect_responses(llama, corpus, token_budget=60, shards=shards("responses"), progress=False)
-    vectors = embed_layers(llama, corpus, [0, None], token_budget=60, shards=shards("vectors"), progress=False)
+    responses = collect_pieces(
+        llama, corpus, Reading(batching=Batching(token_budget=60)), shards=shards("responses"), progress=False
+    )
+    vectors = embed_pieces(
+        llama, corpus, [0, None], batching=Batching(token_budget=60), shards=shards("vectors"), progress=False
+    )
     return [responses.values, vectors[0].vectors, vectors[None].vectors]
 
 

@@ -14,6 +14,10 @@ import pytest
 import torch
 
 from tl_experts import (
+    Batching,
+    ModelSource,
+    RayWorkers,
+    Reading,
     StudyConfig,
     collect_responses,
     embed,
@@ -88,7 +92,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_number_is_done_once_by_several_workers(cluster, tmp_path):
-    with RayPool(make, workers=2) as pool:
+    with RayPool(make, RayWorkers(count=2)) as pool:
         pool.run(Note(tmp_path), range(12), **QUIET)
     lines = {int(path.name): path.read_text().splitlines() for path in tmp_path.iterdir()}
     assert set(lines) == set(range(12))
@@ -97,7 +101,7 @@ def test_every_number_is_done_once_by_several_workers(cluster, tmp_path):
 
 
 def test_a_pool_makes_once_what_several_works_use(cluster, tmp_path):
-    with RayPool(make, workers=1) as pool:
+    with RayPool(make, RayWorkers(count=1)) as pool:
         for name in ("one", "two"):
             (tmp_path / name).mkdir()
             pool.run(Note(tmp_path / name), range(3), **QUIET)
@@ -108,14 +112,14 @@ def test_a_pool_makes_once_what_several_works_use(cluster, tmp_path):
 
 
 def test_the_number_of_a_worker_that_died_is_done_again(cluster, tmp_path):
-    with RayPool(make, workers=2) as pool:
+    with RayPool(make, RayWorkers(count=2)) as pool:
         pool.run(Note(tmp_path, dies_at=3), range(6), **QUIET)
     assert {path.name for path in tmp_path.iterdir()} == {"died", *map(str, range(6))}
 
 
 def test_a_number_that_kills_every_worker_is_given_up(cluster, tmp_path):
     with (
-        RayPool(make, workers=1) as pool,
+        RayPool(make, RayWorkers(count=1)) as pool,
         pytest.raises(TLExpertsError, match=r"4 workers died of piece 1: out of mem"),
     ):
         pool.run(Note(tmp_path, dies_at=1, always=True), range(3), **QUIET)
@@ -123,15 +127,15 @@ def test_a_number_that_kills_every_worker_is_given_up(cluster, tmp_path):
 
 
 def test_a_worker_that_cannot_begin_is_an_error(cluster, tmp_path):
-    with RayPool(dying, workers=1) as pool, pytest.raises(TLExpertsError, match="workers died of piece 0"):
+    with RayPool(dying, RayWorkers(count=1)) as pool, pytest.raises(TLExpertsError, match="workers died of piece 0"):
         pool.run(Note(tmp_path), range(2), **QUIET)
-    with RayPool(failing, workers=1) as pool, pytest.raises(TLExpertsError, match="OSError: no such model"):
+    with RayPool(failing, RayWorkers(count=1)) as pool, pytest.raises(TLExpertsError, match="OSError: no such model"):
         pool.run(Note(tmp_path), range(2), **QUIET)
 
 
 def test_a_failing_number_is_one_error_that_says_what_failed(cluster, tmp_path):
     message = r"failed at piece 2: ValueError: number 2 cannot be done; .* again"
-    with RayPool(make, workers=1) as pool:
+    with RayPool(make, RayWorkers(count=1)) as pool:
         with pytest.raises(TLExpertsError, match=message):
             pool.run(Note(tmp_path, fails_at=2), range(4), **QUIET)
         pool.run(Note(tmp_path), range(4, 6), **QUIET)  # the pool goes on
@@ -140,13 +144,13 @@ def test_a_failing_number_is_one_error_that_says_what_failed(cluster, tmp_path):
 
 def test_gpus_that_are_not_there_are_refused(cluster):
     with pytest.raises(TLExpertsError, match="the cluster has 0; leave it out"):
-        RayPool(make, gpus=1)
+        RayPool(make, RayWorkers(gpus=1))
 
 
 def test_two_workers_give_the_bits_of_one_process(cluster, checkpoint, corpus, tmp_path):
     name = str(checkpoint("llama"))
     whole = collect_responses(load_model(name), corpus, **QUIET).values
-    options = {"executor": "ray", "executor_options": {"workers": 2}}
+    options = {"workers": RayWorkers(count=2)}
     store = store_responses(name, corpus, tmp_path / "store", **options, **QUIET)
     assert torch.equal(store.responses().load().values, whole)
     (tmp_path / "store" / "shards" / "000000.npy").unlink()
@@ -157,10 +161,11 @@ def test_two_workers_give_the_bits_of_one_process(cluster, checkpoint, corpus, t
 
 
 def test_workers_load_the_model_as_the_caller_asks(cluster, checkpoint, corpus, tmp_path):
-    name, options = str(checkpoint("llama")), {"model_options": {"dtype": "bfloat16"}, "store": torch.bfloat16}
-    ray = {"executor": "ray", "executor_options": {"workers": 2}}
-    found = store_responses(name, corpus, tmp_path / "ray", **options, **ray, **QUIET).responses().load()
-    alone = store_responses(name, corpus, tmp_path / "alone", **options, **QUIET).responses().load()
+    name = str(checkpoint("llama"))
+    source, options = ModelSource(name, dtype="bfloat16"), {"reading": Reading(dtype="bfloat16")}
+    ray = {"workers": RayWorkers(count=2)}
+    found = store_responses(source, corpus, tmp_path / "ray", **options, **ray, **QUIET).responses().load()
+    alone = store_responses(source, corpus, tmp_path / "alone", **options, **QUIET).responses().load()
     assert torch.equal(found.values, alone.values)
     assert not torch.equal(alone.values.float(), collect_responses(load_model(name), corpus, **QUIET).values)
 
@@ -170,14 +175,16 @@ def test_two_workers_embed_to_the_bits_of_one_process(cluster, checkpoint, corpu
     name = str(checkpoint("llama"))
     model = load_model(name)
     experts = find_experts(model, corpus, k=5, **QUIET)[corpus.languages[0]] if steered else None
-    options = {"layers": [0, None], "experts": experts, "token_budget": 32, **QUIET}
+    options = {"layers": [0, None], "experts": experts, "batching": Batching(token_budget=32), **QUIET}
     here = store_embeddings(model, corpus, tmp_path / "here", **options)
-    ray = {"executor": "ray", "executor_options": {"workers": 2}}
+    ray = {"workers": RayWorkers(count=2)}
     there = store_embeddings(name, corpus, tmp_path / "there", **ray, **options)
     assert list(there) == [0, None]
     assert all(torch.equal(there[layer].vectors, here[layer].vectors) for layer in here)
     with steer(model, experts) if steered else nullcontext():
-        assert torch.equal(embed(model, corpus, token_budget=32, **QUIET).vectors, here[None].vectors)
+        assert torch.equal(
+            embed(model, corpus, batching=Batching(token_budget=32), **QUIET).vectors, here[None].vectors
+        )
     written = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "there").glob("*.safetensors")}
     assert len(written) > 2
     first, *rest = sorted(written)
@@ -205,8 +212,8 @@ def test_a_study_by_two_workers_has_the_tables_of_one_process(cluster, tmp_path)
     )
     here = run_study(config, tmp_path / "here", **QUIET)
     # Of one process's passes nothing may be missing: workers made what this one reads.
-    with RayPool(partial(load_model, config.model), workers=2) as pool:
-        there = run_study(config, tmp_path / "there", executor=pool, **QUIET)
+    with RayPool(partial(load_model, config.model), RayWorkers(count=2)) as pool:
+        there = run_study(config, tmp_path / "there", workers=pool, **QUIET)
     assert set(there) == set(here)
     for name in here:
         pd.testing.assert_frame_equal(there[name], here[name])
@@ -218,11 +225,12 @@ def test_a_study_by_two_workers_has_the_tables_of_one_process(cluster, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"workers": 0}, "workers is 0; expected 1"), ({"gpus": -1}, "gpus is -1; expected 0")]
+    ("options", "message"),
+    [({"count": 0}, "count of workers is 0; expected 1"), ({"gpus": -1}, "gpus is -1; expected 0")],
 )
 def test_options_that_cannot_be_are_refused(options, message):
     with pytest.raises(TLExpertsError, match=message):
-        RayPool(make, **options)
+        RayWorkers(**options)
 
 
 def test_without_ray_the_command_that_installs_it_is_named(monkeypatch):

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import train_tokenizer
+from tl_experts import Batching
 from tl_experts.errors import ModelError
 from tl_experts.models.batches import TokenPolicy, count_tokens, make_batches
 
@@ -19,7 +20,7 @@ def policy(bos: int | None = 0, context: int = 64) -> TokenPolicy:
 @given(ENCODED, st.integers(1, 200), st.sampled_from(["left", "right"]), st.sampled_from([None, 0]))
 def test_every_sentence_comes_back_whole_exactly_once(encoded, budget, side, bos):
     seen = {}
-    for batch in make_batches(encoded, policy(bos), token_budget=budget, padding_side=side):
+    for batch in make_batches(encoded, policy(bos), Batching(token_budget=budget, padding_side=side)):
         rows = zip(batch.indices.tolist(), batch.tokens, batch.pooled, batch.attended, strict=True)
         for index, tokens, pooled, attended in rows:
             assert index not in seen
@@ -31,20 +32,20 @@ def test_every_sentence_comes_back_whole_exactly_once(encoded, budget, side, bos
 
 @given(ENCODED, st.integers(1, 200))
 def test_a_batch_exceeds_the_budget_only_with_a_single_sentence(encoded, budget):
-    for batch in make_batches(encoded, policy(), token_budget=budget):
+    for batch in make_batches(encoded, policy(), Batching(token_budget=budget)):
         assert batch.tokens.numel() <= budget or len(batch.tokens) == 1
 
 
 def test_like_lengths_go_together_so_that_little_is_padded():
     encoded = [[5] * (3 + 29 * (i % 2)) for i in range(64)]
-    slots = sum(batch.tokens.numel() for batch in make_batches(encoded, policy(), token_budget=256))
-    real = count_tokens(make_batches(encoded, policy(), token_budget=256))
+    slots = sum(batch.tokens.numel() for batch in make_batches(encoded, policy(), Batching(token_budget=256)))
+    real = count_tokens(make_batches(encoded, policy(), Batching(token_budget=256)))
     assert real == sum(map(len, encoded)) + 64
     assert real / slots > 0.9  # all padded together: 0.56
 
 
 def test_the_longest_come_first():
-    batches = make_batches([[5], [5] * 9, [5] * 4], policy(), token_budget=1)
+    batches = make_batches([[5], [5] * 9, [5] * 4], policy(), Batching(token_budget=1))
     assert [batch.indices.item() for batch in batches] == [1, 2, 0]
 
 
@@ -72,5 +73,5 @@ def test_a_text_without_a_token_is_refused():
 )
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(ModelError, match=message):
-        make_batches([[5]], policy(), **options)
+        Batching(**options)
     assert torch.equal(make_batches([[5]], policy())[0].tokens, torch.tensor([[0, 5]]))

@@ -2,7 +2,7 @@
 
 import torch
 
-from tl_experts import collect_responses
+from tl_experts import Reading, collect_responses
 from tl_experts.models import attached, site_widths
 
 QUIET = {"progress": False}
@@ -16,7 +16,7 @@ def test_the_pass_stops_behind_the_last_hook_that_reads(llama, corpus):
     unembedding = llama.unembed.register_forward_hook(lambda *_: reached.append("unembed"))
     try:
         with attached(llama, watched):
-            collect_responses(llama, corpus.head(1), layers=[0], **QUIET)
+            collect_responses(llama, corpus.head(1), reading=Reading(layers=[0]), **QUIET)
             first = len(reached)
             collect_responses(llama, corpus.head(1), **QUIET)
     finally:

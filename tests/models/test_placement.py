@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.devices import NAME, made_up_gpus
-from tl_experts import collect_responses, embed, find_experts, load_model, steer
+from tl_experts import Batching, Reading, collect_responses, embed, find_experts, load_model, steer
 from tl_experts.errors import ModelError
 from tl_experts.models import (
     Model,
@@ -54,9 +54,12 @@ def test_two_devices_give_the_bits_of_one(both, corpus):
     one, two = both
     assert model_fingerprint(one) == model_fingerprint(two)
     for side in ("right", "left"):
-        found = [collect_responses(model, corpus, padding_side=side, **QUIET).values for model in both]
+        found = [
+            collect_responses(model, corpus, reading=Reading(batching=Batching(padding_side=side)), **QUIET).values
+            for model in both
+        ]
         assert torch.equal(*found)
-        found = [embed(model, corpus, padding_side=side, **QUIET).vectors for model in both]
+        found = [embed(model, corpus, batching=Batching(padding_side=side), **QUIET).vectors for model in both]
         assert torch.equal(*found)
     assert torch.equal(*[embed(model, corpus, layer=1, **QUIET).vectors for model in both])
 
@@ -70,7 +73,7 @@ def test_values_follow_each_layer_to_its_device(both, corpus, options):
     for model in both:
         before = embed(model, corpus, **QUIET).vectors
         with steer(model, experts, **options):
-            vectors.append(embed(model, corpus, padding_side="left", **QUIET).vectors)
+            vectors.append(embed(model, corpus, batching=Batching(padding_side="left"), **QUIET).vectors)
         assert torch.equal(embed(model, corpus, **QUIET).vectors, before)
         assert not torch.equal(vectors[-1], before)
     assert torch.equal(*vectors)
@@ -167,7 +170,7 @@ def test_hugging_faces_placement_gives_the_bits_of_one_device(architecture, chec
                 found.append(
                     (
                         collect_responses(model, corpus, **QUIET).values,
-                        embed(model, corpus, padding_side="left", **QUIET).vectors,
+                        embed(model, corpus, batching=Batching(padding_side="left"), **QUIET).vectors,
                         text_perplexity(model, " ".join(corpus.texts), window=32, stride=16, **QUIET),
                     )
                 )

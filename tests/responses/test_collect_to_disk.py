@@ -7,6 +7,9 @@ import torch
 from tests.conftest import TEXTS
 from tl_experts import (
     Corpus,
+    ModelSource,
+    RayWorkers,
+    Reading,
     ResponseStore,
     collect_responses,
     score_responses,
@@ -15,8 +18,8 @@ from tl_experts import (
 from tl_experts.errors import ArtefactError, ResponseError
 from tl_experts.experts.auroc import STATISTICS
 from tl_experts.models import site_widths
+from tl_experts.models.dtypes import DTYPES
 from tl_experts.responses.collect_to_disk import worker_loader
-from tl_experts.responses.store import DTYPES
 
 QUIET = {"progress": False}
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -24,10 +27,10 @@ pytestmark = pytest.mark.usefixtures("small_parts")
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_responses_on_disk_are_those_in_memory_to_the_bit(dtype, model, corpus, tmp_path):
-    store = store_responses(model, corpus, tmp_path, store=dtype, **QUIET)
+    store = store_responses(model, corpus, tmp_path, reading=Reading(dtype=dtype), **QUIET)
     assert store.count == 4
     stored = store.responses()
-    memory = collect_responses(model, corpus, store=dtype, **QUIET)
+    memory = collect_responses(model, corpus, reading=Reading(dtype=dtype), **QUIET)
     assert torch.equal(stored.load().values, memory.values)
     for start, stop in ((0, 96), (3, 20), (95, 96)):
         np.testing.assert_array_equal(stored.columns(start, stop), memory.columns(start, stop))
@@ -102,15 +105,16 @@ def test_a_response_that_is_not_finite_names_neuron_and_sentence(value, model, c
 
 def test_a_store_remembers_the_dtype_of_the_model(checkpoint, corpus, tmp_path):
     name = str(checkpoint("llama"))
-    store_responses(name, corpus, tmp_path, model_options={"dtype": "bfloat16"}, **QUIET)
+    store_responses(ModelSource(name, dtype="bfloat16"), corpus, tmp_path, **QUIET)
     with pytest.raises(ArtefactError, match="computed is 'bfloat16' there and 'float32' here"):
         store_responses(name, corpus, tmp_path, **QUIET)
-    assert store_responses(name, corpus, tmp_path, model_options={"dtype": torch.bfloat16}, **QUIET).missing() == []
+    assert store_responses(ModelSource(name, dtype=torch.bfloat16), corpus, tmp_path, **QUIET).missing() == []
 
 
 @pytest.mark.parametrize(
-    ("gpus", "n_devices"), [(None, 1), (0, 1), (0.5, 1), (1, 1), (2, 2), (4.0, 4)], ids=lambda value: str(value)
+    ("gpus", "n_devices"), [(0, 1), (0.5, 1), (1, 1), (2, 2), (4.0, 4)], ids=lambda value: str(value)
 )
 def test_a_worker_spreads_the_model_over_its_gpus(gpus, n_devices):
-    asked = {"dtype": "float16", "device": "cuda:3", "n_devices": 8}
-    assert worker_loader("x", asked, {"gpus": gpus}).keywords == {"dtype": "float16", "n_devices": n_devices}
+    asked = ModelSource("x", dtype="float16", device="cuda:3", n_devices=8)
+    load = worker_loader(asked, RayWorkers(gpus=gpus))
+    assert load.__self__ == ModelSource("x", dtype="float16", n_devices=n_devices)

@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from tl_experts import (
+    RayWorkers,
+    Reading,
     ResponseStore,
     collect_responses,
     find_experts,
     merge_stores,
     store_responses,
 )
-from tl_experts.errors import ArtefactError, ResponseError, SelectionError, TLExpertsError
+from tl_experts.errors import ArtefactError, ModelError, ResponseError, SelectionError, TLExpertsError
 
 QUIET = {"progress": False}
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -70,8 +72,8 @@ def test_a_pickle_is_never_read(model, corpus, tmp_path):
 def test_another_job_is_refused_by_what_differs(model, corpus, model_of, tmp_path):
     store_responses(model, corpus, tmp_path, **QUIET)
     for other, options, message in (
-        (model, {"pooling": "mean"}, "pooling is 'max' there and 'mean' here"),
-        (model, {"store": torch.float16}, "dtype is 'float32' there and 'float16' here"),
+        (model, {"reading": Reading(pooling="mean")}, "pooling is 'max' there and 'mean' here"),
+        (model, {"reading": Reading(dtype="float16")}, "dtype is 'float32' there and 'float16' here"),
         (model_of("qwen3"), {}, "model is"),
     ):
         with pytest.raises(ArtefactError, match=message):
@@ -87,8 +89,8 @@ def test_another_job_is_refused_by_what_differs(model, corpus, model_of, tmp_pat
     ("name", "change", "message"),
     [
         ("job.json", lambda job: job | {"shards": 10**12}, "1000000000000 shards"),
-        ("job.json", lambda job: job | {"dtype": "object"}, "no job"),
-        ("job.json", lambda job: {}, "no job"),
+        ("job.json", lambda job: job | {"dtype": "object"}, "not the job"),
+        ("job.json", lambda job: {}, "not the job"),
         ("job.json", lambda job: [], "expected a JSON object"),
         ("corpus.json", lambda rows: rows | {"texts": ["x"] * len(rows["texts"])}, "other sentences"),
         ("corpus.json", lambda rows: rows | {"labels": ["en"]}, "no corpus"),
@@ -111,11 +113,11 @@ def test_what_cannot_be_is_refused(model, corpus, tmp_path):
     for part in ((0, 3), (4, 3)):
         with pytest.raises(ResponseError, match=r"give i/n"):
             store_responses(model, corpus, tmp_path, part=part, **QUIET)
-    with pytest.raises(ResponseError, match=r"store torch\.int8 is not known"):
-        store_responses(model, corpus, tmp_path, store=torch.int8, **QUIET)
-    with pytest.raises(TLExpertsError, match="executor 'dask'"):
-        store_responses("polyglot-mini", corpus, tmp_path, executor="dask", **QUIET)
-    with pytest.raises(ResponseError, match="name or path"):
-        store_responses(model, corpus, tmp_path, executor="ray", **QUIET)
-    with pytest.raises(SelectionError, match="needs a folder"):
-        find_experts("polyglot-mini", corpus, executor="ray", **QUIET)
+    with pytest.raises(ResponseError, match="response dtype 'int8' is not known"):
+        store_responses(model, corpus, tmp_path, reading=Reading(dtype=torch.int8), **QUIET)
+    with pytest.raises(TLExpertsError, match="workers is 'dask'"):
+        store_responses("polyglot-mini", corpus, tmp_path, workers="dask", **QUIET)
+    with pytest.raises(ModelError, match="a ModelSource instead of a loaded model"):
+        store_responses(model, corpus, tmp_path, workers=RayWorkers(), **QUIET)
+    with pytest.raises(SelectionError, match="need a folder"):
+        find_experts("polyglot-mini", corpus, workers=RayWorkers(), **QUIET)

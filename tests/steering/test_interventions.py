@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tl_experts import embed, find_experts, intervention_hooks, steer
+from tl_experts import Batching, Reading, embed, find_experts, intervention_hooks, steer
 from tl_experts.errors import ArtefactError, InterventionError, TLExpertsWarning
 from tl_experts.experts.experts import Experts
 from tl_experts.models import attached, hook_name
@@ -219,14 +219,14 @@ def test_steering_changes_the_embeddings_made_inside(llama, experts, corpus):
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_steered_embeddings_depend_neither_on_batches_nor_on_padding(llama, experts, corpus, side):
     with steer(llama, experts["de"]):
-        alone = embed(llama, corpus, token_budget=1, progress=False).vectors
-        together = embed(llama, corpus, padding_side=side, progress=False).vectors
+        alone = embed(llama, corpus, batching=Batching(token_budget=1), progress=False).vectors
+        together = embed(llama, corpus, batching=Batching(padding_side=side), progress=False).vectors
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("site", ["mlp.hook_pre", "hook_mlp_out", "attn.hook_z", "hook_resid_post"])
 def test_every_site_can_be_steered(llama, corpus, site):
-    mine = find_experts(llama, corpus, k=5, site=site, progress=False)["ja"]
+    mine = find_experts(llama, corpus, k=5, reading=Reading(site=site), progress=False)["ja"]
     with steer(llama, mine):
         steered = read(llama, site=site).flatten(3)
     width = steered.shape[-1]

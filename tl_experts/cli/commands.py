@@ -158,7 +158,9 @@ def find(
     languages: Annotated[str | None, typer.Option(help="Only these, such as en,de,ja.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Rows or lines to read at most.")] = None,
     k: Annotated[int | None, typer.Option(min=1, help="Experts of each language; default: 500.")] = None,
-    store: Annotated[str, typer.Option(help="Of the responses on disk: float32, float16, bfloat16.")] = "float32",
+    response_dtype: Annotated[
+        str, typer.Option(help="Dtype of the responses on disk: float32, float16, bfloat16.")
+    ] = "float32",
     shard: Annotated[
         str | None,
         typer.Option(help="i/n: only the i-th of n parts; auto: which one torchrun or srun says; then `merge`."),
@@ -174,17 +176,19 @@ def find(
     quiet: Quiet = False,
 ) -> None:
     """Find the experts of every language; responses go to disk, and a killed run goes on where it was."""
-    import torch
-
     from tl_experts.corpus.readers import load_sentences
     from tl_experts.experts.find import find_experts
-    from tl_experts.jobs.launch import launched_device
+    from tl_experts.models import Batching, ModelSource
+    from tl_experts.models.dtypes import DTYPES
     from tl_experts.responses.collect_to_disk import store_responses
+    from tl_experts.responses.reading import Reading
 
     part = _part(shard)
-    dtypes = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-    if store not in dtypes:
-        raise typer.BadParameter(f"{store!r}; expected one of {', '.join(dtypes)}", param_hint="--store")
+    if response_dtype not in DTYPES:
+        raise typer.BadParameter(
+            f"{response_dtype!r}; expected one of {', '.join(DTYPES)}", param_hint="--response-dtype"
+        )
+    reading = Reading(dtype=response_dtype, batching=Batching(truncate=True))
     corpus = load_sentences(
         sentences,
         split=split or ("dev" if sentences == "bundled" else None),
@@ -192,22 +196,20 @@ def find(
         limit=limit,
     )
     folder = output or RUNS / f"find-{Path(model).name}"
+    if device is None and shard == "auto":
+        device = _launched_device()
+    source = ModelSource(model, device=device, n_devices=n_devices, dtype=dtype)
     shared: dict[str, Any] = {
-        "truncate": True,
-        "store": dtypes[store],
-        "executor": _executor(executor),
-        "executor_options": {"address": address, "workers": workers, "gpus": gpus},
+        "reading": reading,
+        "workers": _workers(executor, address, workers, gpus),
         "progress": not quiet,
     }
-    if device is None and shard == "auto":
-        device = launched_device(torch.cuda.device_count())
-    shared["model_options"] = {"device": device, "n_devices": n_devices, "dtype": dtype}
     if part is None:
-        _save(find_experts(model, corpus, k=k, folder=folder / "responses", **shared), folder)
+        _save(find_experts(source, corpus, k=k, folder=folder / "responses", **shared), folder)
         return
-    kept = store_responses(model, corpus, folder / "responses", part=part, **shared)
+    kept = store_responses(source, corpus, folder / "responses", part=part, **shared)
     typer.echo(
-        f"Part {shard} is done; of {kept.count} shards {len(kept.missing())} are missing. When no part is:\n"
+        f"Part {shard} is done; {len(kept.missing())} of {kept.count} shards are missing. When all parts are done:\n"
         f"  tl-experts merge {folder} [FOLDER OF EACH OTHER PART...]"
     )
 
@@ -263,13 +265,11 @@ def study(
         console.print(f"stage: {stage}")
 
     loaded = load_model(asked.model, device=device, dtype=asked.dtype, n_devices=n_devices)
-    options = {"address": address, "workers": workers, "gpus": gpus}
     result = run_study(
         asked,
         output,
         model=loaded,
-        executor=_executor(executor),
-        executor_options=options,
+        workers=_workers(executor, address, workers, gpus),
         progress=not quiet,
         started=announce,
     )
@@ -326,10 +326,22 @@ def inspect(
     serve(served, host, port)
 
 
-def _executor(name: str | None) -> Any:
-    if name not in (None, "ray"):
-        raise typer.BadParameter(f"{name!r}; expected ray", param_hint="--executor")
-    return name
+def _workers(executor: str | None, address: str | None, workers: int | None, gpus: float) -> Any:
+    if executor is None:
+        return None
+    if executor != "ray":
+        raise typer.BadParameter(f"{executor!r}; expected ray", param_hint="--executor")
+    from tl_experts.jobs.workers import RayWorkers
+
+    return RayWorkers(address=address, count=workers, gpus=gpus)
+
+
+def _launched_device() -> str | None:
+    import torch
+
+    from tl_experts.jobs.launch import launched_device
+
+    return launched_device(torch.cuda.device_count())
 
 
 def _part(shard: str | None) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ from tl_experts.analysis.retrieval import top1_accuracy
 from tl_experts.analysis.vectors import centre, mean_cosine_distance
 from tl_experts.corpus.languages import language_code
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.embeddings.embeddings import embed
+from tl_experts.embeddings.embeddings import embed_layers
 from tl_experts.errors import TLExpertsError
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
@@ -105,7 +105,7 @@ def run_demo(
     chosen = experts[target]
 
     def measure(description: str) -> Parallel:
-        return embed(model, test, description=description, progress=progress).parallel()
+        return embed_layers(model, test, [None], description=description, progress=progress)[None].parallel()
 
     before = measure("embed: before")
     with steer(model, chosen):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
-from tl_experts.embeddings.embeddings import Embeddings, Layer, block_numbers, embed_layers
+from tl_experts.embeddings.embeddings import Embeddings, Layer, block_numbers, embed_pieces
 from tl_experts.errors import InterventionError
 from tl_experts.experts.experts import Experts
 from tl_experts.jobs.pieces import Shards
-from tl_experts.jobs.workers import Executor, RayPool, opened, require_executor
-from tl_experts.models import Model, as_model, model_fingerprint, require_same_model
-from tl_experts.models.batches import TOKEN_BUDGET
-from tl_experts.responses.collect_to_disk import SAME_WEIGHTS, dtype_name, require_name, worker_loader
+from tl_experts.jobs.workers import RayPool, Workers, opened
+from tl_experts.models import Model, ModelLike, as_model, model_fingerprint, require_same_model
+from tl_experts.models.batches import DEFAULT_BATCHING, Batching
+from tl_experts.models.dtypes import dtype_name
+from tl_experts.responses.collect_to_disk import SAME_WEIGHTS, worker_loader
 from tl_experts.steering.interventions import Value, describe_intervention, steer
 
 CHUNKS = 4
@@ -25,46 +26,38 @@ CHUNKS = 4
 
 
 def store_embeddings(
-    model: Model | str,
+    model: ModelLike,
     sentences: Corpus,
     folder: str | Path,
     *,
     layers: Sequence[Layer] = (None,),
     experts: Experts | None = None,
     value: Value = "mean",
-    token_budget: int = TOKEN_BUDGET,
-    prepend_bos: bool | None = None,
-    truncate: bool = False,
-    executor: Executor | None = None,
-    executor_options: dict[str, Any] | None = None,
-    model_options: dict[str, Any] | None = None,
+    batching: Batching = DEFAULT_BATCHING,
+    workers: Workers | None = None,
     progress: bool = True,
 ) -> dict[Layer, Embeddings]:
-    """As `embed_layers`, each batch kept in a folder: called again, it makes what is missing or damaged.
+    """As `embed_layers`, with each batch kept in a folder: called again, it computes what is missing or damaged.
 
     Args:
-        model: not inside `steer`, which a folder could not know of; or the name or path that `load_model` takes
-            (needed by an executor, whose workers load it).
+        model: not inside `steer`, which the saved job cannot record; its name, folder or a `ModelSource` where workers
+            are to load it.
         sentences: any corpus.
-        folder: made if it is not there.
+        folder: made if it does not exist.
         layers: block numbers, negative ones from the end; None is the last hidden state, after the final norm.
         experts: of one language, set while the model reads; None: no intervention.
         value: what they are set to: see `steer`.
-        token_budget: token slots per batch.
-        prepend_bos: None: as the model is used to. BOS never counts.
-        truncate: cut sentences that are longer than the model's context.
-        executor: ``"ray"``: data-parallel workers, see `tl_experts.jobs.workers`; None: this process.
-        executor_options: of `tl_experts.jobs.workers.RayPool`: ``address``, ``workers``, ``gpus``.
-        model_options: of `load_model`, where the model is a name: ``dtype``, ``n_devices``...
+        batching: how the text is batched.
+        workers: data-parallel Ray workers, which load the model themselves; None: this process.
         progress: show a progress bar.
 
     Returns:
-        `Embeddings` by the layers as given; the same bits, whoever made which batch.
+        `Embeddings` by the layers as given; the same bits, whoever computed which batch.
 
     Raises:
         ArtefactError: the folder holds another job, or cannot be written.
-        InterventionError: the model carries hooks already, or the experts are of several languages.
-        ResponseError: a model instead of its name for an executor.
+        InterventionError: the model has hooks already, or the experts are of several languages.
+        ModelError: a loaded model where workers need its name.
         TLExpertsError: as `embed_layers`.
 
     Examples:
@@ -78,18 +71,9 @@ def store_embeddings(
         (10, 256)
     """
     require_corpus(sentences)
-    if executor is not None:
-        require_executor(executor, executor_options)
-        require_name(model)
-    loaded = as_model(model, model_options)
-    run = partial(
-        embed_layers,
-        sentences=sentences,
-        layers=list(layers),
-        token_budget=token_budget,
-        prepend_bos=prepend_bos,
-        truncate=truncate,
-    )
+    load = None if workers is None else worker_loader(model, workers)
+    loaded = as_model(model)
+    run = partial(embed_pieces, sentences=sentences, layers=list(layers), batching=batching)
     block_numbers(loaded, layers)  # refused before anything is written
     context = nullcontext() if experts is None else steer(loaded, experts, value=value)
     fingerprint = model_fingerprint(loaded)
@@ -102,14 +86,12 @@ def store_embeddings(
             "corpus": sentences.fingerprint,
             "layers": [str(layer) for layer in layers],
             "intervention": describe_intervention(experts, value),
-            "token_budget": token_budget,
-            "prepend_bos": prepend_bos,
-            "truncate": truncate,
+            "batching": asdict(batching),
         }
         shards = Shards(folder, job)
-        if executor is None:
+        if workers is None or load is None:
             return run(loaded, shards=shards, progress=progress)
-        with opened(executor, worker_loader(str(model), model_options, executor_options), executor_options) as pool:
+        with opened(workers, load) as pool:
             spread(pool, shards, run, fingerprint, experts, value=value, progress=progress)
             return run(loaded, shards=shards, progress=progress)
 

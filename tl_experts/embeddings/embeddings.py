@@ -19,7 +19,7 @@ from tl_experts.errors import SiteError, TLExpertsError
 from tl_experts.jobs.arrays import mapped_array
 from tl_experts.jobs.pieces import Arrays, Shards, resume
 from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches
-from tl_experts.models.batches import TOKEN_BUDGET, Batch, PaddingSide, fill_repeats
+from tl_experts.models.batches import DEFAULT_BATCHING, Batch, Batching, fill_repeats
 from tl_experts.models.pooling import pool
 
 Layer = int | None
@@ -73,15 +73,24 @@ class Embeddings:
         return {language: self.vectors[rows] for language, rows in self.corpus.parallel(languages).items()}
 
 
-def embed(model: Model, sentences: Corpus, *, layer: Layer = None, **options: Any) -> Embeddings:
+def embed(
+    model: Model,
+    sentences: Corpus,
+    *,
+    layer: Layer = None,
+    hooks: Sequence[Hook] = (),
+    batching: Batching = DEFAULT_BATCHING,
+    progress: bool = True,
+) -> Embeddings:
     """Embed every sentence by one layer: the mean over its text's tokens (the paper's sentence vector).
 
     Args:
         model: either class; steered if this is called inside `steer`.
         sentences: any corpus.
         layer: a block's number, a negative one from the end; None: the last hidden state, after the final norm.
-        options: of `tl_experts.embeddings.embed_layers`: ``hooks``, ``token_budget``, ``prepend_bos``, ``truncate``,
-            ``progress``.
+        hooks: interventions for this call, from `intervention_hooks`.
+        batching: how the text is batched.
+        progress: show a progress bar, in tokens.
 
     Raises:
         SiteError: a layer the model does not have.
@@ -94,7 +103,7 @@ def embed(model: Model, sentences: Corpus, *, layer: Layer = None, **options: An
         >>> tuple(embed(model, sentences, progress=False).parallel()["en"].shape)
         (10, 256)
     """
-    return embed_layers(model, sentences, [layer], **options)[layer]
+    return embed_layers(model, sentences, [layer], hooks=hooks, batching=batching, progress=progress)[layer]
 
 
 def embed_layers(
@@ -103,11 +112,7 @@ def embed_layers(
     layers: Sequence[Layer],
     *,
     hooks: Sequence[Hook] = (),
-    token_budget: int = TOKEN_BUDGET,
-    padding_side: PaddingSide = "right",
-    prepend_bos: bool | None = None,
-    truncate: bool = False,
-    shards: Shards | None = None,
+    batching: Batching = DEFAULT_BATCHING,
     scratch: Path | None = None,
     description: str = "embeddings",
     progress: bool = True,
@@ -119,14 +124,9 @@ def embed_layers(
         sentences: any corpus.
         layers: block numbers, negative ones from the end; None is the last hidden state, after the final norm.
         hooks: interventions for this call, from `intervention_hooks`.
-        token_budget: token slots per batch.
-        padding_side: of the batches; right is faster.
-        prepend_bos: None: as the model is used to. BOS never counts.
-        truncate: cut sentences that are longer than the model's context.
-        shards: where each batch's vectors are kept; those that are there already are not computed again. The caller
-            sees to it that the shards' job names the model, the corpus, the options and the intervention.
-        scratch: a folder in whose files the vectors lie, mapped into memory: for more layers and sentences than fit
-            there. They are valid as long as it is.
+        batching: how the text is batched.
+        scratch: a folder for files that hold the vectors, mapped into memory: for more layers and sentences than fit
+            there. The vectors are valid as long as the folder exists.
         description: of the progress bar.
         progress: show it.
 
@@ -137,17 +137,38 @@ def embed_layers(
         SiteError: a layer the model does not have.
         ModelError: a sentence without a token or longer than the context.
     """
+    return embed_pieces(
+        model,
+        sentences,
+        layers,
+        hooks=hooks,
+        batching=batching,
+        scratch=scratch,
+        description=description,
+        progress=progress,
+    )
+
+
+def embed_pieces(
+    model: Model,
+    sentences: Corpus,
+    layers: Sequence[Layer],
+    *,
+    hooks: Sequence[Hook] = (),
+    batching: Batching = DEFAULT_BATCHING,
+    shards: Shards | None = None,
+    scratch: Path | None = None,
+    description: str = "embeddings",
+    progress: bool = True,
+) -> dict[Layer, Embeddings]:
+    """`embed_layers` with each batch's vectors kept on disk.
+
+    Existing batches are loaded. The caller must ensure that the shards' job identifies model, corpus, layers, batching
+    and intervention.
+    """
     require_corpus(sentences)
     blocks = block_numbers(model, layers)
-    batches = text_batches(
-        model,
-        sentences.texts,
-        token_budget=token_budget,
-        padding_side=padding_side,
-        prepend_bos=prepend_bos,
-        truncate=truncate,
-        once=True,
-    )
+    batches = text_batches(model, sentences.texts, batching, once=True)
     shape = (len(sentences), int(model.cfg.d_model))
     out = {layer: torch.empty(shape) if scratch is None else _mapped(scratch, layer, shape) for layer in layers}
 

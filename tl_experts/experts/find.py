@@ -5,22 +5,22 @@ Source: Sundar et al. 2025, section 3 (k = 100 for Bloom-7b, 2000 for Aya-8b and
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import torch
 
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import SelectionError, require_choice
 from tl_experts.experts.auroc import STATISTICS
 from tl_experts.experts.expertise import METRICS, Expertise, score_responses
 from tl_experts.experts.experts import Experts, Floats, Integers, random_stream
-from tl_experts.jobs.workers import Executor
-from tl_experts.models import Model, as_model
-from tl_experts.models.pooling import Pooling
-from tl_experts.responses.collect import DEFAULT_SITE, collect_responses, neuron_table
-from tl_experts.responses.collect_to_disk import store_responses
+from tl_experts.jobs.workers import Workers
+from tl_experts.models import ModelLike, as_model
+from tl_experts.responses.collect import Responses, collect_responses, neuron_table
+from tl_experts.responses.collect_to_disk import begin_store, fill_store, worker_loader
 from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.reading import DEFAULT_READING, Reading
+from tl_experts.responses.store import StoredResponses
 
 DEFAULT_K = 500
 Metric = Literal["auroc", "ap"]
@@ -28,54 +28,38 @@ How = Literal["top", "bottom", "random"]
 
 
 def find_experts(
-    model: Model | str,
+    model: ModelLike,
     sentences: Corpus,
     *,
     k: int | None = None,
     threshold: float | None = None,
     metric: Metric = "auroc",
-    how: How = "top",
-    site: str = DEFAULT_SITE,
-    pooling: Pooling = "max",
-    layers: Sequence[int] | None = None,
-    seed: int = 0,
-    prepend_bos: bool | None = None,
-    truncate: bool = False,
-    store: torch.dtype = torch.float32,
+    how: Literal["top", "bottom"] = "top",
+    reading: Reading = DEFAULT_READING,
     folder: str | Path | None = None,
-    executor: Executor | None = None,
-    executor_options: dict[str, Any] | None = None,
-    model_options: dict[str, Any] | None = None,
+    workers: Workers | None = None,
     progress: bool = True,
 ) -> Experts:
     """Find the experts of every language of a corpus, in one pass of the model.
 
-    `collect_responses`, `score_responses` and `select_experts` in a row; call those to keep what lies between.
+    `collect_responses`, `score_responses` and `select_experts` in a row; call those to keep the results in between.
 
     Args:
-        model: from `load_model`, or any `HookedTransformer` or `TransformerBridge`; or the name or path that
-            `load_model` takes.
+        model: from `load_model`, any `HookedTransformer` or `TransformerBridge`, or what loads one: a name, a folder, a
+            `ModelSource`.
         sentences: labelled sentences of two languages or more.
         k: experts per language; default 500, or all above the threshold.
-        threshold: only neurons whose metric reaches this from above (``how="bottom"``: from below).
+        threshold: only neurons whose metric is at least this (``how="bottom"``: at most).
         metric: ``"auroc"`` (the paper's) or ``"ap"``.
-        how: ``"top"``, ``"bottom"`` or ``"random"``.
-        site: where responses are read: see `tl_experts.models.SITES`.
-        pooling: ``"max"`` or ``"mean"`` over tokens.
-        layers: only these.
-        seed: of ``how="random"``.
-        prepend_bos: None: as the model is used to. BOS never counts.
-        truncate: cut sentences that are longer than the model's context.
-        store: dtype of the responses.
-        folder: where responses are kept shard by shard (`store_responses`): memory does not grow with the sentences,
-            and the same call goes on where a killed one was. None: in memory.
-        executor: ``"ray"``: data-parallel workers, which load the model by its name; needs a folder.
-        executor_options: ``address``, ``workers``, ``gpus`` (see `tl_experts.jobs.workers.RayPool`).
-        model_options: of `load_model`, where the model is a name: ``dtype``, ``n_devices``...
+        how: ``"top"`` or ``"bottom"``; `select_experts` also draws at random.
+        reading: which neurons, how responses are pooled, their dtype, how the text is batched.
+        folder: where responses are kept in shards (`store_responses`): memory does not grow with the sentences, and
+            the same call resumes a run that was killed. None: in memory.
+        workers: data-parallel Ray workers, which load the model themselves; needs a folder.
         progress: show progress bars.
 
     Raises:
-        TLExpertsError: of the stage that refuses its input.
+        TLExpertsError: from the stage that rejects its input.
 
     Examples:
         >>> from tl_experts import find_experts, load_model, load_sentences
@@ -85,31 +69,24 @@ def find_experts(
         >>> experts["ja"].to_pandas()[["rank", "layer", "neuron"]].shape
         (5, 3)
     """
+    require_choice(how, ("top", "bottom"), "how", SelectionError)
     _require_selection(k, threshold, metric, how)
-    if executor is not None and folder is None:
-        raise SelectionError(f"executor={executor!r} needs a folder for the workers' shards; give folder=...")
-    named = model
-    model = as_model(model, model_options)
-    neurons = neuron_table(model, site, layers).total
+    if workers is not None and folder is None:
+        raise SelectionError("workers need a folder for their shards; give folder=...")
+    load = None if workers is None else worker_loader(model, workers)
+    loaded = as_model(model)
+    neurons = neuron_table(loaded, reading).total
     if (k or DEFAULT_K) > neurons and threshold is None:  # before the long part
         raise SelectionError(f"k is {k or DEFAULT_K}, but there are {neurons} neurons to choose from; lower k")
-    options: dict[str, Any] = {
-        "site": site,
-        "pooling": pooling,
-        "layers": layers,
-        "prepend_bos": prepend_bos,
-        "truncate": truncate,
-        "store": store,
-        "progress": progress,
-    }
+    responses: Responses | StoredResponses
     if folder is None:
-        expertise = score_responses(collect_responses(model, sentences, **options), progress=progress)
+        responses = collect_responses(loaded, sentences, reading=reading, progress=progress)
     else:
-        if executor is not None:  # whose workers load the model, too
-            options |= {"executor": executor, "executor_options": executor_options, "model_options": model_options}
-        stored = store_responses(named if executor else model, sentences, folder, **options)
-        expertise = score_responses(stored.responses(), progress=progress)
-    return select_experts(expertise, k=k, threshold=threshold, metric=metric, how=how, seed=seed)
+        store = begin_store(loaded, sentences, folder, reading)
+        fill_store(store, loaded, workers=workers, load=load, progress=progress)
+        responses = store.responses()
+    expertise = score_responses(responses, progress=progress)
+    return select_experts(expertise, k=k, threshold=threshold, metric=metric, how=how)
 
 
 def select_experts(

@@ -7,10 +7,11 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from tl_experts.errors import TLExpertsError, require_choice
+from tl_experts.errors import TLExpertsError
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +20,6 @@ Work = Callable[[Any, int], object]
 
 ATTEMPTS = 4
 """Workers that may die of one number before it is given up."""
-
-OPTIONS = ("address", "workers", "gpus")
-"""Of an executor that is named."""
 
 PATIENCE = 60.0
 """Seconds without any worker, after which that is said."""
@@ -55,42 +53,65 @@ class _Worker:
         return ""
 
 
+@dataclass(frozen=True)
+class RayWorkers:
+    """Which workers of a Ray cluster do the work.
+
+    Raises:
+        TLExpertsError: a count below 1, or a number of GPUs that cannot be.
+
+    Examples:
+        >>> RayWorkers(address="auto", count=8, gpus=1)
+        RayWorkers(address='auto', count=8, gpus=1)
+    """
+
+    address: str | None = None
+    """Of a running cluster (``"auto"``: this machine's); None: Ray is started here, and stopped."""
+
+    count: int | None = None
+    """How many; None: one for each GPU, or, without GPUs, one for each machine."""
+
+    gpus: float = 0
+    """GPUs of each worker: a fraction of one, or a whole number, over which its model is spread."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if self.count is not None and (not isinstance(self.count, int) or self.count < 1):
+            raise TLExpertsError(f"count of workers is {self.count!r}; expected 1 or more")
+        if not isinstance(self.gpus, int | float) or not self.gpus >= 0 or (self.gpus > 1 and self.gpus % 1):
+            raise TLExpertsError(f"gpus is {self.gpus!r}; expected 0 or more, and a whole number above 1")
+
+
 class RayPool:
     """Workers of a Ray cluster that live as long as the pool; one that dies is replaced, and its number done again.
 
     Args:
         make: called once by each worker, before its first number (loads a model). It is pickled, so it must be
             importable there.
-        address: of a running cluster (``"auto"``: the one of this machine); None: Ray is started here, and stopped.
-        workers: how many; None: one for each GPU, or where GPUs are not asked for, one for each machine.
-        gpus: GPUs of each worker: a fraction of one, or a whole number, over which its model is spread.
+        workers: which and how many.
 
     Raises:
         TLExpertsError: Ray is not installed, the cluster is not there, or it has no GPU where GPUs are asked for.
+
+    Examples:
+        >>> from functools import partial
+        >>> from tl_experts import RayPool, RayWorkers, load_model
+        >>> with RayPool(partial(load_model, "polyglot-mini"), RayWorkers(count=2)) as pool:  # doctest: +SKIP
+        ...     run_study(config, workers=pool)
     """
 
-    def __init__(
-        self,
-        make: Callable[[], Any],
-        *,
-        address: str | None = None,
-        workers: int | None = None,
-        gpus: float = 0,
-    ) -> None:
-        if workers is not None and workers < 1:
-            raise TLExpertsError(f"workers is {workers}; expected 1 or more")
-        if not gpus >= 0 or (gpus > 1 and gpus != int(gpus)):
-            raise TLExpertsError(f"gpus is {gpus}; expected 0 or more, and a whole number above 1")
+    def __init__(self, make: Callable[[], Any], workers: RayWorkers | None = None) -> None:
+        workers = RayWorkers() if workers is None else workers
         self._ray = _ray()
         self._mine = not self._ray.is_initialized()
         if self._mine:
-            _connect(self._ray, address)
+            _connect(self._ray, workers.address)
         try:
-            self._count = _count(self._ray, workers, gpus)
+            self._count = _count(self._ray, workers)
             # Ray gives a worker as many threads as it has CPUs.
-            cpus = 1 if gpus else max(1, int(self._ray.cluster_resources().get("CPU", 1)) // self._count)
+            cpus = 1 if workers.gpus else max(1, int(self._ray.cluster_resources().get("CPU", 1)) // self._count)
             # Not restarted by Ray, which would begin a number that kills its worker again and again.
-            actor = self._ray.remote(num_cpus=cpus, num_gpus=gpus or None, max_restarts=0)(_Worker)
+            actor = self._ray.remote(num_cpus=cpus, num_gpus=workers.gpus or None, max_restarts=0)(_Worker)
             self._hire: Callable[[], Any] = partial(actor.remote, make)
             self._workers = [self._hire() for _ in range(self._count)]
         except BaseException:
@@ -182,34 +203,32 @@ class RayPool:
         self.close()
 
 
-Executor = Literal["ray"] | RayPool
-"""Where pieces are made: by a pool that is made for the call, or one that is there already."""
+Workers = RayWorkers | RayPool
+"""Who makes the pieces: a pool made for the call, or one that is there already."""
 
 
-def require_executor(executor: object, options: dict[str, Any] | None) -> None:
-    """Refuse what is no executor, before the long part.
+def require_workers(workers: object) -> None:
+    """Check `workers=` before the long part.
 
     Raises:
-        TLExpertsError: it is neither ``"ray"`` nor a pool, or an option is unknown.
+        TLExpertsError: it is neither a `RayWorkers` nor a `RayPool`.
     """
-    if not isinstance(executor, RayPool):
-        require_choice(executor, ("ray",), "executor", TLExpertsError)
-    for name in options or {}:
-        require_choice(name, OPTIONS, "executor option", TLExpertsError)
+    if not isinstance(workers, RayWorkers | RayPool):
+        raise TLExpertsError(f"workers is {workers!r}; expected RayWorkers(...), a RayPool, or None for this process")
 
 
 @contextmanager
-def opened(executor: Executor, make: Callable[[], Any], options: dict[str, Any] | None) -> Iterator[RayPool]:
-    """The pool of an executor; one made here is closed at the end.
+def opened(workers: Workers, make: Callable[[], Any]) -> Iterator[RayPool]:
+    """The pool of workers; one made here is closed at the end.
 
     Raises:
-        TLExpertsError: an unknown executor or option, or as `RayPool`.
+        TLExpertsError: as `require_workers` and `RayPool`.
     """
-    require_executor(executor, options)
-    if isinstance(executor, RayPool):
-        yield executor
+    require_workers(workers)
+    if isinstance(workers, RayPool):
+        yield workers
         return
-    with RayPool(make, **(options or {})) as pool:
+    with RayPool(make, workers) as pool:
         yield pool
 
 
@@ -225,22 +244,22 @@ def _require_life(number: int | None, deaths: int, workers: int) -> None:
         raise TLExpertsError(f"{deaths} workers died as they started; is their machine out of memory? see Ray's logs")
     if number is not None and deaths >= ATTEMPTS:
         raise TLExpertsError(
-            f"{deaths} workers died of piece {number}: out of memory? fewer workers on a machine, or a smaller "
-            "token_budget, need less; what was done is kept, run the same call again"
+            f"{deaths} workers died of piece {number}: out of memory? fewer workers on a machine, or a "
+            "Batching(token_budget=) below its default, need less; what was done is kept, run the same call again"
         )
 
 
-def _count(ray: Any, workers: int | None, gpus: float) -> int:
-    if workers is not None:
-        return workers
-    if gpus:
+def _count(ray: Any, workers: RayWorkers) -> int:
+    if workers.count is not None:
+        return workers.count
+    if workers.gpus:
         there = ray.cluster_resources().get("GPU", 0)
-        if there < gpus:
+        if there < workers.gpus:
             raise TLExpertsError(
-                f"gpus is {gpus} for each worker, but the cluster has {there:g}; leave it out to use CPUs, or say how "
-                "many workers to wait for"
+                f"gpus is {workers.gpus} for each worker, but the cluster has {there:g}; leave it out to use CPUs, or "
+                "say how many workers to wait for"
             )
-        return int(there / gpus)
+        return int(there / workers.gpus)
     return max(1, sum(bool(node["Alive"]) for node in ray.nodes()))
 
 

@@ -1,5 +1,6 @@
 """Models: loading, hook names, the one forward loop. The only package that imports transformer_lens."""
 
+from tl_experts.models.batches import Batching
 from tl_experts.models.catalogue import ModelEntry, available_models
 from tl_experts.models.forward import forward_batches
 from tl_experts.models.hooks import (
@@ -14,20 +15,24 @@ from tl_experts.models.hooks import (
     require_site,
 )
 from tl_experts.models.identity import Fingerprint, fingerprint_difference, model_fingerprint, require_same_model
-from tl_experts.models.loading import as_model, load_model
+from tl_experts.models.loading import load_model
 from tl_experts.models.passes import PassTracker, track_passes
 from tl_experts.models.sites import site_widths
+from tl_experts.models.source import ModelLike, ModelSource, as_model, model_source
 from tl_experts.models.tokens import bos_as_text, text_batches, text_pieces, token_policy
 from tl_experts.models.weights import MLP_SITES, promoted_logits, read_scores, reading_cosines, written_directions
 
 __all__ = [
     "MLP_SITES",
     "SITES",
+    "Batching",
     "Fingerprint",
     "Hook",
     "HookFunction",
     "Model",
     "ModelEntry",
+    "ModelLike",
+    "ModelSource",
     "PassTracker",
     "as_model",
     "attached",
@@ -38,6 +43,7 @@ __all__ = [
     "hook_name",
     "load_model",
     "model_fingerprint",
+    "model_source",
     "promoted_logits",
     "read_scores",
     "reading_cosines",

@@ -1,12 +1,12 @@
-"""Token-budget batches: sentences of like length together, padding and BOS known, original order kept.
+"""Token-budget batches: sentences of similar length together, padding and BOS known, original order kept.
 
-Mixed lengths padded together waste most of the work (38% of the slots were real text for 64 mixed sentences), so
-sentences are sorted by length and cut into batches of a fixed number of token slots.
+Padding sentences of mixed lengths together wastes most of the work (of 64 mixed sentences, 38% of the token slots were
+text), so sentences are sorted by length and cut into batches of a fixed number of token slots.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -17,8 +17,43 @@ from torch import Tensor
 from tl_experts.errors import ModelError, require_choice
 
 PaddingSide = Literal["left", "right"]
-TOKEN_BUDGET = 2048
-"""Token slots in a batch: see the benchmark for how it was chosen."""
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How text becomes batches of tokens. Results depend on neither budget nor side, to float tolerance.
+
+    Raises:
+        ModelError: the budget is below 1, the side is unknown, or an option has the wrong type.
+
+    Examples:
+        >>> Batching(truncate=True)
+        Batching(token_budget=2048, padding_side='right', prepend_bos=None, truncate=True)
+    """
+
+    token_budget: int = 2048
+    """Token slots in a batch (sentences x the longest of them): bounds the memory of a pass. A longer sentence is a
+    batch of its own; 1 gives batches of one sentence."""
+
+    padding_side: PaddingSide = "right"
+    """Causal models read right-padded text without a mask; left is for generation, and slower."""
+
+    prepend_bos: bool | None = None
+    """Whether BOS precedes every sentence (it never counts); None: the model's default."""
+
+    truncate: bool = False
+    """Cut sentences that are longer than the model's context; False: raise an error that names the sentence."""
+
+    def __post_init__(self) -> None:
+        """Check every option."""
+        require_choice(self.padding_side, get_args(PaddingSide), "padding_side", ModelError)
+        if isinstance(self.token_budget, bool) or not isinstance(self.token_budget, int) or self.token_budget < 1:
+            raise ModelError(f"token_budget is {self.token_budget!r}; expected at least 1 token slot")
+        require_choice(self.prepend_bos, (None, True, False), "prepend_bos", ModelError)
+        require_choice(self.truncate, (True, False), "truncate", ModelError)
+
+
+DEFAULT_BATCHING = Batching()
 
 
 @dataclass(frozen=True)
@@ -35,7 +70,7 @@ class Batch:
     """True at text only: what may enter a pool, a mean or a score."""
 
     indices: Int[Tensor, " batch"]
-    """The place of each sentence in the original order."""
+    """The index of each sentence in the original order."""
 
     @property
     def padded(self) -> bool:
@@ -54,7 +89,7 @@ class TokenPolicy:
     """Prepended to every sentence (and kept out of every pool); None: nothing is prepended."""
 
     pad: int
-    """Fills up rows; any id will do, since padding is never attended to nor pooled."""
+    """Fills up rows; any id will do, since padding is neither attended to nor pooled."""
 
     context: int
     """The most tokens the model reads, BOS included."""
@@ -73,7 +108,7 @@ class TokenPolicy:
             if len(ids) > room and not truncate:
                 raise ModelError(
                     f"sentence {index} ({texts[index][:60]!r}...) has {len(ids)} tokens, the model reads {room}; "
-                    "split it, or pass truncate=True to keep its beginning"
+                    "split it, or pass Batching(truncate=True) to keep its beginning"
                 )
         return [ids[:room] for ids in encoded]
 
@@ -81,59 +116,50 @@ class TokenPolicy:
 def make_batches(
     encoded: Sequence[Sequence[int]],
     policy: TokenPolicy,
+    batching: Batching = DEFAULT_BATCHING,
     *,
-    token_budget: int = TOKEN_BUDGET,
-    padding_side: PaddingSide = "right",
-    places: Sequence[int] | None = None,
+    only: Sequence[int] | None = None,
     part: int | None = None,
 ) -> list[Batch]:
-    """Sort by length, cut into batches of at most `token_budget` slots, and pad.
+    """Sort by length, cut into batches of at most `batching.token_budget` slots, and pad.
 
-    The longest sentences come first, so that memory runs out at once or never. A sentence longer than the budget is
-    a batch of its own.
+    The longest sentences come first, so that memory runs out at once or never.
 
     Args:
         encoded: token ids of each sentence, at least one each.
         policy: BOS and padding.
-        token_budget: slots (sentences x longest sentence of the batch) in a batch; 1 gives batches of one sentence.
-        padding_side: causal models read right-padded text without any mask; left is for generation.
-        places: only these sentences; None: all.
-        part: no batch goes beyond a multiple of so many sentences, in the order of length: what lies between two is
-            batched alike whoever computes it, and whatever else is computed.
-
-    Raises:
-        ModelError: the budget is below 1 or the side unknown.
+        batching: budget and padding side.
+        only: indices of the sentences to batch; None: all.
+        part: no batch crosses a multiple of so many sentences in the order of length, so that each part is batched
+            alike whoever computes it, and whatever else is computed.
     """
-    require_choice(padding_side, ("left", "right"), "padding_side", ModelError)
-    if token_budget < 1:
-        raise ModelError(f"token_budget is {token_budget}; expected at least 1 token slot")
     lead = policy.bos is not None
-    order = sorted(range(len(encoded)) if places is None else places, key=lambda index: (-len(encoded[index]), index))
+    order = sorted(range(len(encoded)) if only is None else only, key=lambda index: (-len(encoded[index]), index))
     groups: list[list[int]] = []
-    for place, index in enumerate(order):
+    for rank, index in enumerate(order):
         width = len(encoded[groups[-1][0]]) + lead if groups else 0
-        within = part is None or place % part != 0
-        if groups and within and (len(groups[-1]) + 1) * width <= token_budget:
+        within = part is None or rank % part != 0
+        if groups and within and (len(groups[-1]) + 1) * width <= batching.token_budget:
             groups[-1].append(index)
         else:
             groups.append([index])
-    return [_pad(group, encoded, policy, padding_side) for group in groups]
+    return [_pad(group, encoded, policy, batching.padding_side) for group in groups]
 
 
-def first_places(texts: Sequence[str]) -> NDArray[np.int64]:
-    """For every sentence, where it stands for the first time: what is computed there holds for its repetitions.
+def first_indices(texts: Sequence[str]) -> NDArray[np.int64]:
+    """The index of each sentence's first occurrence, whose results hold for its repetitions.
 
     Examples:
-        >>> first_places(["a", "b", "a"])
+        >>> first_indices(["a", "b", "a"])
         array([0, 1, 0])
     """
     first: dict[str, int] = {}
-    return np.array([first.setdefault(text, place) for place, text in enumerate(texts)], dtype=np.int64)
+    return np.array([first.setdefault(text, index) for index, text in enumerate(texts)], dtype=np.int64)
 
 
 def fill_repeats(values: Shaped[Tensor, "sentence ..."], texts: Sequence[str]) -> None:
     """Copy the rows of sentences that were run to their repetitions, in place."""
-    first = first_places(texts)
+    first = first_indices(texts)
     again = np.flatnonzero(first != np.arange(len(first)))
     values[torch.from_numpy(again)] = values[torch.from_numpy(first[again])]
 

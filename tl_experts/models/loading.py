@@ -1,7 +1,6 @@
 """`load_model`: a name or folder in, a `HookedTransformer` (or, where that cannot be, a `TransformerBridge`) out."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tl_experts.errors import ModelError, near, require_choice
+from tl_experts.errors import ModelError, near
 from tl_experts.models.bridge import boot_bridge, first_line
 from tl_experts.models.catalogue import ENTRIES
 from tl_experts.models.conversion import NotConvertible, convert, probe_logits, require_same_logits
+from tl_experts.models.dtypes import DTYPES, dtype_name
 from tl_experts.models.hooks import Model
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 from tl_experts.models.placement import DeviceMap, dispatch, require_placement
@@ -21,7 +21,6 @@ from tl_experts.models.wheels import model_folder
 
 log = logging.getLogger(__name__)
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _EXPERT_COUNTS = (
     "num_experts",
     "num_local_experts",
@@ -29,9 +28,6 @@ _EXPERT_COUNTS = (
     "moe_num_experts",
     "num_moe_experts",
 )
-OPTIONS = ("device", "dtype", "n_devices", "device_map", "revision", "trust_remote_code")
-"""Of `load_model`."""
-
 _DECODERS = ("ForCausalLM", "LMHeadModel", "LMHeadCustomModel")
 
 
@@ -73,7 +69,7 @@ def load_model(
         >>> model.cfg.n_layers, model.cfg.d_mlp
         (8, 896)
     """
-    kind = _dtype(dtype)
+    kind = DTYPES[dtype_name(dtype, error=ModelError)]
     require_placement(None if device is None else _device(device), n_devices, device_map)
     place = _device(device)
     entry = ENTRIES.get(str(name_or_path))
@@ -92,25 +88,6 @@ def load_model(
     if device_map is None:
         model = _hooked(loaded, place, n_devices, warn=entry is not None and HAS_HOOKED_TRANSFORMER)
     return _bridge(loaded, place, n_devices, device_map) if model is None else model
-
-
-def as_model(model: Model | str, options: Mapping[str, Any] | None = None) -> Model:
-    """A model as it is, or the one of a name or path.
-
-    Args:
-        model: either.
-        options: of `load_model`, for a name.
-
-    Raises:
-        ModelError: options for a model that is loaded, or an unknown one; or as `load_model`.
-    """
-    for name in options or {}:
-        require_choice(name, OPTIONS, "model option", ModelError)
-    if isinstance(model, str):
-        return load_model(model, **(options or {}))
-    if options:
-        raise ModelError(f"model_options ({', '.join(options)}) are for a name or path; this model is loaded already")
-    return model
 
 
 @dataclass(frozen=True)
@@ -176,12 +153,6 @@ def _location(name_or_path: str | Path) -> str | Path:
             f"{name!r} is no model folder; give an existing folder, a hub name, or one of {', '.join(ENTRIES)}"
         )
     return name
-
-
-def _dtype(dtype: str | torch.dtype) -> torch.dtype:
-    name = str(dtype).removeprefix("torch.") if isinstance(dtype, str | torch.dtype) else dtype
-    require_choice(name, _DTYPES, "dtype", ModelError)
-    return _DTYPES[name]
 
 
 def _device(device: str | torch.device | None) -> torch.device:

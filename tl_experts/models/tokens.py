@@ -1,4 +1,4 @@
-"""How a model's text becomes tokens: BOS where the model is used to it, no EOS."""
+"""How a model's text becomes tokens: BOS where the model expects it, no EOS."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tl_experts.errors import ModelError
-from tl_experts.models.batches import TOKEN_BUDGET, Batch, PaddingSide, TokenPolicy, first_places, make_batches
+from tl_experts.models.batches import DEFAULT_BATCHING, Batch, Batching, TokenPolicy, first_indices, make_batches
 from tl_experts.models.hooks import Model, require_model
 from tl_experts.models.lens import is_bridge
 
@@ -43,26 +43,28 @@ def token_policy(model: Model, *, prepend_bos: bool | None = None) -> TokenPolic
 def text_batches(
     model: Model,
     texts: Sequence[str],
+    batching: Batching = DEFAULT_BATCHING,
     *,
-    token_budget: int = TOKEN_BUDGET,
-    padding_side: PaddingSide = "right",
-    prepend_bos: bool | None = None,
-    truncate: bool = False,
     once: bool = False,
     part: int | None = None,
 ) -> list[Batch]:
     """Texts as batches for a model: `token_policy`, `TokenPolicy.encode` and `make_batches` in a row.
 
-    With `once`, a sentence that stands there several times is in the batches once, at its first place
-    (`tl_experts.models.batches.fill_repeats` copies what came of it).
+    Args:
+        model: either class.
+        texts: one sentence each.
+        batching: how they are batched.
+        once: batch repeated sentences once, at their first index (`tl_experts.models.batches.fill_repeats` copies the
+            results to the repetitions).
+        part: see `make_batches`.
 
     Raises:
-        ModelError: as those.
+        ModelError: a sentence without a token or longer than the context, or a model without a tokenizer.
     """
-    policy = token_policy(model, prepend_bos=prepend_bos)
-    encoded = policy.encode(texts, truncate=truncate)
-    places = np.unique(first_places(texts)).tolist() if once else None
-    return make_batches(encoded, policy, token_budget=token_budget, padding_side=padding_side, places=places, part=part)
+    policy = token_policy(model, prepend_bos=batching.prepend_bos)
+    encoded = policy.encode(texts, truncate=batching.truncate)
+    only = np.unique(first_indices(texts)).tolist() if once else None
+    return make_batches(encoded, policy, batching, only=only, part=part)
 
 
 def text_pieces(model: Model, text: str, count: int) -> list[str]:

@@ -1,15 +1,18 @@
 """Responses: one number per sentence and neuron, from one pass of the model, in memory or on disk.
 
-Inner order: `neurons` (what the columns are), `collect` (in memory), `store` (the folder), `collect_to_disk`.
+Inner order: `neurons` (what the columns are) and `reading` (what is read), `collect` (in memory), `store` (the
+folder), `collect_to_disk`.
 """
 
 from tl_experts.responses.collect import Responses, collect_responses, responses_from_cache
 from tl_experts.responses.collect_to_disk import store_responses
 from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.reading import Reading
 from tl_experts.responses.store import ResponseStore, StoredResponses, merge_stores
 
 __all__ = [
     "NeuronTable",
+    "Reading",
     "ResponseStore",
     "Responses",
     "StoredResponses",

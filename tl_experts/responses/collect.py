@@ -12,31 +12,31 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
-from tl_experts.errors import ResponseError, SiteError, require_choice
+from tl_experts.errors import ResponseError, SiteError
 from tl_experts.jobs.pieces import Arrays, Shards, resume
 from tl_experts.models import (
     Hook,
     Model,
+    ModelLike,
+    as_model,
     forward_batches,
     hook_name,
     model_fingerprint,
     site_widths,
     text_batches,
 )
-from tl_experts.models.batches import TOKEN_BUDGET, Batch, PaddingSide, fill_repeats
-from tl_experts.models.pooling import POOLINGS, Pooling, pool
+from tl_experts.models.batches import Batch, fill_repeats
+from tl_experts.models.pooling import pool
 from tl_experts.responses.neurons import NeuronTable
-
-DEFAULT_SITE = "mlp.hook_post"
-DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
-"""Dtypes of stored responses. On disk, as NumPy has no bfloat16, its bits are kept as 16-bit integers."""
+from tl_experts.responses.reading import DEFAULT_READING, Reading
 
 PART = 1024
-"""Sentences of a part, at most."""
+"""Most sentences in a part."""
 
 PART_BYTES = 512 * 2**20
 
@@ -112,45 +112,23 @@ class Responses:
 
 
 def collect_responses(
-    model: Model,
-    sentences: Corpus,
-    *,
-    site: str = DEFAULT_SITE,
-    pooling: Pooling = "max",
-    layers: Sequence[int] | None = None,
-    token_budget: int = TOKEN_BUDGET,
-    padding_side: PaddingSide = "right",
-    prepend_bos: bool | None = None,
-    truncate: bool = False,
-    store: torch.dtype = torch.float32,
-    shards: Shards | None = None,
-    progress: bool = True,
+    model: ModelLike, sentences: Corpus, *, reading: Reading = DEFAULT_READING, progress: bool = True
 ) -> Responses:
     """Run the sentences through the model once and pool the activations of a site in every layer.
 
-    Sentences are batched by length under a token budget, and one that stands there twice is run once. The result is
-    in the corpus's order and depends on neither batches nor padding (to float tolerance). The pass stops after the
-    last layer read.
+    Sentences are batched by length under a token budget, and repeated sentences are run once. The result is in the
+    corpus's order and depends on neither batches nor padding (to float tolerance). The pass stops after the last
+    layer read.
 
     Args:
-        model: from `load_model`, or any `HookedTransformer` or `TransformerBridge`.
+        model: from `load_model`, any `HookedTransformer` or `TransformerBridge`, or what `load_model` takes.
         sentences: any corpus.
-        site: one of `tl_experts.models.SITES`; attention heads lie side by side.
-        pooling: ``"max"`` (default) or ``"mean"`` over the sentence's tokens, BOS and padding left out.
-        layers: only these; None: all.
-        token_budget: token slots per batch.
-        padding_side: of the batches; right is faster.
-        prepend_bos: None: as the model is used to.
-        truncate: cut sentences that are longer than the model's context instead of refusing them.
-        store: dtype of the stored responses (float32, or a 16-bit one to halve the memory).
-        shards: where each batch's responses are kept; those that are there already are not computed again. The
-            caller sees to it that the shards' job names the model, the corpus and the options.
+        reading: site, pooling, layers, dtype of the responses, batching.
         progress: show a progress bar, in tokens.
 
     Raises:
-        SiteError: the model has not the site or a layer.
-        ResponseError: an unknown pooling or dtype, or a response that is not finite (naming layer, neuron,
-            sentence).
+        SiteError: the model lacks the site or a layer.
+        ResponseError: a response is not finite (naming layer, neuron, sentence).
         ModelError: a sentence without a token or longer than the context.
 
     Examples:
@@ -161,44 +139,43 @@ def collect_responses(
         >>> tuple(responses.values.shape)
         (90, 7168)
     """
+    return collect_pieces(as_model(model), sentences, reading, progress=progress)
+
+
+def collect_pieces(
+    model: Model, sentences: Corpus, reading: Reading, *, shards: Shards | None = None, progress: bool = True
+) -> Responses:
+    """`collect_responses` with each batch's responses kept on disk.
+
+    Existing batches are loaded. The caller must ensure that the shards' job identifies model, corpus and reading.
+    """
     require_corpus(sentences)
-    require_choice(pooling, POOLINGS, "pooling", ResponseError)
-    require_choice(store, DTYPES, "store", ResponseError)
-    neurons = neuron_table(model, site, layers)
-    batches = text_batches(
-        model,
-        sentences.texts,
-        token_budget=token_budget,
-        padding_side=padding_side,
-        prepend_bos=prepend_bos,
-        truncate=truncate,
-        once=True,
-        part=part_size(neurons),
-    )
-    values = torch.empty(len(sentences), neurons.total, dtype=store)
+    neurons = neuron_table(model, reading)
+    batches = text_batches(model, sentences.texts, reading.batching, once=True, part=part_size(neurons))
+    values = torch.empty(len(sentences), neurons.total, dtype=reading.torch_dtype)
 
     def readers(batch: Batch) -> list[Hook]:
-        return response_readers(batch, batch.indices, neurons, site, pooling, sentences.texts, values)
+        return response_readers(batch, batch.indices, neurons, reading, sentences.texts, values)
 
     def keep(batch: Batch) -> Arrays:
         # NumPy has no bfloat16; float32 holds it exactly.
         return {"responses": values[batch.indices].float().numpy()}
 
     def restore(batch: Batch, arrays: Arrays) -> None:
-        values[batch.indices] = torch.from_numpy(arrays["responses"]).to(store)
+        values[batch.indices] = torch.from_numpy(arrays["responses"]).to(values.dtype)
 
     run = partial(
         forward_batches,
         model,
         readers=readers,
         last_layer=neurons.layers[-1],
-        last_hook=hook_name(neurons.layers[-1], site),
+        last_hook=hook_name(neurons.layers[-1], reading.site),
         description="responses",
         progress=progress,
     )
     resume(shards, batches, work=run, keep=keep, restore=restore)
     fill_repeats(values, sentences.texts)
-    return Responses(values, sentences, neurons, site, pooling, model_fingerprint(model))
+    return Responses(values, sentences, neurons, reading.site, reading.pooling, model_fingerprint(model))
 
 
 def responses_from_cache(
@@ -207,9 +184,7 @@ def responses_from_cache(
     sentences: Corpus,
     pooled: Bool[Tensor, "sentence pos"],
     *,
-    site: str = DEFAULT_SITE,
-    pooling: Pooling = "max",
-    layers: Sequence[int] | None = None,
+    reading: Reading = DEFAULT_READING,
 ) -> Responses:
     """The same from an `ActivationCache` of TransformerLens's ``run_with_cache``.
 
@@ -218,9 +193,7 @@ def responses_from_cache(
         cache: activations by hook name, one row per sentence in the corpus's order.
         sentences: what was run.
         pooled: True at the tokens that count (text; neither BOS nor padding).
-        site: which activations.
-        pooling: ``"max"`` or ``"mean"``.
-        layers: only these; None: all.
+        reading: site, pooling, layers and dtype; how the text was batched is the caller's.
 
     Raises:
         SiteError: the cache lacks a layer of the site.
@@ -236,40 +209,41 @@ def responses_from_cache(
         >>> tuple(responses_from_cache(model, cache, one, tokens != model.tokenizer.bos_token_id).values.shape)
         (1, 7168)
     """
-    require_choice(pooling, POOLINGS, "pooling", ResponseError)
-    neurons = neuron_table(model, site, layers)
+    neurons = neuron_table(model, reading)
     if pooled.shape[0] != len(sentences) or not bool(pooled.any(dim=1).all()):
         raise ResponseError(
             f"`pooled` has {pooled.shape[0]} rows for {len(sentences)} sentences, each needing at least one True; "
             "run all sentences of the corpus, in its order"
         )
     cached = set(cache)
-    missing = [hook_name(layer, site) for layer in neurons.layers if hook_name(layer, site) not in cached]
+    names = [hook_name(layer, reading.site) for layer in neurons.layers]
+    missing = [name for name in names if name not in cached]
     if missing:
         raise SiteError(
             f"the cache lacks {missing[0]!r} and {len(missing) - 1} more; widen run_with_cache's names_filter"
         )
-    parts = [pool(cache[hook_name(layer, site)].flatten(2), pooled, pooling) for layer in neurons.layers]
-    values = torch.cat([part.float().cpu() for part in parts], dim=1)
-    return Responses(values, sentences, neurons, site, pooling, model_fingerprint(model))
+    flat = (rearrange(cache[name], "sentence pos ... -> sentence pos (...)") for name in names)
+    parts = [pool(activation, pooled, reading.pooling) for activation in flat]
+    values = torch.cat([part.to("cpu", reading.torch_dtype) for part in parts], dim=1)
+    return Responses(values, sentences, neurons, reading.site, reading.pooling, model_fingerprint(model))
 
 
-def neuron_table(model: Model, site: str, layers: Sequence[int] | None = None) -> NeuronTable:
-    """The neurons of a site in some layers (None: all).
+def neuron_table(model: Model, reading: Reading) -> NeuronTable:
+    """The neurons that are read.
 
     Raises:
-        SiteError: the model has not the site or a layer.
+        SiteError: the model lacks the site or a layer.
     """
-    widths = site_widths(model, site)
-    chosen = tuple(sorted(set(layers))) if layers is not None else tuple(range(len(widths)))
+    widths = site_widths(model, reading.site)
+    chosen = range(len(widths)) if reading.layers is None else reading.layers
     unknown = [layer for layer in chosen if not 0 <= layer < len(widths)]
-    if unknown or not chosen:
-        raise SiteError(f"layers {list(layers or [])}: the model has layers 0 to {len(widths) - 1}")
-    return NeuronTable(chosen, tuple(widths[layer] for layer in chosen))
+    if unknown:
+        raise SiteError(f"layers {list(chosen)}: the model has layers 0 to {len(widths) - 1}")
+    return NeuronTable(tuple(chosen), tuple(widths[layer] for layer in chosen))
 
 
 def part_size(neurons: NeuronTable) -> int:
-    """How many sentences make a part, the piece that is stored, and computed in one go: at most 512 MiB in float32."""
+    """Sentences in a part, the unit that is computed and stored at once: at most 512 MiB in float32."""
     return max(1, min(PART, PART_BYTES // (4 * neurons.total)))
 
 
@@ -277,8 +251,7 @@ def response_readers(
     batch: Batch,
     rows: Int[Tensor, " batch"],
     neurons: NeuronTable,
-    site: str,
-    pooling: str,
+    reading: Reading,
     texts: Sequence[str],
     out: Float[Tensor, "row neuron"],
 ) -> list[Hook]:
@@ -286,10 +259,9 @@ def response_readers(
 
     Args:
         batch: what is run.
-        rows: where in `out` each of its sentences goes.
+        rows: the row of `out` for each of its sentences.
         neurons: the columns.
-        site: which activations.
-        pooling: ``"max"`` or ``"mean"``.
+        reading: site and pooling.
         texts: of the whole corpus, for messages.
         out: filled.
 
@@ -299,19 +271,19 @@ def response_readers(
 
     def reader(layer: int) -> Hook:
         def read(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
-            flat = activation.flatten(2)
-            found = pool(flat, batch.pooled.to(flat.device), pooling).to("cpu", out.dtype)
+            flat = activation.flatten(2)  # a hot path: no einops
+            found = pool(flat, batch.pooled.to(flat.device), reading.pooling).to("cpu", out.dtype)
             if not bool(found.isfinite().all()):
                 raise _not_finite(found, layer, batch, texts)
             out[rows, neurons.span(layer)] = found
 
-        return hook_name(layer, site), read
+        return hook_name(layer, reading.site), read
 
     return [reader(layer) for layer in neurons.layers]
 
 
 def _not_finite(found: Tensor, layer: int, batch: Batch, texts: Sequence[str]) -> ResponseError:
-    row, neuron = (int(place) for place in (~found.isfinite()).nonzero()[0])
+    row, neuron = (int(index) for index in (~found.isfinite()).nonzero()[0])
     sentence = int(batch.indices[row])
     kind = str(found.dtype).removeprefix("torch.")
     return ResponseError(

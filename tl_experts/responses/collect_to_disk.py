@@ -4,30 +4,32 @@ Shards are cut from the sentences in the order of their length, and batches with
 `collect_responses` does in memory: the same bits, whoever computes which shard.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
-from tl_experts.errors import ArtefactError, ResponseError, require_choice
-from tl_experts.jobs.workers import Executor, opened, require_executor
+from tl_experts.errors import ArtefactError, ResponseError
+from tl_experts.jobs.workers import RayPool, Workers, opened, require_workers
 from tl_experts.models import (
     Hook,
     Model,
+    ModelLike,
     as_model,
     forward_batches,
     hook_name,
-    load_model,
     model_fingerprint,
+    model_source,
     require_same_model,
     text_batches,
 )
-from tl_experts.models.batches import TOKEN_BUDGET, Batch
-from tl_experts.models.pooling import POOLINGS, Pooling
-from tl_experts.responses.collect import DEFAULT_SITE, DTYPES, neuron_table, part_size, response_readers
+from tl_experts.models.batches import Batch
+from tl_experts.models.dtypes import dtype_name
+from tl_experts.responses.collect import neuron_table, part_size, response_readers
+from tl_experts.responses.reading import DEFAULT_READING, Reading
 from tl_experts.responses.store import ResponseStore
 
 SAME_WEIGHTS = "the name or path of the model must mean the same weights on every machine"
@@ -35,51 +37,36 @@ SAME_WEIGHTS = "the name or path of the model must mean the same weights on ever
 
 
 def store_responses(
-    model: Model | str,
+    model: ModelLike,
     sentences: Corpus,
     folder: str | Path,
     *,
-    site: str = DEFAULT_SITE,
-    pooling: Pooling = "max",
-    layers: Sequence[int] | None = None,
-    token_budget: int = TOKEN_BUDGET,
-    prepend_bos: bool | None = None,
-    truncate: bool = False,
-    store: torch.dtype = torch.float32,
+    reading: Reading = DEFAULT_READING,
     part: tuple[int, int] | None = None,
-    executor: Executor | None = None,
-    executor_options: dict[str, Any] | None = None,
-    model_options: dict[str, Any] | None = None,
+    workers: Workers | None = None,
     progress: bool = True,
 ) -> ResponseStore:
     """As `collect_responses`, into a folder: memory does not grow with the sentences, and nothing done is lost.
 
-    Called again with the same folder it makes what is missing or damaged, and nothing else.
+    Called again with the same folder, it computes only what is missing or damaged.
 
     Args:
-        model: as there, or the name or path that `load_model` takes (needed by an executor, whose workers load it).
+        model: as there; its name, folder or a `ModelSource` where workers are to load it.
         sentences: any corpus.
-        folder: of the store; made if it is not there.
-        site: see `collect_responses`, as the next five.
-        pooling: see there.
-        layers: see there.
-        token_budget: see there.
-        prepend_bos: see there.
-        truncate: see there.
-        store: dtype on disk: float32, float16 or bfloat16.
-        part: (i, n): make only the i-th of n parts of the shards (from 1), for machines that know nothing of each
+        folder: of the store; made if it does not exist.
+        reading: see `collect_responses`; its dtype is that on disk.
+        part: (i, n): compute only the i-th of n parts of the shards (from 1), for machines that do not know of each
             other; join them with `merge_stores`.
-        executor: ``"ray"``: data-parallel workers, see `tl_experts.jobs.workers`; None: this process.
-        executor_options: of `tl_experts.jobs.workers.RayPool`: ``address``, ``workers``, ``gpus``.
-        model_options: of `load_model`, where the model is a name: ``dtype``, ``n_devices``...
+        workers: data-parallel Ray workers, which load the model themselves; None: this process.
         progress: show a progress bar, in tokens.
 
     Returns:
-        The store; its `ResponseStore.responses` are there when no part is missing.
+        The store; its `ResponseStore.responses` are available once no part is missing.
 
     Raises:
         ArtefactError: the folder holds another job, or cannot be written.
-        ResponseError: an unknown pooling or dtype, a part that does not exist, or a response that is not finite.
+        ResponseError: a part that does not exist, or a response that is not finite.
+        ModelError: a loaded model where workers need its name.
         TLExpertsError: as `collect_responses`.
 
     Examples:
@@ -93,32 +80,39 @@ def store_responses(
         ([], (90, 7168))
     """
     require_corpus(sentences)
-    require_choice(pooling, POOLINGS, "pooling", ResponseError)
-    require_choice(store, DTYPES, "store", ResponseError)
-    if executor is not None:
-        require_executor(executor, executor_options)
-        require_name(model)
-    loaded = as_model(model, model_options)
-    job = _job(loaded, sentences, site, pooling, layers, token_budget, prepend_bos, truncate, store)
-    place = ResponseStore.begin(folder, job, sentences)
-    wanted = _of_part(place.count, part)
-    missing = place.missing(wanted)
-    if executor is None:
-        make_shards(loaded, place, missing, progress=progress)
-    elif missing:
-        with opened(executor, worker_loader(str(model), model_options, executor_options), executor_options) as pool:
-            pool.run(_Shards(place.folder), missing, description="responses", progress=progress)
-    return place
+    load = None if workers is None else worker_loader(model, workers)
+    loaded = as_model(model)
+    store = begin_store(loaded, sentences, folder, reading)
+    fill_store(store, loaded, part=part, workers=workers, load=load, progress=progress)
+    return store
 
 
-def dtype_name(dtype: torch.dtype) -> str:
-    """As users write it.
+def begin_store(model: Model, sentences: Corpus, folder: str | Path, reading: Reading) -> ResponseStore:
+    """The store of these responses, begun or opened.
 
-    Examples:
-        >>> dtype_name(torch.bfloat16)
-        'bfloat16'
+    Raises:
+        ArtefactError: the folder holds another job, or cannot be written.
     """
-    return str(dtype).removeprefix("torch.")
+    require_corpus(sentences)
+    return ResponseStore.begin(folder, _job(model, sentences, reading), sentences)
+
+
+def fill_store(
+    store: ResponseStore,
+    model: Model,
+    *,
+    part: tuple[int, int] | None = None,
+    workers: Workers | None = None,
+    load: Callable[[], Model] | None = None,
+    progress: bool = True,
+) -> None:
+    """Compute the shards that are missing, here or by workers (whose `load` loads the model)."""
+    missing = store.missing(_of_part(store.count, part))
+    if workers is None or load is None:
+        make_shards(model, store, missing, progress=progress)
+    elif missing:
+        with opened(workers, load) as pool:
+            pool.run(_Shards(store.folder), missing, description="responses", progress=progress)
 
 
 def make_shards(model: Model, store: ResponseStore, numbers: Sequence[int], *, progress: bool = True) -> None:
@@ -133,31 +127,16 @@ def make_shards(model: Model, store: ResponseStore, numbers: Sequence[int], *, p
         _make(model, store, _parts(model, store), numbers, progress=progress)
 
 
-def require_name(model: object) -> None:
-    """Refuse a loaded model where workers load it themselves.
+def worker_loader(model: ModelLike, workers: Workers) -> Callable[[], Model]:
+    """What each worker does first: load the model over all the GPUs that it owns.
 
     Raises:
-        ResponseError: it is no name.
+        ModelError: a loaded model; workers cannot tell from where it came.
+        TLExpertsError: as `require_workers`.
     """
-    if not isinstance(model, str):
-        raise ResponseError(
-            "workers load the model themselves; give the name or path that load_model takes instead of a model"
-        )
-
-
-def worker_loader(
-    name: str, model_options: Mapping[str, Any] | None, executor_options: Mapping[str, Any] | None
-) -> Callable[[], Model]:
-    """What each worker does first: load the model over all the GPUs that it is given.
-
-    Args:
-        name: what `load_model` takes.
-        model_options: of it; where the driver puts its own model says nothing of the workers'.
-        executor_options: with ``gpus``, of each worker.
-    """
-    mine = {key: value for key, value in (model_options or {}).items() if key not in ("device", "device_map")}
-    gpus = int((executor_options or {}).get("gpus") or 0)
-    return partial(load_model, name, **{**mine, "n_devices": max(1, gpus)})
+    require_workers(workers)
+    source = model_source(model)
+    return source.on_worker(0 if isinstance(workers, RayPool) else workers.gpus).load
 
 
 def _require_model_of(store: ResponseStore, model: Model) -> None:
@@ -179,16 +158,14 @@ def _make(
 
     def readers(batch: Batch) -> list[Hook]:
         rows = torch.tensor([place[row] for row in batch.indices.tolist()])
-        return response_readers(
-            batch, rows, store.neurons, store.job["site"], store.job["pooling"], store.corpus.texts, values
-        )
+        return response_readers(batch, rows, store.neurons, store.reading, store.corpus.texts, values)
 
     done: Iterator[Batch] = forward_batches(
         model,
         batches,
         readers,
         last_layer=store.neurons.layers[-1],
-        last_hook=hook_name(store.neurons.layers[-1], store.job["site"]),
+        last_hook=hook_name(store.neurons.layers[-1], store.reading.site),
         description="responses",
         progress=progress,
     )
@@ -218,32 +195,20 @@ class _Shards:
         _make(model, *self._opened, [number], progress=False)
 
 
-def _job(
-    model: Model,
-    sentences: Corpus,
-    site: str,
-    pooling: str,
-    layers: Sequence[int] | None,
-    token_budget: int,
-    prepend_bos: bool | None,
-    truncate: bool,
-    store: torch.dtype,
-) -> dict[str, Any]:
+def _job(model: Model, sentences: Corpus, reading: Reading) -> dict[str, Any]:
     """All that decides the responses, as JSON can hold it."""
-    neurons = neuron_table(model, site, layers)
+    neurons = neuron_table(model, reading)
     different = len(set(sentences.texts))
     return {
         "model": model_fingerprint(model),
         "corpus": sentences.fingerprint,
-        "site": site,
-        "pooling": pooling,
+        "site": reading.site,
+        "pooling": reading.pooling,
         "layers": neurons.layers,
         "widths": neurons.widths,
-        "token_budget": token_budget,
-        "prepend_bos": prepend_bos,
-        "truncate": truncate,
+        "batching": asdict(reading.batching),
         "computed": dtype_name(model.cfg.dtype),
-        "dtype": DTYPES[store],
+        "dtype": reading.dtype,
         "sentences": part_size(neurons),
         "shards": -(-different // part_size(neurons)),
     }
@@ -252,15 +217,7 @@ def _job(
 def _parts(model: Model, store: ResponseStore) -> list[list[Batch]]:
     """The batches of every shard."""
     size = int(store.job["sentences"])
-    batches = text_batches(
-        model,
-        store.corpus.texts,
-        token_budget=int(store.job["token_budget"]),
-        prepend_bos=store.job["prepend_bos"],
-        truncate=bool(store.job["truncate"]),
-        once=True,
-        part=size,
-    )
+    batches = text_batches(model, store.corpus.texts, store.reading.batching, once=True, part=size)
     parts: list[list[Batch]] = [[] for _ in range(store.count)]
     seen = 0
     for batch in batches:

@@ -28,11 +28,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.errors import ArtefactError, CorpusError
+from tl_experts.errors import ArtefactError, CorpusError, TLExpertsError
 from tl_experts.jobs.arrays import read_array, write_array
 from tl_experts.jobs.files import checksum, join_files, read_json, write_json
-from tl_experts.responses.collect import DTYPES, Responses
+from tl_experts.models.batches import Batching
+from tl_experts.models.dtypes import dtype_name
+from tl_experts.responses.collect import Responses
 from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.reading import Reading
 
 log = logging.getLogger(__name__)
 
@@ -75,15 +78,26 @@ class ResponseStore:
         try:
             self.neurons = NeuronTable(tuple(map(int, self.job["layers"])), tuple(map(int, self.job["widths"])))
             self.count = int(self.job["shards"])
-            self.dtype = next(kind for kind, name in DTYPES.items() if name == self.job["dtype"])
-            self._corpus_mark, self.site, self.pooling = (str(self.job[name]) for name in ("corpus", "site", "pooling"))
+            self.reading = Reading(
+                site=self.job["site"],
+                pooling=self.job["pooling"],
+                layers=self.neurons.layers,
+                dtype=self.job["dtype"],
+                batching=Batching(**self.job["batching"]),
+            )
+            self._corpus_mark = str(self.job["corpus"])
             self.fingerprint: dict[str, str] = dict(self.job["model"])
-        except (KeyError, TypeError, ValueError, OverflowError, StopIteration) as error:
-            raise ArtefactError(f"{self.folder}/job.json is no job of a response store ({error!r})") from error
+        except (KeyError, TypeError, ValueError, OverflowError, TLExpertsError) as error:
+            raise ArtefactError(f"{self.folder}/job.json is not the job of a response store ({error!r})") from error
         if not 1 <= self.count <= len(self.corpus):
             raise ArtefactError(f"{self.folder}/job.json names {self.count} shards for {len(self.corpus)} sentences")
         # A copy in each shard: one that strayed from another job into the folder is not taken for ours.
         self._mark = hashlib.sha256(json.dumps(self.job, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the responses on disk."""
+        return self.reading.torch_dtype
 
     @classmethod
     def begin(cls, folder: str | Path, job: Job, corpus: Corpus) -> "ResponseStore":
@@ -148,7 +162,7 @@ class ResponseStore:
 
     def array(self, shard: Shard) -> NDArray[Any]:
         """``[neuron sentence]`` of a shard, mapped into memory."""
-        kind = "int16" if self.dtype == torch.bfloat16 else DTYPES[self.dtype]
+        kind = "int16" if self.dtype == torch.bfloat16 else dtype_name(self.dtype)
         return read_array(self._array(shard.number), (self.neurons.total, len(shard.rows)), kind)
 
     def missing(self, numbers: Iterable[int] | None = None) -> list[int]:
@@ -242,12 +256,12 @@ class StoredResponses:
     @property
     def site(self) -> str:
         """The hook site."""
-        return self.store.site
+        return self.store.reading.site
 
     @property
     def pooling(self) -> str:
         """How a sentence's tokens become one number."""
-        return self.store.pooling
+        return self.store.reading.pooling
 
     @property
     def fingerprint(self) -> dict[str, str]:

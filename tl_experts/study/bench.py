@@ -8,14 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from tl_experts.analysis.distances import LanguageDistances, Level, Medoid, language_distances
 from tl_experts.corpus.readers import load_sentences
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.embeddings.embed_to_disk import spread
-from tl_experts.embeddings.embeddings import Embeddings, Layer, embed_layers
+from tl_experts.embeddings.embeddings import Embeddings, Layer, embed_pieces
 from tl_experts.errors import StudyError
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
@@ -23,8 +22,10 @@ from tl_experts.experts.find import Metric, select_experts
 from tl_experts.jobs.pieces import Arrays, Shards
 from tl_experts.jobs.workers import RayPool
 from tl_experts.models import Model, model_fingerprint
+from tl_experts.models.batches import Batching
 from tl_experts.models.pooling import Pooling
-from tl_experts.responses.collect import Responses, collect_responses
+from tl_experts.responses.collect import Responses, collect_pieces
+from tl_experts.responses.reading import Reading
 from tl_experts.steering.interventions import Value, describe_intervention, steer
 from tl_experts.study.config import StudyConfig
 
@@ -78,15 +79,18 @@ class Bench:
     @cached_property
     def responses(self) -> Responses:
         """Of the probe sentences."""
-        job = {"site": self.config.site, "pooling": self.config.pooling, "store": self.config.store}
-        run = partial(
-            collect_responses,
-            sentences=self.probe,
+        job = {
+            "site": self.config.site,
+            "pooling": self.config.pooling,
+            "response_dtype": self.config.response_dtype,
+        }
+        reading = Reading(
             site=self.config.site,
             pooling=cast("Pooling", self.config.pooling),
-            store=getattr(torch, self.config.store),
-            truncate=True,
+            dtype=self.config.response_dtype,
+            batching=Batching(truncate=True),
         )
+        run = partial(collect_pieces, sentences=self.probe, reading=reading)
         shards = self._shards("responses", self.probe, job, run)
         return run(self.model, shards=shards, progress=self.progress)
 
@@ -127,7 +131,7 @@ class Bench:
         self, corpus: Corpus, layers: Sequence[Layer], experts: Experts | None = None, scratch: Path | None = None
     ) -> dict[Layer, Embeddings]:
         job = {"layers": [str(layer) for layer in layers], "intervention": self.describe(experts)}
-        run = partial(embed_layers, sentences=corpus, layers=layers, truncate=True)
+        run = partial(embed_pieces, sentences=corpus, layers=layers, batching=Batching(truncate=True))
         with self.steered(experts):
             return run(
                 self.model,

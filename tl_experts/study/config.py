@@ -9,13 +9,13 @@ from tl_experts.analysis.distances import LEVELS, MEDOIDS
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import StudyError, near, require_choice
 from tl_experts.experts.expertise import METRICS
+from tl_experts.models.dtypes import DTYPES
 from tl_experts.models.pooling import POOLINGS
-from tl_experts.responses.collect import DEFAULT_SITE
+from tl_experts.responses.reading import DEFAULT_SITE
 from tl_experts.steering.generation import STRIDE
 from tl_experts.steering.interventions import VALUES
 
 PICTURES = ("pca", "umap")
-DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ class StudyConfig:
 
     seed: int = 0
     dtype: str = "float32"
-    store: str = "float32"
-    """Dtype of kept responses."""
+    response_dtype: str = "float32"
+    """Dtype of the responses that are kept."""
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -133,7 +133,7 @@ class StudyConfig:
             ("medoid", MEDOIDS),
             ("picture", PICTURES),
             ("dtype", DTYPES),
-            ("store", DTYPES),
+            ("response_dtype", DTYPES),
         ):
             require_choice(getattr(self, name), choices, name, StudyError)
         for name in ("texts", "text_seeds", "text_tokens", "stride", "sweep_rows", "resamples"):

@@ -13,8 +13,8 @@ from tl_experts.errors import StudyError
 from tl_experts.jobs.files import write_json
 from tl_experts.jobs.folders import locked
 from tl_experts.jobs.tables import write_frame
-from tl_experts.jobs.workers import Executor, opened, require_executor
-from tl_experts.models import Model, as_model
+from tl_experts.jobs.workers import Workers, opened
+from tl_experts.models import Model, ModelSource
 from tl_experts.responses.collect_to_disk import worker_loader
 from tl_experts.study.bench import Bench, Tables
 from tl_experts.study.config import StudyConfig
@@ -52,8 +52,7 @@ def run_study(
     model: Model | None = None,
     device: str | None = None,
     n_devices: int = 1,
-    executor: Executor | None = None,
-    executor_options: dict[str, Any] | None = None,
+    workers: Workers | None = None,
     progress: bool = True,
     started: Callable[[str], object] | None = None,
 ) -> StudyResult:
@@ -67,10 +66,10 @@ def run_study(
         folder: where everything goes; default: ``tl-experts-runs/study-NAME``.
         model: loaded already; None: the config's.
         device: of `load_model`.
-        n_devices: of `load_model`; a worker of an executor takes all the GPUs that it is given.
-        executor: ``"ray"``: the passes of the model (responses, embeddings, generations, perplexities) are run by
-            data-parallel workers, which load the config's model by its name and share the folder; the rest here.
-        executor_options: of `tl_experts.jobs.workers.RayPool`: ``address``, ``workers``, ``gpus``.
+        n_devices: of `load_model`; a worker uses all the GPUs that it owns.
+        workers: data-parallel Ray workers for the passes of the model (responses, embeddings, generations,
+            perplexities), which load the config's model by its name and share the folder; the rest runs here. None:
+            everything runs in this process.
         progress: show bars.
         started: told the name of each stage that is about to run.
 
@@ -79,7 +78,7 @@ def run_study(
         StudyError: the folder holds another study, or an option does not fit the model or the corpus.
         ModelError: the model cannot be loaded.
         CorpusError: the corpus cannot be read.
-        TLExpertsError: of the executor.
+        TLExpertsError: as `RayWorkers`.
 
     Examples:
         >>> from tl_experts import StudyConfig
@@ -89,15 +88,13 @@ def run_study(
     """
     place = Path(folder) if folder is not None else RUNS / f"study-{config.name}"
     _require_same_config(place, config)
-    if executor is not None:
-        require_executor(executor, executor_options)
-    options = {"device": device, "dtype": config.dtype, "n_devices": n_devices}
-    loaded = as_model(config.model, options) if model is None else model
+    source = ModelSource(config.model, device=device, dtype=config.dtype, n_devices=n_devices)
+    load = None if workers is None else worker_loader(source, workers)
+    loaded = source.load() if model is None else model
     bench = Bench(config, loaded, place.resolve(), progress=progress)
     with locked(place):
         _begin(place, bench)
-        make = worker_loader(config.model, {"dtype": config.dtype}, executor_options)
-        with nullcontext() if executor is None else opened(executor, make, executor_options) as bench.pool:
+        with nullcontext() if workers is None or load is None else opened(workers, load) as bench.pool:
             _run_stages(bench, place, started)
     return StudyResult.load(place)
 

@@ -6,6 +6,8 @@ from sklearn.metrics import roc_auc_score
 
 from tests.study.tables import row
 from tl_experts import (
+    Batching,
+    Reading,
     collect_responses,
 )
 
@@ -18,7 +20,7 @@ def test_length_confound_is_scikit_learns_auroc(result, model, dev):
 
 def test_experts_are_compared_among_sentences_of_like_length(result, model, dev, experts):
     tokens = np.array([len(ids) for ids in model.tokenizer(list(dev.texts), add_special_tokens=False)["input_ids"]])
-    responses = collect_responses(model, dev, truncate=True, progress=False)
+    responses = collect_responses(model, dev, reading=Reading(batching=Batching(truncate=True)), progress=False)
     mine = experts["ja"]
     values = responses.values[:, responses.neurons.columns_of(mine.layer, mine.neuron)].numpy()
     is_ja = np.array(dev.labels) == "ja"

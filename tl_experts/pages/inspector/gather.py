@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.models import Hook, Model, forward_batches, hook_name, text_batches, text_pieces
+from tl_experts.models import Batching, Hook, Model, forward_batches, hook_name, text_batches, text_pieces
 from tl_experts.models.batches import Batch
 
 Neuron = tuple[int, int]
@@ -57,7 +57,7 @@ def gather(
         SiteError: the model has not the site.
         ModelError: a sentence without a token.
     """
-    batches = text_batches(model, corpus.texts, truncate=True)
+    batches = text_batches(model, corpus.texts, Batching(truncate=True))
     counts = np.zeros(len(corpus), dtype=np.int64)
     for batch in batches:
         counts[batch.indices.numpy()] = batch.pooled.sum(dim=1).numpy()

@@ -15,7 +15,7 @@ from torch import Tensor
 from tl_experts.errors import SelectionError, TLExpertsError
 from tl_experts.experts.auroc import STATISTICS, score
 from tl_experts.experts.experts import Experts
-from tl_experts.models import Model, attached, hook_name, text_batches
+from tl_experts.models import Batching, Model, attached, hook_name, text_batches
 from tl_experts.pages.inspector.gather import TokenActivations, gather
 from tl_experts.pages.inspector.words import Words, neuron_words
 from tl_experts.responses.collect import Responses
@@ -161,7 +161,7 @@ class Live:
     def _next_logits(self, prompt: str) -> Float[Tensor, " word"]:
         if not prompt:
             raise TLExpertsError("the prompt is empty; write the beginning of a text")
-        (batch,) = text_batches(self.model, [prompt], truncate=True)
+        (batch,) = text_batches(self.model, [prompt], Batching(truncate=True))
         with torch.inference_mode():
             logits: Tensor = self.model(batch.tokens.to(next(self.model.parameters()).device))[0, -1]
         return logits.float().cpu()

@@ -10,11 +10,12 @@ from tl_experts.corpus.readers import load_sentences
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ArtefactError
 from tl_experts.experts.experts import Experts
-from tl_experts.models import Model, load_model
+from tl_experts.models import Batching, Model, load_model
 from tl_experts.models.pooling import Pooling
 from tl_experts.pages.inspector.inspection import Inspection, K, inspect
 from tl_experts.pages.inspector.live import Live
 from tl_experts.responses.collect import Responses, collect_responses
+from tl_experts.responses.reading import Reading
 from tl_experts.study import StudyConfig
 from tl_experts.study.bench import Bench, read_split
 from tl_experts.study.result import MANIFEST
@@ -97,7 +98,8 @@ def _demo(place: Path) -> Run:
 
     def responses(model: Model) -> Responses:
         pooling = cast("Pooling", experts.pooling)
-        return collect_responses(model, corpus, site=experts.site, pooling=pooling, truncate=True, progress=False)
+        reading = Reading(experts.site, pooling, batching=Batching(truncate=True))
+        return collect_responses(model, corpus, reading=reading, progress=False)
 
     return Run(place, str(settings["model"]), "float32", experts, corpus, responses)
 
