@@ -54,7 +54,7 @@ INNER = {
     "plots": (("style",), ("maps",), ("experts", "retrieval", "space", "sweep")),
     "pages": (("report", "inspector"),),
     "pages.inspector": (("gather", "saved"), ("words",), ("page",), ("inspection", "live"), ("runs", "server")),
-    "cli": (("demo",), ("commands",)),
+    "cli": (("demo", "options"), ("commands",)),
 }
 """The same inside each package."""
 

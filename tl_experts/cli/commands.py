@@ -1,4 +1,4 @@
-"""The command line: arguments in, tables out. Everything it does is one call of the package."""
+"""The commands: arguments in, tables out. Each is a call of the package."""
 
 import logging
 import sys
@@ -9,6 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tl_experts import __version__
+from tl_experts.cli.options import (
+    Address,
+    Device,
+    Executor,
+    Gpus,
+    NDevices,
+    Quiet,
+    Workers,
+    dtype_option,
+    launched_device,
+    ray_workers,
+    shard_part,
+)
 from tl_experts.errors import TLExpertsError
 
 if TYPE_CHECKING:
@@ -23,29 +36,21 @@ app = typer.Typer(
 )
 RUNS = Path("tl-experts-runs")
 INTERRUPTED = 130
-"""Exit code of a process that Ctrl-C ended."""
-
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if there is one.")]
-NDevices = Annotated[int, typer.Option(min=1, help="Spread the model over so many GPUs.")]
-Executor = Annotated[str | None, typer.Option(help="ray: data-parallel workers.")]
-Address = Annotated[str | None, typer.Option(help="Of the Ray cluster; auto: this machine's.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="How many; default: one a GPU or a machine.")]
-Gpus = Annotated[float, typer.Option(min=0, help="GPUs of each worker; of 2 or more the model is spread over them.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+"""Exit code after Ctrl-C."""
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one line on stderr and exit code 1, not a traceback."""
+    """Run the command line; an error of the package prints one line on stderr and exits with code 1."""
     try:
         app()
     except TLExpertsError as error:
         sys.stderr.write(f"tl-experts: {error}\n")
         raise SystemExit(1) from error
     except (KeyboardInterrupt, SystemExit) as ended:
-        # typer makes a Ctrl-C this exit code, and says nothing.
+        # typer turns Ctrl-C into this exit code and prints nothing.
         if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
             raise
-        sys.stderr.write("tl-experts: interrupted; nothing half-written is left. Run the same command again.\n")
+        sys.stderr.write("tl-experts: interrupted; no file is half-written. Run the same command again to resume.\n")
         raise SystemExit(INTERRUPTED) from None
 
 
@@ -57,7 +62,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens inside.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -69,13 +74,13 @@ def options(
 
 @app.command()
 def models() -> None:
-    """List the models that need no model hub, and how to get the missing ones."""
+    """List the models that load without a model hub, and how to get the missing ones."""
     from rich.console import Console
     from rich.table import Table
 
     from tl_experts.models.catalogue import available_models, install_command
 
-    table = Table("model", "here", "what it is", "licence", box=None, pad_edge=False)
+    table = Table("model", "present", "description", "licence", box=None, pad_edge=False)
     for entry in available_models():
         table.add_row(entry.name, "yes" if entry.present else "no", entry.description, entry.licence)
     console = Console()
@@ -91,21 +96,21 @@ def demo(
     model: Annotated[str, typer.Option(help="A name of `tl-experts models`, a local folder or a hub name.")] = (
         "polyglot-mini"
     ),
-    target: Annotated[str, typer.Option(help="The language whose experts steer.")] = "es",
+    target: Annotated[str, typer.Option(help="Language whose experts steer the model.")] = "es",
     k: Annotated[
         int | None, typer.Option(min=1, help="Experts per language; default: 500, 200 for polyglot-mini.")
     ] = None,
     rows: Annotated[
         int | None,
-        typer.Option(min=2, help="Use only this many rows of each split; default: all, 120 for polyglot-mini."),
+        typer.Option(min=2, help="Rows of each split to use; default: all, 120 for polyglot-mini."),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many random controls.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of random controls.")] = 3,
     device: Device = None,
     n_devices: NDevices = 1,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/demo-MODEL.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Do the whole job on the bundled corpus: find experts, steer, retrieve translations, compare."""
+    """Run the main job on the bundled corpus: find experts, steer, retrieve translations, compare."""
     from rich.console import Console
 
     console = Console()
@@ -125,7 +130,7 @@ def demo(
         loaded = load_model(model, device=device, n_devices=n_devices)
     console.print(
         f"loaded {model} ({type(loaded).__name__}) in {time.perf_counter() - started:.0f} s"
-        + (f"; its weights: {entry.licence}" if entry else ""),
+        + (f"; licence of its weights: {entry.licence}" if entry else ""),
         highlight=False,
     )
     result = run_demo(loaded, dev, test, target=target, k=k, seeds=range(seeds), progress=not quiet)
@@ -153,17 +158,21 @@ def find(
     model: Annotated[str, typer.Argument(help="A name of `tl-experts models`, a local folder or a hub name.")] = (
         "polyglot-mini"
     ),
-    sentences: Annotated[str, typer.Option(help="As load_sentences takes it: bundled, a file, a folder.")] = "bundled",
-    split: Annotated[str | None, typer.Option(help="Of the sentences; default: dev of the bundled ones.")] = None,
+    sentences: Annotated[
+        str, typer.Option(help="bundled, a file, a folder or a data set: see load_sentences.")
+    ] = "bundled",
+    split: Annotated[str | None, typer.Option(help="Split of the sentences; default for bundled: dev.")] = None,
     languages: Annotated[str | None, typer.Option(help="Only these, such as en,de,ja.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Rows or lines to read at most.")] = None,
-    k: Annotated[int | None, typer.Option(min=1, help="Experts of each language; default: 500.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most rows or lines to read.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, help="Experts per language; default: 500.")] = None,
     response_dtype: Annotated[
         str, typer.Option(help="Dtype of the responses on disk: float32, float16, bfloat16.")
     ] = "float32",
     shard: Annotated[
         str | None,
-        typer.Option(help="i/n: only the i-th of n parts; auto: which one torchrun or srun says; then `merge`."),
+        typer.Option(
+            help="i/n: only the i-th of n parts; auto: the rank that torchrun or srun sets. Join parts with `merge`."
+        ),
     ] = None,
     executor: Executor = None,
     address: Address = None,
@@ -171,24 +180,19 @@ def find(
     gpus: Gpus = 0,
     device: Device = None,
     n_devices: NDevices = 1,
-    dtype: Annotated[str, typer.Option(help="Of the model: float32, float16, bfloat16.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="Dtype of the model: float32, float16, bfloat16.")] = "float32",
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/find-MODEL.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Find the experts of every language; responses go to disk, and a killed run goes on where it was."""
+    """Find the experts of every language; responses are kept on disk, and a killed run resumes."""
     from tl_experts.corpus.readers import load_sentences
     from tl_experts.experts.find import find_experts
     from tl_experts.models import Batching, ModelSource
-    from tl_experts.models.dtypes import DTYPES
     from tl_experts.responses.collect_to_disk import store_responses
     from tl_experts.responses.reading import Reading
 
-    part = _part(shard)
-    if response_dtype not in DTYPES:
-        raise typer.BadParameter(
-            f"{response_dtype!r}; expected one of {', '.join(DTYPES)}", param_hint="--response-dtype"
-        )
-    reading = Reading(dtype=response_dtype, batching=Batching(truncate=True))
+    part = shard_part(shard)
+    reading = Reading(dtype=dtype_option(response_dtype, "--response-dtype"), batching=Batching(truncate=True))
     corpus = load_sentences(
         sentences,
         split=split or ("dev" if sentences == "bundled" else None),
@@ -197,11 +201,11 @@ def find(
     )
     folder = output or RUNS / f"find-{Path(model).name}"
     if device is None and shard == "auto":
-        device = _launched_device()
+        device = launched_device()
     source = ModelSource(model, device=device, n_devices=n_devices, dtype=dtype)
     shared: dict[str, Any] = {
         "reading": reading,
-        "workers": _workers(executor, address, workers, gpus),
+        "workers": ray_workers(executor, address, workers, gpus),
         "progress": not quiet,
     }
     if part is None:
@@ -216,11 +220,11 @@ def find(
 
 @app.command()
 def merge(
-    folders: Annotated[list[Path], typer.Argument(help="Of `find --shard`; the first takes the others' shards.")],
-    k: Annotated[int | None, typer.Option(min=1, help="Experts of each language; default: 500.")] = None,
+    folders: Annotated[list[Path], typer.Argument(help="Folders of `find --shard`; shards are copied into the first.")],
+    k: Annotated[int | None, typer.Option(min=1, help="Experts per language; default: 500.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Check and join the parts that `find --shard i/n` made, and find the experts."""
+    """Check and join the parts of `find --shard i/n`, and find the experts."""
     from tl_experts.experts.expertise import score_responses
     from tl_experts.experts.find import select_experts
     from tl_experts.responses.store import merge_stores
@@ -231,10 +235,8 @@ def merge(
 
 @app.command()
 def study(
-    config: Annotated[str, typer.Argument(help="A study that comes with the package, or a TOML file.")] = (
-        "polyglot-mini"
-    ),
-    model: Annotated[str | None, typer.Option(help="Instead of the study's own model.")] = None,
+    config: Annotated[str, typer.Argument(help="Name of a shipped study, or a TOML file.")] = ("polyglot-mini"),
+    model: Annotated[str | None, typer.Option(help="Model to use instead of the study's own.")] = None,
     device: Device = None,
     n_devices: NDevices = 1,
     executor: Executor = None,
@@ -244,7 +246,7 @@ def study(
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/study-NAME.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Run the paper's whole study, or what is left of one, and write its tables and its report."""
+    """Run the paper's study, or resume one, and write its tables and report."""
     from dataclasses import replace
 
     from rich.console import Console
@@ -269,7 +271,7 @@ def study(
         asked,
         output,
         model=loaded,
-        workers=_workers(executor, address, workers, gpus),
+        workers=ray_workers(executor, address, workers, gpus),
         progress=not quiet,
         started=announce,
     )
@@ -289,14 +291,14 @@ def study(
 
 @app.command()
 def inspect(
-    run: Annotated[Path, typer.Argument(help="The folder of a study or of a demo.")],
-    k: Annotated[int | None, typer.Option(help="Experts of each language on the page; default: 50.", min=1)] = None,
-    save: Annotated[bool, typer.Option("--save", help="Write RUN/inspector.html and stop: nothing is served.")] = False,
-    host: Annotated[str, typer.Option(help="Address to serve at; the default is this machine only.")] = "127.0.0.1",
+    run: Annotated[Path, typer.Argument(help="Folder of a study or a demo.")],
+    k: Annotated[int | None, typer.Option(help="Experts per language on the page; default: 50.", min=1)] = None,
+    save: Annotated[bool, typer.Option("--save", help="Write RUN/inspector.html without serving it.")] = False,
+    host: Annotated[str, typer.Option(help="Address to serve at; the default is local only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to serve at.", min=1, max=65535)] = 8050,
     device: Device = None,
 ) -> None:
-    """Open a run's experts in the browser: what drives them, what they write, what happens when they are set."""
+    """Open the experts of a run in the browser: what activates them, what they promote, what steering does."""
     from rich.console import Console
 
     from tl_experts.jobs.files import INSPECTOR_PAGE
@@ -309,10 +311,10 @@ def inspect(
         opened = open_run(run)
         opened.inspection(opened.load_model(device), k=k).save(page)
     if save:
-        console.print(f"{page}: open it in a browser; it needs no network", soft_wrap=True)
+        console.print(f"{page}: open it in a browser; it works offline", soft_wrap=True)
         return
 
-    # The page is shown at once; the model, and torch with it, come in the background.
+    # The page is shown at once; the model, and with it torch, loads in the background.
     from tl_experts.pages.inspector.saved import expert_counts
     from tl_experts.pages.inspector.server import Loading, make_app, serve
 
@@ -322,40 +324,8 @@ def inspect(
         return open_run(run).live(device)
 
     served = make_app(page.read_text("utf-8"), Loading(make), expert_counts(run), host=host)
-    console.print(f"http://{host}:{port}  (Ctrl-C ends it)")
+    console.print(f"http://{host}:{port}  (Ctrl-C to stop)")
     serve(served, host, port)
-
-
-def _workers(executor: str | None, address: str | None, workers: int | None, gpus: float) -> Any:
-    if executor is None:
-        return None
-    if executor != "ray":
-        raise typer.BadParameter(f"{executor!r}; expected ray", param_hint="--executor")
-    from tl_experts.jobs.workers import RayWorkers
-
-    return RayWorkers(address=address, count=workers, gpus=gpus)
-
-
-def _launched_device() -> str | None:
-    import torch
-
-    from tl_experts.jobs.launch import launched_device
-
-    return launched_device(torch.cuda.device_count())
-
-
-def _part(shard: str | None) -> tuple[int, int] | None:
-    if shard is None:
-        return None
-    if shard == "auto":
-        from tl_experts.jobs.launch import launched_part
-
-        return launched_part()
-    try:
-        number, of = map(int, shard.split("/"))
-    except ValueError as error:
-        raise typer.BadParameter(f"{shard!r}; expected i/n, such as 1/4, or auto", param_hint="--shard") from error
-    return number, of
 
 
 def _save(experts: "Experts", folder: Path) -> None:
