@@ -1,36 +1,172 @@
-"""The README, the tutorials and the API page say what is there: names, addresses, blocks that run."""
+"""README, tutorials and documentation site: sizes, links, names, blocks that run, a build that can fail."""
 
 import importlib
+import inspect
+import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
+from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
 import pytest
 
 import tl_experts
+from tests.test_architecture import FLOW, INNER, PACKAGE, children
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "tutorials" / "docs"
+README = (ROOT / "README.md").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 REPOSITORY = PROJECT["urls"]["Repository"]
 NOTEBOOKS = sorted((ROOT / "tutorials").glob("*.ipynb"))
-PAGES = {"index": "tl_experts", "models": "tl_experts.models", "plots": "tl_experts.plots"}
+PAGES = sorted(DOCS.rglob("*.md"))
+PACKAGES = [name for row in FLOW for name in row if name not in ("cli", "__main__")]
 
 
-def sources(path: Path) -> list[str]:
-    return [cell.source for cell in nbformat.read(path, as_version=4).cells]
+# The README
 
 
-@pytest.mark.parametrize(("page", "module"), PAGES.items())
-def test_the_api_page_has_every_public_name_once(page, module):
-    text = (ROOT / "tutorials" / "api" / "pages" / f"{page}.md").read_text("utf-8")
-    named = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
-    assert sorted(named) == sorted(f"{module}.{name}" for name in importlib.import_module(module).__all__)
+def test_the_readme_is_short():
+    assert len(README.encode()) <= 8192
+    assert [line for line in README.splitlines() if len(line) > 110] == []
+
+
+def test_the_packages_of_the_readme_are_the_flow_in_its_order():
+    table = README.partition("[start:packages] -->")[2].partition("<!-- --8<--")[0]
+    packages = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    for row in FLOW:
+        if row != ("__main__",):
+            assert set(packages[: len(row)]) == set(row)  # the order inside a row is free
+            packages = packages[len(row) :]
+    assert packages == []
+
+
+def test_the_readme_shows_one_figure_and_links_that_lead_somewhere():
+    assert len(re.findall(r"!\[", README)) == 1
+    assert README.count("](tutorials/") >= 6
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "tutorials/README.md", "data/README.md"])
+def test_a_relative_link_leads_to_a_file(name):
+    page = ROOT / name
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{name}: {target}"
+
+
+@pytest.mark.parametrize("mark", ["demo", "test"])
+def test_the_commands_that_ci_reads_install_what_the_text_says(mark):
+    block = README.partition(f"<!-- ci:{mark} -->\n```bash\n")[2].partition("```")[0]
+    assert 'pip install torch==2.13.0 "transformer-lens<4"' in block
+    assert block.rstrip().endswith({"demo": ".venv/bin/tl-experts demo", "test": ".venv/bin/pytest"}[mark])
+
+
+# Python in the documents
+
+
+def python_blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def imported_names(code: str) -> set[tuple[str, str]]:
+    found = re.findall(r"^\s*from (tl_experts[\w.]*) import (.+)$", code, re.MULTILINE)
+    return {(module, name.strip()) for module, names in found for name in names.split(",")}
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_code_in_a_document_compiles_and_imports_what_exists(page):
+    for block in python_blocks(page):
+        compile(block, str(page), "exec")
+        for module, name in imported_names(block):
+            assert hasattr(importlib.import_module(module), name), f"{page.name}: {module}.{name}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_imports_what_exists(path):
+    for module, name in imported_names("\n".join(sources(path))):
+        assert hasattr(importlib.import_module(module), name), f"{module}.{name}"
+
+
+def runnable() -> list[tuple[str, list[str]]]:
+    """The blocks of pages that run anywhere, those of a page one after the other."""
+    pages = [ROOT / "README.md", *(DOCS / "guide" / f"{name}.md" for name in ("steer-generation", "compare-languages"))]
+    return [(page.name, [block for block in python_blocks(page) if "run_study" not in block]) for page in pages]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "blocks"), runnable(), ids=[page for page, _ in runnable()])
+def test_the_blocks_of_a_page_run_as_they_are_pasted(page, blocks, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, page, "exec"), names)  # the page's own text, pasted by a reader
+    assert blocks
+    if page == "README.md":
+        assert_printed(capsys.readouterr().out)
+
+
+def assert_printed(out: str) -> None:
+    """The README's program prints what the README says: numbers to one part in a hundred (processors differ)."""
+    stated = README.partition("[start:output] -->\n```\n")[2].partition("```")[0]
+    number = re.compile(r"\d+\.?\d*")
+    assert number.sub("0", out).split() == number.sub("0", stated).split()
+    found, wanted = ([float(value) for value in number.findall(text)] for text in (out, stated))
+    assert found == pytest.approx(wanted, rel=0.01, abs=0.011)
+
+
+# The public API
 
 
 @pytest.mark.parametrize("name", tl_experts.__all__)
 def test_a_public_name_shows_an_example(name):
     assert ">>>" in (getattr(tl_experts, name).__doc__ or "")
+
+
+def facades() -> list[object]:
+    modules = [tl_experts, *(importlib.import_module(f"tl_experts.{name}") for name in PACKAGES)]
+    analysis = [importlib.import_module(f"tl_experts.analysis.{name}") for name in children(PACKAGE / "analysis")]
+    return [*modules, *analysis]
+
+
+def public_functions() -> list[object]:
+    found = {}
+    for module in facades():
+        names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
+        for name in names:
+            value = getattr(module, name)
+            if str(getattr(value, "__module__", "")).startswith("tl_experts"):
+                members = [value] if inspect.isfunction(value) else methods(value) if inspect.isclass(value) else []
+                found |= {f"{member.__module__}.{member.__qualname__}": member for member in members}
+    return [found[name] for name in sorted(found)]
+
+
+def methods(kind: type) -> list[object]:
+    values = [getattr(kind, name) for name in vars(kind) if not name.startswith("_")]
+    return [
+        getattr(value, "__func__", value) for value in values if inspect.isfunction(value) or inspect.ismethod(value)
+    ]
+
+
+def test_there_are_public_functions_to_look_at():
+    names = {function.__qualname__ for function in public_functions()}
+    assert {"find_experts", "steer", "embed", "top1_accuracy", "Experts.save_pretrained"} <= names
+
+
+@pytest.mark.parametrize("function", public_functions(), ids=lambda function: function.__qualname__)
+def test_a_public_function_has_at_most_ten_parameters(function):
+    parameters = [name for name in inspect.signature(function).parameters if name not in ("self", "cls")]
+    assert len(parameters) <= 10, parameters
+
+
+# Tutorials
+
+
+def sources(path: Path) -> list[str]:
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -58,29 +194,113 @@ def test_a_notebook_is_stored_as_it_ran(path):
     assert path.stat().st_size < 2e6
 
 
-def test_the_tutorials_page_lists_every_notebook():
-    text = (ROOT / "tutorials" / "README.md").read_text("utf-8")
-    assert re.findall(r"\((\d\d_\w+\.ipynb)\)", text) == [path.name for path in NOTEBOOKS]
+@pytest.mark.parametrize("page", [ROOT / "tutorials" / "README.md", DOCS / "tutorials.md"], ids=str)
+def test_a_list_of_tutorials_is_complete(page):
+    assert re.findall(r"(\d\d_\w+\.ipynb)\)", page.read_text("utf-8")) == [path.name for path in NOTEBOOKS]
 
 
-def test_the_links_of_the_readme_lead_somewhere():
-    for page in (ROOT / "README.md", ROOT / "tutorials" / "README.md"):
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
-            if not target.startswith("http"):
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
+# The documentation site
 
 
-def python_blocks() -> list[str]:
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    return [block for block in blocks if 'load_model("polyglot-mini")' in block]
+def test_the_api_index_has_every_public_name_once():
+    named = re.findall(r"^::: (\S+)$", (DOCS / "api" / "index.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(f"tl_experts.{name}" for name in tl_experts.__all__)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_has_its_page_in_the_api(package):
+    text = (DOCS / "api" / f"{package}.md").read_text("utf-8")
+    module = importlib.import_module(f"tl_experts.{package}")
+    whole = package not in INNER or hasattr(module, "__all__")  # else each of its modules
+    assert (f"\n::: tl_experts.{package}\n" if whole else f"<!-- modules of {package} -->") in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_no_repository_but_that_of_pyproject(page):
+    for address in re.findall(r"https://github\.com/tl-experts[^\s)]*", page.read_text("utf-8")):
+        assert address.startswith(REPOSITORY)
+
+
+class Page(HTMLParser):
+    """What a test asks of a built page: its anchors, and the addresses that a browser loads by itself."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.anchors: set[str] = set()
+        self.loaded: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.anchors.add(found.get("id") or "")
+        loads = tag in ("script", "img", "iframe") or (tag == "link" and found.get("rel") != "canonical")
+        self.loaded += [found[key] or "" for key in ("src", "href") if loads and key in found]
+
+
+def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(config), "-d", str(site)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    done = build(ROOT / "tutorials" / "mkdocs.yml", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def built(site: Path) -> dict[str, Page]:
+    return {str(path.relative_to(site)): Page(path.read_text("utf-8")) for path in site.rglob("*.html")}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", python_blocks(), ids=lambda block: block.splitlines()[0][-30:])
-def test_a_block_of_the_readme_runs_as_it_is_pasted(block, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    exec(compile(block, "README.md", "exec"), {})  # the README's own text, pasted by a reader
+def test_every_public_name_and_command_has_an_anchor_in_the_built_site(site):
+    from tl_experts.cli.commands import app
+
+    anchors = set().union(*(page.anchors for page in built(site).values()))
+    names = {f"tl_experts.{name}" for name in tl_experts.__all__}
+    for package in PACKAGES:
+        module = importlib.import_module(f"tl_experts.{package}")
+        names |= {f"tl_experts.{package}.{name}" for name in getattr(module, "__all__", ())}
+    names |= {
+        "tl_experts.jobs.pieces.Shards",
+        "tl_experts.analysis.statistics.holm",
+        "tl_experts.pages.report.write_report",
+    }
+    commands = {f"tl-experts-{command.name or command.callback.__name__}" for command in app.registered_commands}
+    assert names | commands <= anchors, sorted((names | commands) - anchors)
 
 
-def test_there_are_blocks_to_run():
-    assert len(python_blocks()) >= 2
+@pytest.mark.slow
+def test_the_built_site_searches_and_loads_nothing_from_elsewhere(site):
+    pages = built(site)
+    assert len(pages) > len(PAGES)  # and the page of an unknown address
+    external = {name: [a for a in page.loaded if a.startswith(("http", "//"))] for name, page in pages.items()}
+    assert not any(external.values()), external
+    found = json.loads((site / "search" / "search_index.json").read_text("utf-8"))["docs"]
+    assert any("medoid" in entry["text"] for entry in found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fault",
+    {
+        "a link to no page": "[here](nowhere.md)",
+        "a link to no heading": "[here](results.md#nowhere)",
+        "a name that is not documented": "[here][tl_experts.nothing]",
+    }.items(),
+    ids=lambda fault: fault[0],
+)
+def test_a_strict_build_fails_on(fault, tmp_path):
+    # The same settings and plugins, on two small pages.
+    config = (ROOT / "tutorials" / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[0]
+    config = re.sub(r"^hooks:\n  - .*\n", "", config, flags=re.MULTILINE).replace("paths: [..]", f"paths: [{ROOT}]")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "mkdocs.yml").write_text(config)
+    (tmp_path / "docs" / "results.md").write_text("# Results\n")
+    (tmp_path / "docs" / "index.md").write_text("# Home\n\n[there](results.md#results)\n")
+    assert build(tmp_path / "mkdocs.yml", tmp_path / "site").returncode == 0
+    (tmp_path / "docs" / "index.md").write_text(f"# Home\n\n{fault[1]}\n")
+    assert build(tmp_path / "mkdocs.yml", tmp_path / "site").returncode != 0

@@ -31,6 +31,8 @@ SITES = {
     "attn.hook_z": "attention heads' outputs before their output matrix, heads side by side",
     "hook_resid_post": "the residual stream after the block",
 }
+"""The hook sites at which neurons can be read, with what each holds."""
+
 _BLOCK = re.compile(r"blocks\.(\d+)\.")
 
 
