@@ -35,8 +35,9 @@ INNER = {
     "corpus": (("languages", "bundled"), ("sentences",), ("readers",), ("pairs",)),
     "analysis": (("arrays",), ("vectors", "statistics"), ("retrieval", "isotropy", "subspace", "distances")),
     "models": (
-        ("lens", "quiet", "catalogue", "allocator", "batches", "pooling", "dtypes", "checksums"),
+        ("lens", "quiet", "catalogue", "allocator", "batches", "pooling", "dtypes", "checksums", "scope"),
         ("hooks",),
+        ("evaluation",),
         ("forward", "passes", "tokens", "identity"),
         ("sites", "placement", "bridge", "wheels", "weights"),
         ("conversion",),

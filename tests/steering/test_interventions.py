@@ -1,5 +1,7 @@
 """Steering sets just the experts, just where asked, and leaves no trace."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -294,3 +296,99 @@ def test_a_pass_from_a_residual_stream_is_not_masked_by_earlier_tokens(model_of,
         model(torch.tensor([[0, 5, 6, pad, pad]]))
         from_residual = model(residual, start_at_layer=0)
         assert torch.equal(from_residual, model(torch.tensor([[0, 5, 6, 7, 8]])))
+
+
+# --- gradients and copies ----------------------------------------------------------------------------------------
+
+
+def loss_of(model) -> torch.Tensor:
+    return model(TOKENS).float().log_softmax(-1)[..., 7].sum()
+
+
+@pytest.mark.parametrize("operation", ["set", "add", "damp"])
+@pytest.mark.parametrize("first", ["nothing", "embed", "inference"])
+def test_gradients_flow_through_an_intervention_also_after_a_pass_in_inference_mode(
+    llama, experts, corpus, operation, first
+):
+    mine, seen = experts["de"], {}
+
+    def watch(activation, hook):
+        seen["activation"] = activation.detach().requires_grad_()
+        return seen["activation"]
+
+    with torch.inference_mode(first == "inference"):
+        steering = steer(llama, mine, operation=operation)
+        steering.__enter__()
+    try:
+        if first == "embed":
+            embed(llama, corpus, progress=False)
+        with attached(llama, [("blocks.0.hook_resid_pre", watch)]):
+            loss_of(llama).backward()
+    finally:
+        steering.__exit__(None, None, None)
+    found = seen["activation"].grad
+    assert found.isfinite().all()
+    assert found.abs().max() > 0
+    by_hand = intervention_hooks(mine, operation=operation)
+    with attached(llama, [*by_hand, ("blocks.0.hook_resid_pre", watch)]):
+        loss_of(llama).backward()
+    torch.testing.assert_close(found, seen["activation"].grad, rtol=1e-5, atol=1e-7)
+
+
+def test_no_gradient_passes_a_neuron_that_is_set(llama, experts):
+    mine = experts["de"]
+    layer = int(mine.layer[0])
+    mask, before, after = mask_of(mine, (2, 48))[layer], {}, {}
+
+    def enter(activation, hook):
+        before["activation"] = activation.detach().requires_grad_()
+        return before["activation"]
+
+    def leave(activation, hook):
+        activation.retain_grad()
+        after["activation"] = activation
+
+    name = hook_name(layer, mine.site)
+    with attached(llama, [(name, enter)]), steer(llama, mine), attached(llama, [(name, leave)]):
+        loss_of(llama).backward()
+    assert (before["activation"].grad[..., mask] == 0).all()
+    assert after["activation"].grad[..., mask].abs().max() > 0
+    torch.testing.assert_close(before["activation"].grad[..., ~mask], after["activation"].grad[..., ~mask])
+
+
+def test_parameters_are_frozen_until_they_are_asked_for(llama, experts):
+    model = deepcopy(llama)
+    with steer(model, experts["de"]), pytest.raises(RuntimeError, match="does not require grad"):
+        loss_of(model.requires_grad_(False)).backward()
+    model.requires_grad_(True)
+    with steer(model, experts["de"]):
+        loss_of(model).backward()
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
+
+
+def test_a_copy_of_a_steered_model_is_steered_inside_the_block_only(llama, experts):
+    with torch.inference_mode():
+        before = llama(TOKENS)
+    with steer(llama, experts["de"]), torch.inference_mode(False):
+        copied = deepcopy(llama)
+        with torch.inference_mode():
+            inside, expected = copied(TOKENS), llama(TOKENS)
+            assert torch.equal(inside, expected)
+    with torch.inference_mode():
+        assert torch.equal(copied(TOKENS), before)
+        assert torch.equal(llama(TOKENS), before)
+        with steer(copied, experts["de"]):
+            assert torch.equal(copied(TOKENS), expected)
+
+
+def test_neurons_beyond_the_width_are_refused_without_the_check_too(llama, corpus, model_of):
+    wider = find_experts(model_of("gpt2"), corpus, k=60, progress=False)["de"]
+    assert wider.neuron.max() >= 48
+    for operation in ("set", "damp"):
+        with (
+            pytest.raises(InterventionError, match=r"neuron \d+ at blocks\.\d\.mlp.*neurons 0 to 47"),
+            steer(llama, wider, operation=operation, check=False),
+            torch.inference_mode(),
+        ):
+            llama(TOKENS)

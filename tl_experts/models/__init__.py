@@ -2,6 +2,7 @@
 
 from tl_experts.models.batches import Batching
 from tl_experts.models.catalogue import ModelEntry, available_models
+from tl_experts.models.evaluation import evaluating
 from tl_experts.models.forward import forward_batches
 from tl_experts.models.hooks import (
     SITES,
@@ -38,6 +39,7 @@ __all__ = [
     "attached",
     "available_models",
     "bos_as_text",
+    "evaluating",
     "fingerprint_difference",
     "forward_batches",
     "hook_name",

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from tl_experts.models.allocator import keep_freed_memory
 from tl_experts.models.batches import Batch, count_tokens
+from tl_experts.models.evaluation import evaluating
 from tl_experts.models.hooks import Hook, Model, attached, require_model
 from tl_experts.models.lens import is_bridge
+from tl_experts.models.scope import Scope
 
 
 class _Enough(Exception):  # noqa: N818 (no fault)
@@ -25,7 +27,7 @@ def forward_pass(
     attended: Bool[Tensor, "batch pos"] | None = None,
     last_layer: int | None = None,
 ) -> None:
-    """Run the model for its hooks only, without gradients and without logits.
+    """Run the model for its hooks only: in evaluation mode, without gradients and without logits.
 
     Args:
         model: either class.
@@ -41,14 +43,15 @@ def forward_pass(
         kwargs["use_cache"] = False
     if last_layer is not None and not (bridge and last_layer + 1 == model.cfg.n_layers):
         kwargs["stop_at_layer"] = last_layer + 1
-    # HookedTransformer leaves out the unembedding by itself; the bridge runs Hugging Face's whole forward.
-    handle = model.unembed.register_forward_pre_hook(_stop) if bridge else None
-    try:
-        with torch.inference_mode(), contextlib.suppress(_Enough):
-            model(tokens.to(_input_device(model)), **kwargs)
-    finally:
-        if handle is not None:
-            handle.remove()
+    with evaluating(model), Scope() as scope:
+        # HookedTransformer leaves out the unembedding by itself; the bridge runs Hugging Face's whole forward.
+        handle = model.unembed.register_forward_pre_hook(scope.only(_stop)) if bridge else None
+        try:
+            with torch.inference_mode(), contextlib.suppress(_Enough):
+                model(tokens.to(_input_device(model)), **kwargs)
+        finally:
+            if handle is not None:
+                handle.remove()
 
 
 def forward_batches(
@@ -110,11 +113,12 @@ def _final_read(
     def read(_module: Any, _args: Any, output: Tensor) -> None:
         read_final(batch, output)
 
-    handle = model.ln_final.register_forward_hook(read)
-    try:
-        yield
-    finally:
-        handle.remove()
+    with Scope() as scope:
+        handle = model.ln_final.register_forward_hook(scope.only(read))
+        try:
+            yield
+        finally:
+            handle.remove()
 
 
 def _stop(*_: Any, **__: Any) -> None:

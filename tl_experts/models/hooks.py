@@ -7,12 +7,14 @@ them (the bridge as aliases).
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from torch import Tensor
 
 from tl_experts.errors import ModelError, SiteError, near, require_choice
 from tl_experts.models.lens import is_model
+from tl_experts.models.scope import Scope
 
 Model = Any
 """A `HookedTransformer` or a `TransformerBridge` (transformer_lens ships no common type)."""
@@ -42,7 +44,7 @@ def hook_name(layer: int, site: str) -> str:
 
 
 def require_model(model: Model) -> None:
-    """Refuse what is no TransformerLens model.
+    """Refuse anything but a TransformerLens model.
 
     Raises:
         ModelError: it is something else (a Hugging Face model, a name...).
@@ -90,6 +92,8 @@ def require_hooks(model: Model, hooks: Sequence[Hook]) -> None:
 def attached(model: Model, hooks: Sequence[Hook]) -> Iterator[None]:
     """Add hooks for a while; on leaving, also by an exception, remove these and no others.
 
+    They act in the thread or asyncio task that entered the block; passes that others run meanwhile are not touched.
+
     TransformerLens's own ``model.hooks()`` is not used: the bridge's skips unknown names, and both strip hooks of
     an enclosing context from the points they touch. Hooks are added as permanent ones, so that the user's own
     ``run_with_hooks`` or ``reset_hooks`` inside the block leaves them alone.
@@ -99,13 +103,28 @@ def attached(model: Model, hooks: Sequence[Hook]) -> Iterator[None]:
     """
     require_hooks(model, hooks)
     added: list[tuple[Any, Any]] = []
-    try:
-        for name, function in hooks:
-            point = model.hook_dict[name]
-            point.add_hook(function, is_permanent=True)
-            added.append((point, point.fwd_hooks[-1]))
-        yield
-    finally:
-        for point, handle in reversed(added):
-            handle.hook.remove()
-            point.fwd_hooks = [other for other in point.fwd_hooks if other is not handle]
+    with Scope() as scope:
+        try:
+            for name, function in hooks:
+                point = model.hook_dict[name]
+                added.append((point, _add(point, scope.only(function))))
+            yield
+        finally:
+            for point, handle in reversed(added):
+                _remove(point, handle)
+
+
+_POINTS = Lock()
+"""Held while a hook point's list changes: threads that share a model share its points."""
+
+
+def _add(point: Any, function: HookFunction) -> Any:
+    with _POINTS:
+        point.add_hook(function, is_permanent=True)
+        return point.fwd_hooks[-1]
+
+
+def _remove(point: Any, handle: Any) -> None:
+    with _POINTS:
+        handle.hook.remove()
+        point.fwd_hooks = [other for other in point.fwd_hooks if other is not handle]

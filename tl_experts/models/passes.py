@@ -1,8 +1,8 @@
 """Follow the passes that anybody runs through a model: which positions are text, and which were generated."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,31 +11,62 @@ from torch import Tensor
 
 from tl_experts.models.hooks import Model, require_model
 from tl_experts.models.lens import is_bridge
+from tl_experts.models.scope import Scope
 
 
-@dataclass
+class _Pass(threading.local):
+    """The pass that runs in this thread: several may run at once in copies of one context."""
+
+    real: Bool[Tensor, "batch pos"] | None = None
+    continues = False
+    tokens: Int[Tensor, "batch pos"] | None = None
+
+
 class PassTracker:
     """What is known of the pass that is running."""
 
-    real: Bool[Tensor, "batch pos"] | None = None
-    """False at padding; None: nothing is padded, or nothing is known."""
+    def __init__(self) -> None:
+        self.passes = 0
+        """How many passes there were."""
 
-    continues: bool = False
-    """The pass adds to a filled key-value cache: its positions are generated ones."""
+        self.continued = 0
+        """How many of them added to a filled key-value cache."""
 
-    continued: int = 0
-    """How many such passes there were."""
+        self.elsewhere = 0
+        """How many passes other threads or tasks ran meanwhile, outside the block."""
 
-    passes: int = 0
-    """How many passes there were."""
+        self._pass = _Pass()
+
+    @property
+    def real(self) -> Bool[Tensor, "batch pos"] | None:
+        """False at padding; None: nothing is padded, or nothing is known."""
+        return self._pass.real
+
+    @property
+    def continues(self) -> bool:
+        """The pass adds to a filled key-value cache: its positions are generated ones."""
+        return self._pass.continues
+
+    def note_tokens(self, tokens: Int[Tensor, "batch pos"]) -> None:
+        """Keep the tokens of the pass that begins."""
+        self._pass.tokens = tokens
+
+    def take_tokens(self) -> Int[Tensor, "batch pos"] | None:
+        """The tokens, once: a later pass from a residual stream must not be masked by those of an earlier one."""
+        tokens, self._pass.tokens = self._pass.tokens, None
+        return tokens
 
     def begin(self, real: Bool[Tensor, "batch pos"] | None, continues: bool) -> None:
         """Note the start of a pass."""
         # A mask without a hole costs every hook a comparison, and says nothing.
-        self.real = None if real is None or bool(real.all()) else real
-        self.continues = continues
+        self._pass.real = None if real is None or bool(real.all()) else real
+        self._pass.continues = continues
         self.continued += continues
         self.passes += 1
+
+    def pass_by(self) -> None:
+        """Note a pass outside the block."""
+        self.elsewhere += 1
 
 
 @contextmanager
@@ -43,12 +74,14 @@ def track_passes(model: Model) -> Iterator[PassTracker]:
     """Keep a tracker up to date while the block runs, by read-only hooks on the model's modules."""
     require_model(model)
     tracker = PassTracker()
-    handles = _watch_bridge(model, tracker) if is_bridge(model) else _watch_hooked(model, tracker)
-    try:
-        yield tracker
-    finally:
-        for handle in handles:
-            handle.remove()
+    with Scope() as scope:
+        watch = _watch_bridge if is_bridge(model) else _watch_hooked
+        handles = watch(model, tracker, scope)
+        try:
+            yield tracker
+        finally:
+            for handle in handles:
+                handle.remove()
 
 
 def real_positions(
@@ -82,27 +115,23 @@ def _real(model: Model, mask: Tensor | None, tokens: Tensor | None, length: int)
     return None
 
 
-def _watch_hooked(model: Model, tracker: PassTracker) -> list[Any]:
-    seen: list[Tensor] = []
-
+def _watch_hooked(model: Model, tracker: PassTracker, scope: Scope) -> list[Any]:
     def see_tokens(_module: Any, args: tuple[Any, ...]) -> None:
-        seen[:] = [args[0]]
+        tracker.note_tokens(args[0])
 
     def see_pass(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         residual = args[0] if args else kwargs["resid_pre"]
         cache = kwargs.get("past_kv_cache_entry")
-        # Used once: a later pass from a residual stream must not be masked by the tokens of an earlier one.
-        tokens = seen.pop() if seen else None
-        real = _real(model, kwargs.get("attention_mask"), tokens, residual.shape[1])
+        real = _real(model, kwargs.get("attention_mask"), tracker.take_tokens(), residual.shape[1])
         tracker.begin(real, cache is not None and cache.past_keys.shape[1] > 0)
 
     return [
-        model.embed.register_forward_pre_hook(see_tokens),
-        model.blocks[0].register_forward_pre_hook(see_pass, with_kwargs=True),
+        model.embed.register_forward_pre_hook(scope.only(see_tokens)),
+        model.blocks[0].register_forward_pre_hook(scope.only(see_pass, tracker.pass_by), with_kwargs=True),
     ]
 
 
-def _watch_bridge(model: Model, tracker: PassTracker) -> list[Any]:
+def _watch_bridge(model: Model, tracker: PassTracker, scope: Scope) -> list[Any]:
     def see_pass(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         tokens = args[0] if args else kwargs.get("input_ids")
         if tokens is None:
@@ -112,4 +141,5 @@ def _watch_bridge(model: Model, tracker: PassTracker) -> list[Any]:
         filled = cache is not None and int(cache.get_seq_length()) > 0
         tracker.begin(_real(model, kwargs.get("attention_mask"), tokens, tokens.shape[1]), filled)
 
-    return [model.original_model.register_forward_pre_hook(see_pass, with_kwargs=True)]
+    watching = scope.only(see_pass, tracker.pass_by)
+    return [model.original_model.register_forward_pre_hook(watching, with_kwargs=True)]

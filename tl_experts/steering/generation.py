@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ModelError, TLExpertsError, TLExpertsWarning, require_choice
-from tl_experts.models import Model, bos_as_text, require_model, token_policy
+from tl_experts.models import Model, bos_as_text, evaluating, require_model, token_policy
 
 STRIDE = 512
 """Tokens between two windows of a perplexity (Sundar et al. 2025)."""
@@ -61,6 +61,7 @@ def generate_texts(
         )
     texts: list[str] = []
     with (
+        evaluating(model),
         torch.random.fork_rng(devices=_cuda_devices(model)),
         tqdm(total=count, desc="generation", unit="text", disable=not progress) as bar,
     ):
@@ -250,7 +251,10 @@ def text_perplexity(
     step = min(stride, room)
     device = next(model.parameters()).device
     nats, scored = 0.0, 0 if head else 1
-    with tqdm(total=len(ids), desc="perplexity", unit="tok", unit_scale=True, disable=not progress) as bar:
+    with (
+        evaluating(model),
+        tqdm(total=len(ids), desc="perplexity", unit="tok", unit_scale=True, disable=not progress) as bar,
+    ):
         for begin in range(0, len(ids), step):
             piece = head + ids[begin : begin + room]
             tokens = torch.tensor([piece], device=device)

@@ -137,13 +137,9 @@ def steer(
         )
         with attached(model, hooks):
             yield model
-    if positions == "generated" and passes.passes and not passes.continued:
-        warnings.warn(
-            f"positions='generated' steered none of {passes.passes} passes: none continued a key-value cache. "
-            "Generate with use_past_kv_cache=True, or use positions='all'",
-            TLExpertsWarning,
-            stacklevel=3,
-        )
+    unsteered = _unsteered(positions, passes)
+    if unsteered is not None:
+        warnings.warn(unsteered, TLExpertsWarning, stacklevel=3)
 
 
 def describe_intervention(experts: Experts | None, value: str = "mean") -> str:
@@ -159,6 +155,22 @@ def describe_intervention(experts: Experts | None, value: str = "mean") -> str:
     values = experts.statistics.get(value)
     digest.update(b"zero" if values is None else values.tobytes())
     return f"{experts.languages[0]} {len(experts)} {value} {digest.hexdigest()[:16]}"
+
+
+def _unsteered(positions: str, passes: PassTracker) -> str | None:
+    """Why nothing was steered; None where something was, or no pass was run."""
+    if positions == "generated" and passes.passes and not passes.continued:
+        return (
+            f"positions='generated' steered none of {passes.passes} passes: none continued a key-value cache. "
+            "Generate with use_past_kv_cache=True, or use positions='all'"
+        )
+    if passes.elsewhere and not passes.passes:
+        return (
+            f"steer(...) steered nothing: {passes.elsewhere} passes ran in other threads, where it does not act. "
+            "Enter steer(...) in the thread that runs the model, or start the thread's function with "
+            "contextvars.copy_context().run"
+        )
+    return None
 
 
 def _require_intervention(
@@ -211,24 +223,29 @@ def _multiply(activation: Tensor, amount: Tensor) -> Tensor:
 
 _EDITS: dict[str, Edit] = {"add": _add, "scale": _multiply, "damp": _multiply}
 
-_Placed = dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]]
+_Prepared = dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]]
 """What a hook needs, moved to each layer's device once, not in every pass."""
 
 
 def _setting_hook(neurons: Tensor, amounts: Tensor, positions: str, passes: PassTracker | None) -> HookFunction:
     """One choice between value and activation over the layer's whole width: the least there is to do a token."""
-    placed: _Placed = {}
+    prepared: _Prepared = {}
 
-    def intervene(activation: Tensor, hook: Any) -> Tensor | None:  # noqa: ARG001 (TransformerLens's signature)
+    def prepare(activation: Tensor, width: int) -> tuple[Tensor, Tensor]:
+        chosen = torch.zeros(width, dtype=torch.bool).index_fill(0, neurons, True)
+        values = torch.zeros(width, dtype=amounts.dtype).index_copy(0, neurons, amounts)
+        return _kept(chosen, values, activation)
+
+    # A hot path, once a layer and pass: plain views cost less than einops.
+    def intervene(activation: Tensor, hook: Any) -> Tensor | None:
         if positions == "generated" and passes is not None and not passes.continues:
             return None
         flat = activation.flatten(2)
         key = (activation.device, activation.dtype)
-        if key not in placed:
-            chosen = torch.zeros(flat.shape[-1], dtype=torch.bool).index_fill(0, neurons, True)
-            values = torch.zeros(flat.shape[-1], dtype=amounts.dtype).index_copy(0, neurons, amounts)
-            placed[key] = (chosen.to(activation.device), values.to(activation.device, activation.dtype))
-        chosen, values = placed[key]
+        if key not in prepared:
+            _require_width(neurons, flat.shape[-1], hook)
+            prepared[key] = prepare(activation, flat.shape[-1])
+        chosen, values = prepared[key]
         where = _where(positions, passes, flat)
         if where is not None:
             chosen = chosen & where[..., None]
@@ -240,16 +257,19 @@ def _setting_hook(neurons: Tensor, amounts: Tensor, positions: str, passes: Pass
 def _editing_hook(
     neurons: Tensor, amounts: Tensor, positions: str, passes: PassTracker | None, *, edit: Edit
 ) -> HookFunction:
-    placed: _Placed = {}
+    """Read the experts, edit them, and put them back."""
+    prepared: _Prepared = {}
 
-    def intervene(activation: Tensor, hook: Any) -> Tensor | None:  # noqa: ARG001 (TransformerLens's signature)
+    # A hot path, as above.
+    def intervene(activation: Tensor, hook: Any) -> Tensor | None:
         if positions == "generated" and passes is not None and not passes.continues:
             return None
-        key = (activation.device, activation.dtype)
-        if key not in placed:
-            placed[key] = (neurons.to(activation.device), amounts.to(activation.device, activation.dtype))
-        index, amount = placed[key]
         flat = activation.flatten(2)
+        key = (activation.device, activation.dtype)
+        if key not in prepared:
+            _require_width(neurons, flat.shape[-1], hook)
+            prepared[key] = _kept(neurons, amounts, activation)
+        index, amount = prepared[key]
         before = flat.index_select(-1, index)
         after = edit(before, amount)
         where = _where(positions, passes, flat)
@@ -258,6 +278,24 @@ def _editing_hook(
         return flat.index_copy(-1, index, after).view(activation.shape)
 
     return intervene
+
+
+def _kept(what: Tensor, amounts: Tensor, activation: Tensor) -> tuple[Tensor, Tensor]:
+    """Both on the activation's device, the amounts in its dtype, as tensors that a later backward pass may save.
+
+    PyTorch refuses to save for a gradient what was made in inference mode (by an embedding, say).
+    """
+    with torch.inference_mode(False):
+        return what.to(activation.device).clone(), amounts.to(activation.device, activation.dtype).clone()
+
+
+def _require_width(neurons: Tensor, width: int, hook: Any) -> None:
+    """Refuse experts of a wider model: `steer(check=False)` lets them come this far."""
+    if int(neurons.max()) >= width:
+        raise InterventionError(
+            f"neuron {int(neurons.max())} at {getattr(hook, 'name', 'this hook')}: the model has neurons 0 to "
+            f"{width - 1} there; use the experts of a model of this width"
+        )
 
 
 def _where(positions: str, passes: PassTracker | None, activation: Tensor) -> Bool[Tensor, "batch pos"] | None:
@@ -270,7 +308,7 @@ def _where(positions: str, passes: PassTracker | None, activation: Tensor) -> Bo
             real = real.expand(batch, length)
     if positions != "last":
         return real
-    place = torch.arange(length, device=activation.device).expand(batch, length)
+    position = torch.arange(length, device=activation.device).expand(batch, length)
     if real is None:
-        return place == length - 1
-    return place == place.masked_fill(~real, -1).amax(dim=1, keepdim=True)
+        return position == length - 1
+    return position == position.masked_fill(~real, -1).amax(dim=1, keepdim=True)
