@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from tl_experts import embed, find_experts, steer
+from tl_experts import Batching, embed, find_experts, steer
 from tl_experts.errors import TLExpertsWarning
 from tl_experts.experts.experts import Experts
 from tl_experts.models import attached, forward_batches, text_batches
@@ -79,7 +79,9 @@ def test_threads_that_embed_with_one_model_get_their_own_vectors(llama, corpus):
     parts = [corpus.only([language]) for language in ("en", "de", "ja")]
     expected = [embed(llama, part, progress=False).vectors for part in parts]
     for _ in range(5):
-        found = together(*(lambda part=part: embed(llama, part, token_budget=1, progress=False) for part in parts))
+        found = together(
+            *(lambda part=part: embed(llama, part, batching=Batching(token_budget=1), progress=False) for part in parts)
+        )
         for one, other in zip(found, expected, strict=True):
             torch.testing.assert_close(one.vectors, other, rtol=1e-5, atol=1e-5)
 
