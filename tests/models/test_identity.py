@@ -11,7 +11,6 @@ from tests.conftest import ARCHITECTURES, CONVERTED
 from tl_experts import find_experts, load_model
 from tl_experts.errors import ArtefactError
 from tl_experts.models import fingerprint_difference, model_fingerprint, require_same_model
-from tl_experts.models.checksums import add_sums, bit_sums
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 
 needs_hooked = pytest.mark.skipif(not HAS_HOOKED_TRANSFORMER, reason="transformer-lens 4 has no HookedTransformer")
@@ -109,17 +108,6 @@ def test_neurons_in_another_order_are_another_model(model_of):
         mlp.b_in.copy_(mlp.b_in[order].clone())
         mlp.W_out.copy_(mlp.W_out[order].clone())
     assert model_fingerprint(model)["weights"] != before["weights"]
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64, torch.float16])
-def test_sums_of_bits_follow_their_definition_in_any_layout(dtype):
-    values = torch.randn(7, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
-    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[values.element_size()]
-    bits = values.contiguous().view(integer).flatten().tolist()
-    expected = sum(bits) % 2**64, sum(bit * bit for bit in bits) % 2**64
-    assert bit_sums(values, dtype) == bit_sums(values.T, dtype) == bit_sums(values.T.contiguous(), dtype) == expected
-    assert add_sums(bit_sums(values[:3], dtype), bit_sums(values[3:], dtype)) == expected
-    assert bit_sums(torch.zeros(4), dtype) == (0, 0)
 
 
 def test_weights_made_in_inference_mode_are_read_again_each_time(model_of):

@@ -11,6 +11,7 @@ from tl_experts import (
     select_experts,
     steer,
 )
+from tl_experts.study.bench import Bench
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,8 @@ def spaces(model, held_out, experts):
         with steer(model, experts[target]):
             found[target] = embed(model, held_out, progress=False).parallel()
     return {key: {language: v.numpy() for language, v in space.items()} for key, space in found.items()}
+
+
+@pytest.fixture(scope="session")
+def bench(config, model, tmp_path_factory):
+    return Bench(config, model, tmp_path_factory.mktemp("bench"), progress=False)

@@ -1,0 +1,84 @@
+"""The folder of a study or of a demo is opened; any other folder raises an error that says what to give."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from tl_experts import Experts, collect_responses, load_model, load_sentences
+from tl_experts.cli.commands import app
+from tl_experts.errors import ArtefactError
+from tl_experts.pages.inspector.runs import open_run
+
+
+@pytest.fixture(scope="module")
+def demo(checkpoint, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    arguments = ["demo", "--model", str(checkpoint("llama")), "--k", "3", "--rows", "4", "--quiet"]
+    CliRunner().invoke(app, [*arguments, "--output", str(folder)], catch_exceptions=False)
+    return folder
+
+
+@pytest.fixture
+def copy(demo, tmp_path):
+    return shutil.copytree(demo, tmp_path / "copy")
+
+
+def test_a_demo_is_opened_with_its_model_its_sentences_and_its_experts(demo, checkpoint):
+    run = open_run(demo)
+    assert run.model == str(checkpoint("llama"))
+    assert run.corpus == load_sentences("bundled", split="dev", limit=4)
+    np.testing.assert_array_equal(run.experts.neuron, Experts.from_pretrained(demo / "experts").neuron)
+    model = run.load_model()
+    expected = collect_responses(model, run.corpus, truncate=True, progress=False).values
+    assert torch.equal(run.responses(model).values, expected)
+    inspection = run.inspection(model, progress=False)
+    assert inspection.experts.counts == dict.fromkeys(run.corpus.languages, 3)
+
+
+def test_a_study_is_opened_and_its_responses_are_read_back(result, monkeypatch):
+    run = open_run(result.folder)
+    assert run.corpus.languages == result.config.probe_languages
+    assert run.corpus == load_sentences("bundled", split="dev", limit=12).only(result.config.probe_languages)
+    model = load_model(result.config.model)
+    expected = collect_responses(model, run.corpus, truncate=True, progress=False).values
+    monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)
+    assert torch.equal(run.responses(model).values, expected)
+
+
+def test_a_folder_without_a_run_raises_an_error_that_says_what_to_give(tmp_path):
+    with pytest.raises(ArtefactError, match=r"tl-experts study.*tl-experts demo"):
+        open_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("{", "damaged"),
+        ("[]", "'model'"),
+        ('{"rows": 4}', "'model'"),
+        ('{"model": "x", "rows": 0}', "rows is 0; expected"),
+        ('{"model": "x", "rows": true}', "rows is True; expected"),
+        ('{"model": "x", "rows": "4"}', "rows is '4'; expected"),
+    ],
+)
+def test_damaged_settings_of_a_demo_raise_an_error(settings, message, copy):
+    assert open_run(copy).corpus
+    (copy / "settings.json").write_text(settings)
+    with pytest.raises(ArtefactError, match=message):
+        open_run(copy)
+
+
+def test_a_run_without_its_experts_raises_an_error(copy):
+    shutil.rmtree(copy / "experts")
+    with pytest.raises(ArtefactError, match="experts"):
+        open_run(copy)
+
+
+def test_all_rows_of_the_split_are_read_where_no_count_is_saved(copy):
+    settings = json.loads((copy / "settings.json").read_text())
+    (copy / "settings.json").write_text(json.dumps(settings | {"rows": None}))
+    assert open_run(copy).corpus == load_sentences("bundled", split="dev")
