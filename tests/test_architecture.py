@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-PACKAGE = Path(__file__).parent.parent / "tl_experts"
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "tl_experts"
 
 FLOW = (
     ("errors",),
@@ -173,6 +174,41 @@ def test_nothing_is_pickled():
 
 def test_no_module_is_longer_than_400_lines():
     lengths = {path.name: len(path.read_text().splitlines()) for path in modules()}
+    assert max(lengths.values()) <= 400, max(lengths, key=lengths.get)
+
+
+UNTESTED = {"__main__": "one call of cli.commands.main; the tests that start a process run it"}
+"""Modules without a test file of their name, each with its reason."""
+
+TESTS_OF_MORE = {
+    "bad_inputs/test_bad_inputs": "bad inputs of every public function",
+    "cli/test_interrupt": "whole runs that are interrupted, by several processes and on a full disk",
+    "fuzzing/test_fuzzing": "damaged files of every kind",
+    "pages/inspector/test_browser": "the inspector in a real browser",
+    "plots/test_plots": "what holds of every figure",
+}
+"""Test files of several modules, each with its reason; those at the top level are of the project."""
+
+
+def test_every_module_has_a_test_file_of_its_name():
+    names = {path.relative_to(PACKAGE).with_suffix("") for path in modules() if path.name != "__init__.py"}
+    tested = {name for name in names if (TESTS / name.parent / f"test_{name.name}.py").is_file()}
+    assert {str(name) for name in names - tested} == set(UNTESTED)
+
+
+def test_every_test_file_belongs_to_a_module():
+    for path in TESTS.rglob("test_*.py"):
+        name = path.relative_to(TESTS).with_suffix("")
+        if path.parent == TESTS or str(name) in TESTS_OF_MORE:
+            continue
+        words = name.name.removeprefix("test_").split("_")
+        # A module of many tests has further files: test_<module>_<topic>.py.
+        candidates = [PACKAGE / name.parent / f"{'_'.join(words[:end])}.py" for end in range(1, len(words) + 1)]
+        assert any(candidate.is_file() for candidate in candidates), path
+
+
+def test_no_test_file_is_longer_than_400_lines():
+    lengths = {path: len(path.read_text().splitlines()) for path in TESTS.rglob("*.py")}
     assert max(lengths.values()) <= 400, max(lengths, key=lengths.get)
 
 

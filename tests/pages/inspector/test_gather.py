@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tl_experts import collect_responses
+from tl_experts import Reading, collect_responses
 from tl_experts.errors import SiteError
 from tl_experts.models import hook_name, token_policy
 from tl_experts.pages.inspector.gather import gather
@@ -31,7 +31,7 @@ def test_values_are_those_of_each_sentence_alone(llama, corpus, found):
 
 @pytest.mark.parametrize("pooling", ["max", "mean"])
 def test_pooled_values_are_the_collected_responses(pooling, llama, corpus, found):
-    responses = collect_responses(llama, corpus, pooling=pooling, progress=False)
+    responses = collect_responses(llama, corpus, reading=Reading(pooling=pooling), progress=False)
     layers, neurons = (np.array(column) for column in zip(*NEURONS, strict=True))
     expected = responses.values[:, responses.neurons.columns_of(layers, neurons)].numpy()
     np.testing.assert_allclose(found.pooled(pooling), expected, rtol=1e-5, atol=1e-5)

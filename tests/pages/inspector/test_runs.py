@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from tl_experts import Experts, collect_responses, load_model, load_sentences
+from tl_experts import Batching, Experts, Reading, collect_responses, load_model, load_sentences
 from tl_experts.cli.commands import app
 from tl_experts.errors import ArtefactError
 from tl_experts.pages.inspector.runs import open_run
@@ -33,7 +33,9 @@ def test_a_demo_is_opened_with_its_model_its_sentences_and_its_experts(demo, che
     assert run.corpus == load_sentences("bundled", split="dev", limit=4)
     np.testing.assert_array_equal(run.experts.neuron, Experts.from_pretrained(demo / "experts").neuron)
     model = run.load_model()
-    expected = collect_responses(model, run.corpus, truncate=True, progress=False).values
+    expected = collect_responses(
+        model, run.corpus, reading=Reading(batching=Batching(truncate=True)), progress=False
+    ).values
     assert torch.equal(run.responses(model).values, expected)
     inspection = run.inspection(model, progress=False)
     assert inspection.experts.counts == dict.fromkeys(run.corpus.languages, 3)
@@ -44,7 +46,9 @@ def test_a_study_is_opened_and_its_responses_are_read_back(result, monkeypatch):
     assert run.corpus.languages == result.config.probe_languages
     assert run.corpus == load_sentences("bundled", split="dev", limit=12).only(result.config.probe_languages)
     model = load_model(result.config.model)
-    expected = collect_responses(model, run.corpus, truncate=True, progress=False).values
+    expected = collect_responses(
+        model, run.corpus, reading=Reading(batching=Batching(truncate=True)), progress=False
+    ).values
     monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)
     assert torch.equal(run.responses(model).values, expected)
 
