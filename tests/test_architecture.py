@@ -33,7 +33,16 @@ INNER = {
         ("folders", "arrays", "artefacts", "tables"),
         ("pieces", "workers", "launch"),
     ),
-    "corpus": (("languages", "bundled"), ("sentences",), ("readers",), ("pairs",)),
+    "corpus": (
+        ("languages", "bundled", "decoding", "features"),
+        ("options", "identify"),
+        ("known", "sentences"),
+        ("cells",),
+        ("records", "tables"),
+        ("frames",),
+        ("layouts",),
+        ("readers", "pairs"),
+    ),
     "analysis": (("arrays",), ("vectors", "statistics"), ("retrieval", "isotropy", "subspace", "distances")),
     "models": (
         ("lens", "quiet", "catalogue", "allocator", "batches", "pooling", "dtypes", "checksums", "scope"),

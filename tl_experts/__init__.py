@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tl_experts.analysis.retrieval import top1_accuracy as top1_accuracy
+    from tl_experts.corpus.options import Columns as Columns
     from tl_experts.corpus.readers import load_sentences as load_sentences
     from tl_experts.corpus.sentences import Corpus as Corpus
     from tl_experts.embeddings.embed_to_disk import store_embeddings as store_embeddings

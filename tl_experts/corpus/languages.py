@@ -1,89 +1,183 @@
-"""Language codes: BCP-47 short codes, with FLORES-200 codes such as ``eng_Latn`` accepted and translated."""
+"""Language codes: every ISO 639 and BCP-47 code, and FLORES codes such as ``eng_Latn``, in one short form.
+
+A code keeps its script only where that is not the usual script of the language (CLDR's likely subtags, as `langcodes`
+has them): ``srp_Cyrl`` becomes ``sr``, ``srp_Latn`` becomes ``sr-Latn``.
+"""
 
 import re
+from collections.abc import Iterable
+from functools import cache
 
 from tl_experts.errors import CorpusError
 
-# ISO 639-3 -> ISO 639-1 for the FLORES-200 languages that have a two-letter code (facts of the ISO registry).
-_PAIRS = """
-afr:af aka:ak amh:am arb:ar asm:as azj:az bak:ba bam:bm bel:be ben:bn bod:bo bos:bs bul:bg cat:ca ces:cs cym:cy
-dan:da deu:de dzo:dz ell:el eng:en epo:eo est:et eus:eu ewe:ee fao:fo fij:fj fin:fi fra:fr gle:ga gla:gd glg:gl
-grn:gn guj:gu hat:ht hau:ha heb:he hin:hi hrv:hr hun:hu hye:hy ibo:ig ind:id isl:is ita:it jav:jv jpn:ja kan:kn
-kas:ks kat:ka kaz:kk khk:mn khm:km kik:ki kin:rw kir:ky kon:kg kor:ko lao:lo lim:li lin:ln lit:lt ltz:lb lug:lg
-lvs:lv mal:ml mar:mr mkd:mk mlt:mt mri:mi mya:my nld:nl nno:nn nob:nb npi:ne nya:ny oci:oc ory:or pan:pa pbt:ps
-pes:fa plt:mg pol:pl por:pt ron:ro run:rn rus:ru sag:sg san:sa sin:si slk:sk slv:sl smo:sm sna:sn snd:sd som:so
-sot:st spa:es srd:sc srp:sr ssw:ss sun:su swe:sv swh:sw tam:ta tat:tt tel:te tgk:tg tgl:tl tha:th tir:ti tsn:tn
-tso:ts tuk:tk tur:tr twi:tw uig:ug ukr:uk urd:ur uzn:uz vie:vi wol:wo xho:xh ydd:yi yor:yo zho:zh zsm:ms zul:zu
-"""
-_TO_SHORT = dict(pair.split(":") for pair in _PAIRS.split())
-# Scripts that FLORES-200 has beside a language's usual one: these keep the script in the code.
-_SECOND_SCRIPT = {"arb_Latn", "kas_Deva", "zho_Hant"}
-_TWO_SCRIPTS_NO_SHORT = {"ace", "bjn", "knc", "min", "taq"}
+_FORM = re.compile(
+    r"[a-z]{2,3}(-[a-z]{3})?(-[a-z]{4})?(-([a-z]{2}|[0-9]{3}))?(-[a-z0-9]{4,8})*(-x(-[a-z0-9]{1,8})+)?",
+    re.IGNORECASE | re.ASCII,
+)
 
-# Scripts that a column or file name may carry ("zh_Hant"): those of FLORES-200.
-_SCRIPT_NAMES = """
-Arab Armn Beng Cyrl Deva Ethi Geor Grek Gujr Guru Hang Hans Hant Hebr Jpan Khmr Knda Laoo Latn Mlym Mymr Olck
-Orya Sinh Taml Telu Tfng Thai Tibt
-"""
-_SCRIPTS = frozenset(_SCRIPT_NAMES.split())
-# FLORES-200 languages without a two-letter code.
-_LONG_CODES = """
-zh_Hant ace acm acq aeb ajp als apc ars ary arz ast awa ayr azb ban bem bho bjn bug ceb cjk ckb crh dik dyu fon
-fur fuv gaz hne ilo kab kac kam kbp kea kmb kmr knc lij lmo ltg lua luo lus mag mai min mni mos nso nus pag pap
-prs quy sat scn shn szl taq tpi tum tzm umb vec war yue
-"""
-_LONG = frozenset(_LONG_CODES.split())
+_NAME = re.compile(r"[^\W\d_][\w\s'’().,-]{1,60}")
 
-_FLORES = re.compile(r"([a-z]{3})_([a-z]{4})", re.IGNORECASE | re.ASCII)
-_BCP47 = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?(-[A-Za-z0-9]{4,8})*")
+# Codes that CLDR would replace by a wider language, which has a code of its own in FLORES-200 or Tatoeba. They stay
+# apart, so that no two languages of one data set are merged and codes in saved experts stay valid.
+_KEPT_APART = {
+    **{code: code for code in ("ayr", "dik", "fat", "gaz", "kmr", "knc", "prs", "sh", "tl", "tw")},
+    "hbs": "sh",
+    "tgl": "tl",
+    "twi": "tw",
+    "pbt": "ps",
+}
+# Languages without likely subtags in CLDR, or (crh) with other ones than the data sets have.
+_USUAL_SCRIPT = {
+    **dict.fromkeys(("acm", "acq", "acw", "ajp", "azb", "prs"), "Arab"),
+    **dict.fromkeys(("tzm", "zgh"), "Tfng"),
+    "crh": "Latn",
+}
+# FLORES-200 has these in two scripts, neither of them secondary: the script is part of the code.
+_TWO_SCRIPTS = {"ace", "bjn", "knc", "min", "taq"}
+_SAME_SCRIPT = {"Hang": "Kore"}
+
+# Three-letter codes of small languages that are usual names of columns, files and splits. They count as languages only
+# where they are asked for (`languages=["tag"]`) or given as labels.
+_OTHER_NAMES = frozenset(
+    """
+    abs add age all ans app bin bit box cfg cmd col cor dat day dep dev dim dir doc dst end env err exp ext fig fmt gen
+    hit key kit lab len lib log map mat max mis mod mul net num obj old opt out par pos pre ptr ref rel req res rev
+    row rst sep seq set sex src std sub sum sys tab tag tgt tmp top tot typ uid und url use usr val var ver vol zxx
+    """.split()  # noqa: SIM905 (one code a line else)
+)
+
+# Codes that are also ordinary column names: whether the column holds text decides.
+_ALSO_WORDS = frozenset("am as be he id in is it my no or run so to".split())  # noqa: SIM905
 
 
 def language_code(code: str) -> str:
     """Normalise a language code to its BCP-47 short form.
 
     Examples:
-        >>> [language_code(c) for c in ("en", "PT-br", "zh_hant", "jpn_Jpan", "zho_Hant", "eng")]
-        ['en', 'pt-BR', 'zh-Hant', 'ja', 'zh-Hant', 'en']
+        >>> [language_code(c) for c in ("en", "PT-br", "zh_hant", "jpn_Jpan", "cmn_Hans", "srp_Latn", "arb")]
+        ['en', 'pt-BR', 'zh-Hant', 'ja', 'zh', 'sr-Latn', 'ar']
 
     Raises:
-        CorpusError: the code has not the form of a BCP-47 or FLORES code.
+        CorpusError: the value is not a BCP-47 or FLORES code. A language's name ("Spanish") is answered with its code.
     """
-    text = code.strip() if isinstance(code, str) else ""
-    flores = _FLORES.fullmatch(text)
-    if flores:
-        language, script = flores[1].lower(), flores[2].title()
-        short = _TO_SHORT.get(language, language)
-        keeps_script = f"{language}_{script}" in _SECOND_SCRIPT or language in _TWO_SCRIPTS_NO_SHORT
-        return f"{short}-{script}" if keeps_script else short
-    parts = text.replace("_", "-").split("-")
-    language = _TO_SHORT.get(parts[0].lower(), parts[0].lower())
-    normalised = "-".join([language, *map(_subtag, parts[1:])])
-    if not _BCP47.fullmatch(normalised):
+    short = _short(code.strip()) if isinstance(code, str) else None
+    if short is None:
+        named = code_of_name(code)
         raise CorpusError(
             f"{code!r} is not a language code; expected a BCP-47 code such as 'en', 'pt-BR' or 'zh-Hant', "
-            "or a FLORES code such as 'eng_Latn'"
+            f"or a FLORES code such as 'eng_Latn'{f'; did you mean {named!r}?' if named else ''}"
         )
-    return normalised
+    return short
 
 
-def names_language(column: str) -> bool:
-    """Whether a column or file is surely named after a language: stricter than `language_code`.
-
-    Three letters alone are taken only where FLORES-200 has them, so that ``url`` or ``tag`` is no language.
+def names_language(name: str) -> bool:
+    """Whether a column or file of this name holds a language: a registered code that is not a usual name of columns.
 
     Examples:
-        >>> [names_language(c) for c in ("en", "zh-Hant", "deu_Latn", "deu", "url", "text")]
+        >>> [names_language(c) for c in ("en", "zh-Hant", "deu_Latn", "fil", "url", "text")]
         [True, True, True, True, False, False]
     """
+    language = re.split("[-_]", name.lower())[0]
+    return _short(name) is not None and language not in _OTHER_NAMES and _is_registered(language)
+
+
+def is_also_a_word(name: str) -> bool:
+    """Whether a code may be an ordinary column name (``id``, ``no``, ``sid``, ``is_id``): what it holds decides."""
+    return name.lower() in _ALSO_WORDS or name.lower().endswith("_id") or len(name) == 3
+
+
+def code_of_name(name: object) -> str | None:
+    """The code of a language given by its name in English or in the language itself, if it is one.
+
+    Examples:
+        >>> code_of_name("Spanish"), code_of_name("Deutsch"), code_of_name("klingonish")
+        ('es', 'de', None)
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name.strip()):
+        return None
+    import langcodes
+
     try:
-        base, *rest = language_code(column).split("-")
-    except CorpusError:
-        return False
-    known = len(base) == 2 or base in _LONG
-    return known and all(part in _SCRIPTS or len(part) < 4 for part in rest) and len(rest) < 3
+        found = langcodes.find(name.strip())
+    except (LookupError, UnicodeError, SystemError):  # the search tree fails on some keys that it does not have
+        return None
+    names = (found.display_name(), found.autonym())
+    # The search is fuzzy; only a full name is sure enough for a hint.
+    return language_code(found.to_tag()) if name.strip().casefold() in {n.casefold() for n in names} else None
 
 
-def _subtag(part: str) -> str:
-    if len(part) == 4 and part.isalpha():
-        return part.title()
-    return part.upper() if len(part) == 2 else part.lower()
+def require_distinct(labels: Iterable[str], name: str) -> dict[str, str]:
+    """The code of every label.
+
+    Raises:
+        CorpusError: a label is not a code, or two labels stand for one language; the message names both.
+    """
+    codes: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for label in dict.fromkeys(labels):
+        code = language_code(label)
+        other = first.setdefault(code, label)
+        if other != label:
+            raise CorpusError(
+                f"{name}: {other!r} and {label!r} are both the language {code!r}; "
+                "remove or rename one, so that no two sources are merged unseen"
+            )
+        codes[label] = code
+    return codes
+
+
+@cache
+def _short(text: str) -> str | None:
+    """The short form of a well-formed code, or None. Cached: a corpus asks for the same few codes again and again."""
+    tag = text.replace("_", "-")
+    if not _FORM.fullmatch(tag):
+        return None
+    from langcodes import Language
+    from langcodes.tag_parser import LanguageTagError
+
+    try:
+        given = Language.get(tag, normalize=False)
+        if given.extlangs:
+            given = Language.get(tag)  # zh-yue is written yue
+    except LanguageTagError:
+        return None
+    # An unregistered language passes: the registry lags behind ISO 639-3, and a label may be private.
+    rest = Language.make("en", None, given.script, given.territory, given.variants, given.extensions, given.private)
+    if given.extlangs or given.language is None or not rest.is_valid():
+        return None
+    language = _short_language(given.language)
+    script = given.script if _keeps_script(language, given.script, given.territory) else None
+    return Language.make(
+        language, None, script, given.territory, given.variants, given.extensions, given.private
+    ).to_tag()
+
+
+def _short_language(language: str) -> str:
+    """The two-letter code, and the wider language where the code is its usual member (``arb`` is ``ar``)."""
+    if language in _KEPT_APART:
+        return _KEPT_APART[language]
+    from langcodes import standardize_tag
+
+    short = standardize_tag(language, macro=True)
+    return language if "-" in short else short
+
+
+def _keeps_script(language: str, script: str | None, territory: str | None) -> bool:
+    """Whether the script tells more than language and region do."""
+    if script is None or language in _TWO_SCRIPTS:
+        return True
+    from langcodes import Language
+
+    # With and without the region: zh-Hans-TW keeps its script, since zh-TW alone is read as traditional.
+    usual = {
+        _USUAL_SCRIPT.get(language) or Language.make(language, territory=region).maximize().script
+        for region in (None, territory)
+    }
+    return usual != {_SAME_SCRIPT.get(script, script)}
+
+
+@cache
+def _is_registered(language: str) -> bool:
+    from langcodes import Language
+
+    return bool(Language.get(language).is_valid())

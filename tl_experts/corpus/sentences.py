@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tl_experts.corpus.languages import language_code
+from tl_experts.corpus.identify import Mislabelled, find_mislabelled
+from tl_experts.corpus.languages import language_code, require_distinct
 from tl_experts.errors import CorpusError, near
 
 
@@ -16,8 +17,8 @@ class Corpus:
     """Labelled sentences. Frozen: every selection is a new corpus.
 
     Raises:
-        CorpusError: lengths differ, a sentence is empty, a code is no language code, or a language
-            has two sentences in one row.
+        CorpusError: lengths differ, a sentence is empty or not text, a label is not a language code, two labels stand
+            for one language, or a language has two sentences in one row.
 
     Examples:
         >>> texts = {"en": ["Good morning.", "Thank you."], "fr": ["Bonjour.", "Merci."]}
@@ -36,14 +37,17 @@ class Corpus:
     """The row of each sentence: sentences of one row are translations of each other. None: not aligned."""
 
     name: str = "corpus"
-    """Where the sentences are from, for messages and artefacts."""
+    """The source of the sentences, for messages and artefacts."""
 
     def __post_init__(self) -> None:
         """Normalise the labels and check everything once, so that no later stage has to."""
-        codes = {label: language_code(label) for label in set(self.labels)}
         object.__setattr__(self, "texts", tuple(self.texts))
-        object.__setattr__(self, "labels", tuple(codes[label] for label in self.labels))
         object.__setattr__(self, "rows", tuple(self.rows) or (None,) * len(self.texts))
+        wrong = next((label for label in self.labels if not isinstance(label, str)), None)
+        if wrong is not None:
+            raise CorpusError(f"{self.name}: the label {wrong!r} is not text; expected a language code such as 'en'")
+        codes = require_distinct(self.labels, self.name)
+        object.__setattr__(self, "labels", tuple(codes[label] for label in self.labels))
         if not len(self.texts) == len(self.labels) == len(self.rows):
             raise CorpusError(
                 f"{self.name}: {len(self.texts)} texts, {len(self.labels)} labels and {len(self.rows)} row ids; "
@@ -52,22 +56,27 @@ class Corpus:
         if not self.texts:
             raise CorpusError(f"{self.name}: no sentence at all; expected at least one")
         for index, text in enumerate(self.texts):
-            if not isinstance(text, str) or not text.strip():
-                raise CorpusError(
-                    f"{self.name}: sentence {index} ({self.labels[index]}, row {self.rows[index]}) is empty "
-                    f"({text!r}); remove it or fill it in"
-                )
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:  # half a surrogate pair, as broken JSON escapes leave it
-                raise CorpusError(
-                    f"{self.name}: sentence {index} ({self.labels[index]}, row {self.rows[index]}) is no valid text "
-                    f"({text!r} holds half a surrogate pair); write it again"
-                ) from error
-        placed = Counter((row, label) for row, label in zip(self.rows, self.labels, strict=True) if row is not None)
-        twice = next((key for key, count in placed.items() if count > 1), None)
+            self._require_sentence(index, text)
+        counted = Counter((row, label) for row, label in zip(self.rows, self.labels, strict=True) if row is not None)
+        twice = next((key for key, count in counted.items() if count > 1), None)
         if twice:
-            raise CorpusError(f"{self.name}: row {twice[0]!r} has {twice[1]!r} twice; row ids must be unique")
+            raise CorpusError(
+                f"{self.name}: row {twice[0]!r} has {twice[1]!r} twice; row ids must be unique in each language. "
+                "If they are not meant as alignment, read the table with columns=Columns(row=False)"
+            )
+
+    def _require_sentence(self, index: int, text: object) -> None:
+        where = f"{self.name}: sentence {index} ({self.labels[index]}, row {self.rows[index]})"
+        if not isinstance(text, str):
+            raise CorpusError(f"{where} is {text!r}, not text; remove it or fill it in")
+        if not text.strip():
+            raise CorpusError(f"{where} is empty ({text!r}); remove it or fill it in")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # half a surrogate pair, as broken JSON escapes leave it
+            raise CorpusError(
+                f"{where} is not valid text ({text!r} holds half a surrogate pair); correct it"
+            ) from error
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, Sequence[str]], *, aligned: bool = False, name: str = "corpus") -> "Corpus":
@@ -194,9 +203,35 @@ class Corpus:
         if not complete:
             raise CorpusError(
                 f"{self.name}: no row has a sentence in all of {', '.join(wanted)}; "
-                "aligned text is needed here (one row id shared by the translations of a sentence)"
+                "aligned text is needed here: one row id shared by the translations of a sentence. If a column of the "
+                "table holds it, name it with columns=Columns(row=...); for text files and lists say aligned=True"
             )
         return {language: [row[language] for row in complete] for language in wanted}
+
+    def mislabelled(self, *, confidence: float = 0.5, min_characters: int = 20) -> Mislabelled:
+        """The sentences that an identifier of 176 languages takes for another language than their label says.
+
+        Experts found on text of mixed languages are spoilt: English inside other Wikipedias is the usual case.
+        The identifier (fastText's lid.176) is unreliable on short sentences, which are therefore not judged. Suspects
+        are hints, not errors: read some before you drop them. Script and region are not compared, and languages that
+        are written alike (Croatian and Serbian, Indonesian and Malay) are not told apart.
+
+        Args:
+            confidence: the least probability, between 0 and 1, at which a sentence becomes a suspect.
+            min_characters: shorter sentences are not judged.
+
+        Raises:
+            CorpusError: `confidence` is not between 0 and 1.
+
+        Examples:
+            >>> texts = {"de": ["Die Katze schläft auf dem warmen Dach.", "The cat sleeps on the warm roof."]}
+            >>> found = Corpus.from_texts(texts).mislabelled()
+            >>> len(found), found.counts, found.indices
+            (1, {('de', 'en'): 1}, (1,))
+        """
+        if not 0 <= confidence <= 1:
+            raise CorpusError(f"confidence is {confidence}; expected a probability between 0 and 1")
+        return find_mislabelled(self.texts, self.labels, confidence=confidence, min_characters=min_characters)
 
     def require_disjoint(self, other: "Corpus") -> None:
         """Refuse two splits that share a sentence.
@@ -224,7 +259,7 @@ def concatenate(corpora: Sequence[Corpus], *, name: str) -> Corpus:
 
 
 def require_corpus(sentences: object) -> None:
-    """Refuse what is no corpus (a list of strings, say).
+    """Refuse anything but a corpus (a list of strings, say).
 
     Raises:
         CorpusError: with the way to make one.
