@@ -10,7 +10,7 @@ from tests.conftest import ARCHITECTURES, CONVERTED, train_tokenizer
 from tl_experts import load_model
 from tl_experts.models import conversion, hook_name, model_fingerprint
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
-from tl_experts.models.probe import LONGEST, _last_matrices, probe_tokens
+from tl_experts.models.probe import _last_matrices
 from tl_experts.models.windows import converted_windows, stated_windows
 
 TOKENS = torch.randint(3, 300, (3, 40), generator=torch.Generator().manual_seed(0))
@@ -153,24 +153,6 @@ def test_models_with_windows_stay_hooked_transformers(name, tmp_path):
     assert converted_windows(model.cfg) == stated_windows(windowed_config(name, 381))
 
 
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        (
-            hf.Qwen2Config(num_hidden_layers=3, use_sliding_window=True, sliding_window=8, max_window_layers=1),
-            [None, 8, 8],
-        ),
-        (hf.Qwen2Config(num_hidden_layers=2, use_sliding_window=False, sliding_window=8), [None, None]),
-        (hf.MistralConfig(num_hidden_layers=2, sliding_window=4096), [4096, 4096]),
-        (hf.MistralConfig(num_hidden_layers=2, sliding_window=None), [None, None]),
-        (hf.GPTNeoConfig(num_layers=2, attention_types=[[["global", "local"], 1]]), [None, 256]),
-        (hf.LlamaConfig(num_hidden_layers=1), [None]),
-    ],
-)
-def test_the_windows_a_configuration_states(config, expected):
-    assert stated_windows(config) == expected
-
-
 @pytest.mark.skipif(not HAS_HOOKED_TRANSFORMER, reason="transformer-lens 4 has no HookedTransformer")
 @pytest.mark.parametrize("fault", ["window", "activation"])
 def test_a_conversion_that_is_wrong_beyond_eight_tokens_or_at_the_neurons_is_not_used(fault, tmp_path, monkeypatch):
@@ -181,20 +163,3 @@ def test_a_conversion_that_is_wrong_beyond_eight_tokens_or_at_the_neurons_is_not
     else:
         monkeypatch.setattr(conversion, "set_activation", lambda cfg, hf_config: None)
     assert type(load_model(tmp_path)).__name__ == "TransformerBridge"
-
-
-@pytest.mark.parametrize(
-    ("config", "length"),
-    [
-        (hf.LlamaConfig(), 8),
-        (hf.Qwen2Config(use_sliding_window=True, sliding_window=16), 24),
-        (hf.MistralConfig(sliding_window=4096), 8),
-        (windowed_config("llama3", 381), 72),
-        (hf.LlamaConfig(max_position_embeddings=4), 4),
-    ],
-)
-def test_the_probe_passes_every_boundary_below_its_longest(config, length):
-    tokens = probe_tokens(config)
-    assert tokens.shape == (1, length)
-    assert int(tokens.max()) == config.vocab_size - 1
-    assert length <= LONGEST
