@@ -45,9 +45,9 @@ INNER = {
     ),
     "analysis": (("arrays",), ("vectors", "statistics"), ("retrieval", "isotropy", "subspace", "distances")),
     "models": (
-        ("lens", "quiet", "catalogue", "allocator", "batches", "pooling", "dtypes", "checksums", "scope", "windows"),
+        ("lens", "quiet", "catalogue", "allocator", "batches", "pooling", "dtypes", "checksums", "scope"),
         ("hooks",),
-        ("evaluation", "probe"),
+        ("evaluation",),
         ("forward", "passes", "tokens", "identity"),
         ("sites", "placement", "bridge", "wheels", "weights"),
         ("conversion",),

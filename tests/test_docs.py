@@ -199,6 +199,11 @@ def test_a_list_of_tutorials_is_complete(page):
     assert re.findall(r"(\d\d_\w+\.ipynb)\)", page.read_text("utf-8")) == [path.name for path in NOTEBOOKS]
 
 
+def test_a_tutorial_teaches_run_with_cache():
+    texts = ["\n".join(sources(path)) for path in NOTEBOOKS]
+    assert any("run_with_cache(" in text and "responses_from_cache(" in text for text in texts)
+
+
 # The documentation site
 
 
