@@ -45,9 +45,9 @@ INNER = {
     ),
     "analysis": (("arrays",), ("vectors", "statistics"), ("retrieval", "isotropy", "subspace", "distances")),
     "models": (
-        ("lens", "quiet", "catalogue", "allocator", "batches", "pooling", "dtypes", "checksums", "scope"),
+        ("lens", "quiet", "catalogue", "allocator", "batches", "pooling", "dtypes", "checksums", "scope", "windows"),
         ("hooks",),
-        ("evaluation",),
+        ("evaluation", "probe"),
         ("forward", "passes", "tokens", "identity"),
         ("sites", "placement", "bridge", "wheels", "weights"),
         ("conversion",),

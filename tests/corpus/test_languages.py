@@ -48,6 +48,34 @@ FLORES_200 = """
         ("ceb_Latn", "ceb"),
         ("min_Arab", "min-Arab"),
         ("min_Latn", "min-Latn"),
+        ("srp_Cyrl", "sr"),
+        ("srp_Latn", "sr-Latn"),
+        ("hin_Deva", "hi"),
+        ("hin_Latn", "hi-Latn"),
+        ("npi_Latn", "ne-Latn"),
+        ("cmn_Hans", "zh"),
+        ("cmn_Hant", "zh-Hant"),
+        ("zh-Hans", "zh"),
+        ("zh-Hans-TW", "zh-Hans-TW"),
+        ("zh-TW", "zh-TW"),
+        ("uzn_Cyrl", "uz-Cyrl"),
+        ("kaz_Latn", "kk-Latn"),
+        ("bos_Cyrl", "bs-Cyrl"),
+        ("azj_Cyrl", "az-Cyrl"),
+        ("snd_Deva", "sd-Deva"),
+        ("mni_Mtei", "mni-Mtei"),
+        ("sat_Deva", "sat-Deva"),
+        ("fil_Latn", "fil"),
+        ("ekk_Latn", "et"),
+        ("ara", "ar"),
+        ("arb", "ar"),
+        ("lav", "lv"),
+        ("lvs", "lv"),
+        ("sqi", "sq"),
+        ("als", "sq"),
+        ("fas", "fa"),
+        ("pes", "fa"),
+        ("zh-yue", "yue"),
         ("kon_Latn", "kg"),
     ],
 )
@@ -59,6 +87,14 @@ def test_a_code_becomes_its_short_bcp47_form(given_code: str, short: str) -> Non
 def test_what_has_not_the_form_of_a_code_is_refused(code: str) -> None:
     with pytest.raises(CorpusError, match=says(repr(code), "expected a BCP-47 code", "'eng_Latn'")):
         language_code(code)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("Spanish", "es"), ("english", "en"), ("Deutsch", "de"), ("日本語", "ja"), ("Farsi", "fa")]
+)
+def test_the_name_of_a_language_is_answered_with_its_code(name: str, code: str) -> None:
+    with pytest.raises(CorpusError, match=says(repr(name), f"did you mean {code!r}?")):
+        language_code(name)
 
 
 def test_flores_200_keeps_its_languages_apart() -> None:

@@ -7,22 +7,19 @@ the architecture, and from its entry for a sibling where it goes by the name onl
 
 import contextlib
 import dataclasses
-import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from tl_experts.errors import ModelError
 from tl_experts.models.lens import HookedTransformer
 from tl_experts.models.placement import spread_blocks
+from tl_experts.models.probe import NotConvertible
 from tl_experts.models.quiet import quiet_lens
-
-log = logging.getLogger(__name__)
+from tl_experts.models.windows import set_windows
 
 # transformer_lens reads the architecture off these words if they occur anywhere in a path.
 _TELLING_WORDS = ("llama", "gemma", "bert", "t5", "wav2vec2", "hubert", "olmo")
@@ -33,11 +30,6 @@ _SIBLINGS = {
     "Gemma2ForCausalLM": "google/gemma-2-2b",
     "Gemma3ForCausalLM": "google/gemma-3-270m",
 }
-_TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 2e-1}
-
-
-class NotConvertible(Exception):  # noqa: N818 (a verdict, not a fault)
-    """`HookedTransformer` has no (faithful) conversion for the model; the message says why."""
 
 
 def convert(
@@ -72,6 +64,8 @@ def convert(
     try:
         with quiet_lens(), neutral_folder() as scratch:
             cfg, key = _configuration(lens, hf_model.config, known_as, scratch, dtype)
+            set_windows(cfg, hf_model.config)
+            set_activation(cfg, hf_model.config)
             cfg.model_name = name
             cfg.tokenizer_name = name
             cfg.device = str(device)
@@ -138,6 +132,15 @@ def lay_out(model: Any) -> None:
                 parameter.data = parameter.data.permute(order).contiguous().permute(back)
 
 
+def set_activation(cfg: Any, hf_config: Any) -> None:
+    """Give Gemma's configuration the activation function Hugging Face computes.
+
+    transformer_lens gives Gemma 1 the exact GELU, where Hugging Face has the approximation by tanh.
+    """
+    if str((hf_config.architectures or [""])[0]).startswith("Gemma"):
+        cfg.act_fn = getattr(hf_config, "hidden_activation", None) or hf_config.hidden_act
+
+
 def _configuration(
     lens: Any, hf_config: Any, known_as: str | None, scratch: Path, dtype: torch.dtype
 ) -> tuple[Any, str]:
@@ -194,25 +197,3 @@ def _with_sizes(cfg: Any, hf_config: Any) -> Any:
         if field in known:
             setattr(cfg, field, value)
     return cfg
-
-
-def probe_logits(model: Any) -> Float[Tensor, "pos d_vocab"]:
-    """The logits of eight tokens, spread over the vocabulary, by either library's model."""
-    vocabulary = int((getattr(model, "cfg", None) and model.cfg.d_vocab) or model.config.vocab_size)
-    tokens = torch.linspace(3, vocabulary - 1, 8).long()[None].to(next(model.parameters()).device)
-    with torch.inference_mode():
-        output = model(tokens)
-    logits: Tensor = getattr(output, "logits", output)
-    return logits[0].float().cpu()
-
-
-def require_same_logits(model: Any, reference: Float[Tensor, "pos d_vocab"], dtype: torch.dtype) -> None:
-    """Refuse a model that is silently wrong: every later number would be.
-
-    Raises:
-        NotConvertible: the logits differ from the reference by more than the dtype explains.
-    """
-    error = float((probe_logits(model) - reference).abs().max() / reference.abs().max().clamp(min=1e-9))
-    if not error <= _TOLERANCE.get(dtype, 1e-3):
-        raise NotConvertible(f"{type(model).__name__} computes other logits than Hugging Face ({error:.2g} relative)")
-    log.debug("%s: logits equal to %.1e", model.cfg.model_name, error)

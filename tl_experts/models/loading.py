@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from tl_experts.errors import ModelError, near
 from tl_experts.models.bridge import boot_bridge, first_line
 from tl_experts.models.catalogue import ENTRIES
-from tl_experts.models.conversion import NotConvertible, convert, probe_logits, require_same_logits
+from tl_experts.models.conversion import convert
 from tl_experts.models.dtypes import DTYPES, dtype_name
 from tl_experts.models.hooks import Model
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 from tl_experts.models.placement import DeviceMap, dispatch, require_placement
+from tl_experts.models.probe import NotConvertible, Reference, require_same, take_reference
 from tl_experts.models.quiet import quiet_transformers
 from tl_experts.models.wheels import model_folder
 
@@ -83,7 +83,7 @@ def load_model(
     _refuse_unsuited(config, str(name_or_path))
     hf_model, tokenizer = _weights(location, kind, remote)
     known_as = str(name_or_path) if entry is not None or isinstance(location, str) else None
-    loaded = _Loaded(hf_model, tokenizer, str(name_or_path), location, known_as, kind, probe_logits(hf_model))
+    loaded = _Loaded(hf_model, tokenizer, str(name_or_path), location, known_as, kind, take_reference(hf_model))
     model = None
     if device_map is None:
         model = _hooked(loaded, place, n_devices, warn=entry is not None and HAS_HOOKED_TRANSFORMER)
@@ -102,8 +102,8 @@ class _Loaded:
     """The hub name. A folder's says nothing: one called "gpt2" must not get the configuration of the hub's GPT-2."""
 
     dtype: torch.dtype
-    reference: Tensor
-    """Its logits, for comparison."""
+    reference: Reference
+    """What it computes, for comparison."""
 
 
 def _hooked(loaded: _Loaded, place: torch.device, n_devices: int, *, warn: bool) -> Any:
@@ -118,7 +118,7 @@ def _hooked(loaded: _Loaded, place: torch.device, n_devices: int, *, warn: bool)
             known_as=loaded.known_as,
             n_devices=n_devices,
         )
-        require_same_logits(model, loaded.reference, loaded.dtype)
+        require_same(model, loaded.reference, loaded.dtype)
     except NotConvertible as reason:
         # For a model of the catalogue, which converts, something is wrong; for others it is how it is.
         level = logging.WARNING if warn else logging.INFO
@@ -135,7 +135,7 @@ def _bridge(loaded: _Loaded, place: torch.device, n_devices: int, device_map: De
     device = None if spread else place
     model = boot_bridge(hf_model, loaded.tokenizer, loaded.name, str(loaded.location), device, loaded.dtype)
     try:
-        require_same_logits(model, loaded.reference, loaded.dtype)
+        require_same(model, loaded.reference, loaded.dtype)
     except NotConvertible as reason:
         raise ModelError(f"{loaded.name} cannot be used: transformer_lens gets it wrong; {reason}") from reason
     return model

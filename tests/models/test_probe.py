@@ -1,0 +1,24 @@
+"""The probe is long enough for what a configuration names, and short enough for a large model."""
+
+import pytest
+import transformers as hf
+
+from tests.models.test_conversion import windowed_config
+from tl_experts.models.probe import LONGEST, probe_tokens
+
+
+@pytest.mark.parametrize(
+    ("config", "length"),
+    [
+        (hf.LlamaConfig(), 8),
+        (hf.Qwen2Config(use_sliding_window=True, sliding_window=16), 24),
+        (hf.MistralConfig(sliding_window=4096), 8),
+        (windowed_config("llama3", 381), 72),
+        (hf.LlamaConfig(max_position_embeddings=4), 4),
+    ],
+)
+def test_the_probe_passes_every_boundary_below_its_longest(config, length):
+    tokens = probe_tokens(config)
+    assert tokens.shape == (1, length)
+    assert int(tokens.max()) == config.vocab_size - 1
+    assert length <= LONGEST
