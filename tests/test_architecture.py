@@ -56,7 +56,7 @@ INNER = {
     ),
     "responses": (("neurons", "reading"), ("collect",), ("store",), ("collect_to_disk",)),
     "experts": (("auroc",), ("expertise",), ("experts",), ("find",)),
-    "steering": (("interventions", "generation"),),
+    "steering": (("operations", "norms", "generation"), ("interventions",)),
     "embeddings": (("embeddings",), ("embed_to_disk",)),
     "study": (("config", "paper"), ("result", "bench"), ("measures",), ("stages",), ("run", "verdict")),
     "study.stages": (

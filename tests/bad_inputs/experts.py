@@ -119,6 +119,11 @@ EXPERTS: list[Row] = [
                 ("strength", NAN),
                 ("strength", INF),
                 ("strength", 2.0),
+                ("strength", -0.5),
+                ("strength", "1"),
+                ("value", [1.0]),
+                ("value", 1.0),
+                ("keep_norm", "yes"),
             ],
         )
     ),

@@ -41,7 +41,8 @@ from tl_experts.errors import TLExpertsError
 from tl_experts.experts.expertise import METRICS
 from tl_experts.models import SITES
 from tl_experts.models.pooling import POOLINGS
-from tl_experts.steering.interventions import OPERATIONS, POSITIONS, VALUES
+from tl_experts.steering.interventions import POSITIONS, VALUES
+from tl_experts.steering.operations import OPERATIONS
 
 
 class Made(SimpleNamespace):

@@ -261,7 +261,7 @@ def test_experts_of_another_model_are_refused_unless_asked_for(llama, experts, m
         ({"operation": "replace"}, "operation 'replace'"),
         ({"value": "max"}, "value 'max'"),
         ({"positions": "first"}, "positions 'first'"),
-        ({"strength": 2.0}, "no effect on operation='set'"),
+        ({"strength": 2.0}, "operation 'set' takes a number from 0 to 1"),
         ({"operation": "add", "strength": float("nan")}, "finite"),
         ({"positions": "generated"}, r"use steer\("),
     ],

@@ -7,56 +7,52 @@ TransformerLens's ``fwd_hooks``; they never write in place.
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from numpy.typing import NDArray
+from jaxtyping import Bool
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from tl_experts.errors import InterventionError, TLExpertsWarning, require_choice
 from tl_experts.experts.experts import Experts
 from tl_experts.models import Hook, HookFunction, Model, PassTracker, attached, hook_name, track_passes
+from tl_experts.steering.norms import keeping_norm
+from tl_experts.steering.operations import Edit, Floats, Operation, changes_nothing, plan
 
-Operation = Literal["set", "add", "scale", "damp"]
 Value = Literal["mean", "median", "p90", "zero"]
 Positions = Literal["all", "last", "generated"]
 
-OPERATIONS = {
-    "set": "activation <- value",
-    "add": "activation <- activation + strength x value",
-    "scale": "activation <- strength x activation",
-    "damp": "activation <- activation x (1 - Gini), Gini = 2 AUROC - 1 (AurA, Suau et al. 2024)",
-}
 VALUES = ("mean", "median", "p90", "zero")
 POSITIONS = ("all", "last", "generated")
-
-Edit = Callable[[Float[Tensor, "batch pos expert"], Float[Tensor, " expert"]], Tensor]
 
 
 def intervention_hooks(
     experts: Experts,
     *,
     operation: Operation = "set",
-    value: Value = "mean",
+    value: Value | ArrayLike = "mean",
     strength: float = 1.0,
     positions: Positions = "all",
+    keep_norm: bool = False,
     passes: PassTracker | None = None,
 ) -> list[Hook]:
     """The hook functions of an intervention, one per layer that has experts.
 
     Args:
         experts: of one language.
-        operation: ``"set"`` (the paper's), ``"add"``, ``"scale"`` or ``"damp"``.
+        operation: ``"set"`` (the paper's), another name from `OPERATIONS`, or a function of your own,
+            ``(activation, value) -> activation``, where activation is ``[batch pos expert]`` and value ``[expert]``.
         value: what is set or added: the experts' ``"mean"`` response to their language, ``"median"``, ``"p90"`` or
-            ``"zero"``.
-        strength: the factor of ``"add"`` and ``"scale"``.
+            ``"zero"``; or a number per expert.
+        strength: of the operation, as its formula in `OPERATIONS` states; 0 changes nothing but for ``"scale"``.
         positions: ``"all"``; ``"last"``: the last token of each text in each pass; ``"generated"``: what is fed
             back while generating with the key-value cache (needs `passes`).
+        keep_norm: rescale the layer's activation, per token, to the norm it had before.
         passes: a tracker of the model's passes; with it padding is left alone. `steer` supplies one.
 
     Returns:
@@ -73,16 +69,18 @@ def intervention_hooks(
         >>> hooks = intervention_hooks(experts["es"])
         >>> logits = model.run_with_hooks("To open a file,", fwd_hooks=hooks)
     """
-    _require_intervention(experts, operation, value, strength, positions, passes)
-    amounts = _amounts(experts, operation, value, strength)
+    _require_intervention(experts, operation, positions, keep_norm, passes)
+    planned = plan(operation, _values(experts, value), experts.statistics["auroc"], strength)
+    if changes_nothing(operation, strength):
+        return []
     hooks: list[Hook] = []
     for layer in sorted(set(experts.layer.tolist())):
         rows = np.flatnonzero(experts.layer == layer)
         neurons = torch.from_numpy(experts.neuron[rows].copy())
-        make = _setting_hook if operation == "set" else partial(_editing_hook, edit=_EDITS[operation])
-        function = make(neurons, torch.from_numpy(amounts[rows].copy()), positions, passes)
+        make = _setting_hook if planned.edit is None else partial(_editing_hook, edit=planned.edit)
+        function = make(neurons, torch.from_numpy(planned.amounts[rows].copy()), positions, passes)
         hooks.append((hook_name(layer, experts.site), function))
-    return hooks
+    return [keeping_norm(hook) for hook in hooks] if keep_norm else hooks
 
 
 @contextmanager
@@ -91,9 +89,10 @@ def steer(
     experts: Experts,
     *,
     operation: Operation = "set",
-    value: Value = "mean",
+    value: Value | ArrayLike = "mean",
     strength: float = 1.0,
     positions: Positions = "all",
+    keep_norm: bool = False,
     check: bool = True,
 ) -> Iterator[Model]:
     """Steer the model with the experts of a language while the block runs.
@@ -109,6 +108,7 @@ def steer(
         value: see `intervention_hooks`.
         strength: see `intervention_hooks`.
         positions: see `intervention_hooks`.
+        keep_norm: see `intervention_hooks`.
         check: refuse experts of another model; False to try them all the same (on a fine-tuned sibling, say).
 
     Raises:
@@ -133,7 +133,13 @@ def steer(
         experts.require_model(model)
     with track_passes(model) as passes:
         hooks = intervention_hooks(
-            experts, operation=operation, value=value, strength=strength, positions=positions, passes=passes
+            experts,
+            operation=operation,
+            value=value,
+            strength=strength,
+            positions=positions,
+            keep_norm=keep_norm,
+            passes=passes,
         )
         with attached(model, hooks):
             yield model
@@ -174,17 +180,13 @@ def _unsteered(positions: str, passes: PassTracker) -> str | None:
 
 
 def _require_intervention(
-    experts: Experts, operation: str, value: str, strength: float, positions: str, passes: PassTracker | None
+    experts: Experts, operation: object, positions: str, keep_norm: object, passes: PassTracker | None
 ) -> None:
     _require_experts(experts)
-    require_choice(operation, OPERATIONS, "operation", InterventionError)
-    require_choice(value, VALUES, "value", InterventionError)
     require_choice(positions, POSITIONS, "positions", InterventionError)
-    if not np.isfinite(strength):
-        raise InterventionError(f"strength is {strength}; expected a finite number")
-    if operation in ("set", "damp") and strength != 1.0:
-        raise InterventionError(f"strength={strength} has no effect on operation={operation!r}; use 'add' or 'scale'")
-    if operation == "damp" and np.isnan(experts.statistics["auroc"]).any():
+    if not isinstance(keep_norm, bool):
+        raise InterventionError(f"keep_norm is {keep_norm!r}; expected True or False")
+    if isinstance(operation, str) and operation == "damp" and np.isnan(experts.statistics["auroc"]).any():
         raise InterventionError("operation='damp' needs the neurons' AUROC, which random controls do not have")
     if positions == "generated" and passes is None:
         raise InterventionError("positions='generated' needs to follow the model's passes; use steer(...)")
@@ -200,28 +202,22 @@ def _require_experts(experts: object) -> None:
         )
 
 
-def _amounts(experts: Experts, operation: str, value: str, strength: float) -> NDArray[np.float32]:
-    """The number each expert's edit takes."""
-    if operation == "scale":
-        return np.full(len(experts), strength, dtype=np.float32)
-    if operation == "damp":
-        gini = 2 * experts.statistics["auroc"] - 1
-        return (1 - gini).clip(0, 1).astype(np.float32)
-    if value == "zero":
-        return np.zeros(len(experts), dtype=np.float32)
-    factor = strength if operation == "add" else 1.0
-    return (experts.statistics[value] * np.float32(factor)).astype(np.float32)
+def _values(experts: Experts, value: Value | ArrayLike) -> Floats:
+    """The value of every expert."""
+    if isinstance(value, str):
+        require_choice(value, VALUES, "value", InterventionError)
+        return np.zeros(len(experts), dtype=np.float32) if value == "zero" else experts.statistics[value]
+    try:
+        values = np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError):
+        values = np.empty(0, dtype=np.float32)
+    if values.shape != (len(experts),) or not np.isfinite(values).all():
+        raise InterventionError(
+            f"value {value!r:.80} is not known; choose one of {', '.join(map(repr, VALUES))}, or give "
+            f"{len(experts)} finite numbers, one per expert"
+        )
+    return values
 
-
-def _add(activation: Tensor, amount: Tensor) -> Tensor:
-    return activation + amount
-
-
-def _multiply(activation: Tensor, amount: Tensor) -> Tensor:
-    return activation * amount
-
-
-_EDITS: dict[str, Edit] = {"add": _add, "scale": _multiply, "damp": _multiply}
 
 _Prepared = dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]]
 """What a hook needs, moved to each layer's device once, not in every pass."""
