@@ -56,7 +56,12 @@ INNER = {
     ),
     "responses": (("neurons", "reading"), ("collect",), ("store",), ("collect_to_disk",)),
     "experts": (("auroc",), ("expertise",), ("experts",), ("find",)),
-    "steering": (("operations", "norms", "generation"), ("interventions",)),
+    "steering": (
+        ("operations", "norms", "positions", "generation"),
+        ("neurons",),
+        ("steering",),
+        ("interventions",),
+    ),
     "embeddings": (("embeddings",), ("embed_to_disk",)),
     "study": (("config", "paper"), ("result", "bench"), ("measures",), ("stages",), ("run", "verdict")),
     "study.stages": (

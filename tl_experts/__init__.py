@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tl_experts.responses.store import merge_stores as merge_stores
     from tl_experts.steering.interventions import intervention_hooks as intervention_hooks
     from tl_experts.steering.interventions import steer as steer
+    from tl_experts.steering.steering import Steering as Steering
     from tl_experts.study.config import StudyConfig as StudyConfig
     from tl_experts.study.config import load_config as load_config
     from tl_experts.study.result import StudyResult as StudyResult

@@ -6,6 +6,7 @@ from tests.bad_inputs import INF, NAN, QUIET, Row
 from tests.bad_inputs.files import folder_of
 from tl_experts import (
     Experts,
+    Steering,
     find_experts,
     intervention_hooks,
     select_experts,
@@ -91,6 +92,7 @@ EXPERTS: list[Row] = [
             [
                 ("hooks of", lambda m, x: intervention_hooks(x)),
                 ("steer with", lambda m, x: steer(m.model, x).__enter__()),
+                ("a steering of", lambda m, x: Steering(x)),
             ],
             [("a string", "de"), ("none", None), ("a list", [1])],
         )
@@ -100,6 +102,7 @@ EXPERTS: list[Row] = [
         for name, f in [
             ("hooks of", lambda m: intervention_hooks(m.experts)),
             ("steer with", lambda m: steer(m.model, m.experts).__enter__()),
+            ("a steering of", lambda m: Steering(m.experts)),
         ]
     ),
     *(
@@ -108,6 +111,7 @@ EXPERTS: list[Row] = [
             [
                 ("hooks", lambda m, **o: intervention_hooks(m.experts["de"], **o)),
                 ("steer", lambda m, **o: steer(m.model, m.experts["de"], **o).__enter__()),
+                ("steering", lambda m, **o: Steering(m.experts["de"], **o)),
             ],
             [
                 ("operation", "replace"),
@@ -131,6 +135,26 @@ EXPERTS: list[Row] = [
         "damp a control",
         lambda m: intervention_hooks(m.experts["de"].random_control(seed=0), operation="damp"),
         ("needs the neurons' AUROC",),
+    ),
+    ("steer with nothing", lambda m: steer(m.model, []).__enter__(), ("the list of steerings is empty",)),
+    (
+        "options beside a steering",
+        lambda m: intervention_hooks(Steering(m.experts["de"]), strength=0.5),
+        ("belong to each Steering",),
+    ),
+    (
+        "save a function",
+        lambda m: Steering(m.experts["de"], operation=max).save_pretrained("here"),
+        ("'max' is a function, which cannot be saved",),
+    ),
+    ("steering from nowhere", lambda _: Steering.from_pretrained("nowhere"), ("nowhere", "is the path right")),
+    *(
+        (
+            f"steering of {content!r}",
+            lambda m, c=content: Steering.from_pretrained(folder_of(m, steering__json=c)),
+            ("steering",),
+        )
+        for content in ("", "{", "[]", "{}", "null")
     ),
     (
         "generated without steer",

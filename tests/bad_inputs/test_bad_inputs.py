@@ -41,8 +41,9 @@ from tl_experts.errors import TLExpertsError
 from tl_experts.experts.expertise import METRICS
 from tl_experts.models import SITES
 from tl_experts.models.pooling import POOLINGS
-from tl_experts.steering.interventions import POSITIONS, VALUES
 from tl_experts.steering.operations import OPERATIONS
+from tl_experts.steering.positions import POSITIONS
+from tl_experts.steering.steering import VALUES
 
 
 class Made(SimpleNamespace):

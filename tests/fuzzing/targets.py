@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tl_experts import Corpus, Experts, ResponseStore, load_sentences
+from tl_experts import Corpus, Experts, ResponseStore, Steering, load_sentences
 from tl_experts.corpus.pairs import load_pairs, load_paraphrases
 from tl_experts.experts.auroc import STATISTICS
 from tl_experts.jobs.arrays import read_array, write_array
@@ -85,6 +85,11 @@ def experts() -> Experts:
     )
 
 
+def steering() -> Steering:
+    """Two experts of one language, with values of their own."""
+    return Steering(experts()["en"], operation="add", value=np.array([1.0, 2.0]), strength=0.5)
+
+
 def _store(folder: Path) -> None:
     corpus = Corpus.from_texts(TEXTS, aligned=True, name="fuzz")
     job = {"layers": [0, 1], "widths": [4, 4], "shards": 2, "dtype": "float32", "corpus": corpus.fingerprint}
@@ -140,6 +145,12 @@ TARGETS = [
         "experts-file",
         lambda f: experts().save_pretrained(f / "e.safetensors"),
         lambda f: Experts.from_pretrained(f / "e.safetensors"),
+    ),
+    Target("steering", lambda f: steering().save_pretrained(f / "s"), lambda f: Steering.from_pretrained(f / "s")),
+    Target(
+        "steering-file",
+        lambda f: steering().save_pretrained(f / "s.safetensors"),
+        lambda f: Steering.from_pretrained(f / "s.safetensors"),
     ),
     Target("shards", lambda f: Shards(f, JOB).save(0, {"a": np.ones(3)}), lambda f: Shards(f, JOB).load(0)),
     Target("store", _store, _read_store),

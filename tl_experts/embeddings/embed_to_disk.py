@@ -19,7 +19,8 @@ from tl_experts.models import Model, ModelLike, as_model, model_fingerprint, req
 from tl_experts.models.batches import DEFAULT_BATCHING, Batching
 from tl_experts.models.dtypes import dtype_name
 from tl_experts.responses.collect_to_disk import SAME_WEIGHTS, worker_loader
-from tl_experts.steering.interventions import Value, describe_intervention, steer
+from tl_experts.steering.interventions import describe_intervention, steer
+from tl_experts.steering.steering import Value
 
 CHUNKS = 4
 """Pieces of work that a worker gets, one after the other: each begins by making the batches of the whole pass."""

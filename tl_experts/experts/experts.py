@@ -1,6 +1,6 @@
 """`Experts`: selected neurons of each language with their statistics; saved, loaded, compared."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -241,19 +241,15 @@ class Experts:
         fix = "find the experts of this model, or pass check=False if you mean it"
         require_same_model(model, self.fingerprint, "these experts", fix)
 
-    def save_pretrained(self, path: str | Path) -> Path:
-        """Save as a folder (``experts.safetensors`` and ``experts.json``), or as one file if named ``*.safetensors``.
-
-        Raises:
-            ArtefactError: the place cannot be written.
-        """
-        arrays: Arrays = {
+    def as_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Arrays and a header that JSON can hold: what is saved."""
+        arrays: dict[str, NDArray[Any]] = {
             "language_of": self.language_of,
             "layer": self.layer,
             "neuron": self.neuron,
             **self.statistics,
         }
-        header = {
+        header: dict[str, Any] = {
             "languages": self.languages,
             "layers": self.candidates.layers,
             "widths": self.candidates.widths,
@@ -265,16 +261,15 @@ class Experts:
             "fingerprint": self.fingerprint,
             "tl_experts": _version(),
         }
-        return save_artefact(path, "experts", arrays, header)
+        return arrays, header
 
     @classmethod
-    def from_pretrained(cls, path: str | Path) -> "Experts":
-        """Load what `save_pretrained` wrote.
+    def from_arrays(cls, arrays: Arrays, header: Mapping[str, Any], source: str | Path) -> "Experts":
+        """Experts from what `as_arrays` gave.
 
         Raises:
-            ArtefactError: nothing there, damaged, or no experts.
+            ArtefactError: the arrays are incomplete or do not fit each other; `source` names where they come from.
         """
-        arrays, header = load_artefact(path, "experts")
         try:
             layers, widths = tuple(header["layers"]), tuple(header["widths"])
             # A table of neurons is as long as the last layer's number: a damaged one must not fill the memory.
@@ -284,15 +279,32 @@ class Experts:
                 raise ValueError(f"languages {header['languages']!r:.80}; expected their codes")
             return cls(
                 languages=tuple(header["languages"]),
-                language_of=arrays.pop("language_of"),
-                layer=arrays.pop("layer"),
-                neuron=arrays.pop("neuron"),
+                language_of=arrays["language_of"],
+                layer=arrays["layer"],
+                neuron=arrays["neuron"],
                 statistics={name: arrays[name] for name in STATISTICS},
                 candidates=NeuronTable(layers, widths),
                 **{name: header[name] for name in ("site", "pooling", "metric", "selection", "corpus", "fingerprint")},
             )
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, SelectionError) as error:
-            raise ArtefactError(f"{path} is not a complete set of experts ({error!r}); make it again") from error
+            raise ArtefactError(f"{source} is not a complete set of experts ({error!r}); make it again") from error
+
+    def save_pretrained(self, path: str | Path) -> Path:
+        """Save as a folder (``experts.safetensors`` and ``experts.json``), or as one file if named ``*.safetensors``.
+
+        Raises:
+            ArtefactError: the place cannot be written.
+        """
+        return save_artefact(path, "experts", *self.as_arrays())
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path) -> "Experts":
+        """Load what `save_pretrained` wrote.
+
+        Raises:
+            ArtefactError: nothing there, damaged, or no experts.
+        """
+        return cls.from_arrays(*load_artefact(path, "experts"), source=path)
 
 
 def random_stream(seed: int, language: str, purpose: str) -> np.random.Generator:

@@ -4,7 +4,6 @@ An operation has an edit, ``(activation, amount) -> activation``, and says how t
 amount, or as a share, ``strength x edited + (1 - strength) x activation`` (Rodriguez et al. 2025, apple/ml-act).
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
@@ -85,7 +84,8 @@ class Rule:
     """The least and the greatest strength."""
 
 
-_ANY = (-math.inf, math.inf)
+_MOST = float(np.finfo(np.float32).max)
+_ANY = (-_MOST, _MOST)
 
 OPERATIONS: dict[str, Rule] = {
     "set": Rule(
@@ -133,6 +133,10 @@ class Plan:
     edit: Edit | None
     """None: the activation is replaced by the amounts."""
 
+    def only(self, rows: NDArray[np.int64]) -> "Plan":
+        """The plan of some of the neurons."""
+        return Plan(self.amounts[rows], self.edit)
+
 
 def plan(operation: Operation, value: Floats, auroc: Floats, strength: float) -> Plan:
     """What a hook does for an operation of a given strength.
@@ -174,7 +178,7 @@ def _rule(operation: Operation) -> Rule:
 def _require_strength(operation: Operation, rule: Rule, strength: object) -> None:
     least, most = rule.bounds
     number = isinstance(strength, Real) and not isinstance(strength, bool)
-    if not number or not math.isfinite(strength) or not least <= strength <= most:  # type: ignore[arg-type,operator]
+    if not number or not least <= strength <= most:  # type: ignore[operator]
         wanted = "a finite number" if rule.bounds == _ANY else f"a number from {least:g} to {most:g}"
         raise InterventionError(f"strength is {strength!r}; operation {operation_name(operation)!r} takes {wanted}")
 

@@ -26,7 +26,8 @@ from tl_experts.models.batches import Batching
 from tl_experts.models.pooling import Pooling
 from tl_experts.responses.collect import Responses, collect_pieces
 from tl_experts.responses.reading import Reading
-from tl_experts.steering.interventions import Value, describe_intervention, steer
+from tl_experts.steering.interventions import describe_intervention, steer
+from tl_experts.steering.steering import Value
 from tl_experts.study.config import StudyConfig
 
 Row = dict[str, Any]

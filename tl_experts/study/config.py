@@ -13,7 +13,7 @@ from tl_experts.models.dtypes import DTYPES
 from tl_experts.models.pooling import POOLINGS
 from tl_experts.responses.reading import DEFAULT_SITE
 from tl_experts.steering.generation import STRIDE
-from tl_experts.steering.interventions import VALUES
+from tl_experts.steering.steering import VALUES
 
 PICTURES = ("pca", "umap")
 
