@@ -57,10 +57,11 @@ INNER = {
     "responses": (("neurons", "reading"), ("collect",), ("store",), ("collect_to_disk",)),
     "experts": (("auroc",), ("expertise",), ("experts",), ("find",)),
     "steering": (
-        ("operations", "norms", "positions", "generation"),
+        ("operations", "norms", "positions", "maps", "generation"),
         ("neurons",),
-        ("steering",),
+        ("steering", "affine"),
         ("interventions",),
+        ("transport",),
     ),
     "embeddings": (("embeddings",), ("embed_to_disk",)),
     "study": (("config", "paper"), ("result", "bench"), ("measures",), ("stages",), ("run", "verdict")),

@@ -93,7 +93,10 @@ def test_a_notebook_imports_what_exists(path):
 
 def runnable() -> list[tuple[str, list[str]]]:
     """The blocks of pages that run anywhere, those of a page one after the other."""
-    pages = [ROOT / "README.md", *(DOCS / "guide" / f"{name}.md" for name in ("steer-generation", "compare-languages"))]
+    pages = [
+        ROOT / "README.md",
+        *(DOCS / "guide" / f"{name}.md" for name in ("steer-generation", "ways-to-steer", "compare-languages")),
+    ]
     return [(page.name, [block for block in python_blocks(page) if "run_study" not in block]) for page in pages]
 
 

@@ -12,7 +12,9 @@ from tl_experts import (
     select_experts,
     steer,
 )
+from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.generation import generate_texts, text_perplexity
+from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
 
 EXPERTS: list[Row] = [
     *(
@@ -156,6 +158,30 @@ EXPERTS: list[Row] = [
         )
         for content in ("", "{", "[]", "{}", "null")
     ),
+    *(
+        (
+            f"transport {option} {value!r}",
+            lambda m, o={option: value}: fit_transport(m.responses, **({"target": "de"} | o)),
+            words,
+        )
+        for option, value, words in [
+            ("target", "fr", ("target 'fr'",)),
+            ("target", "klingon", ("klingon",)),
+            ("source", "fr", ("source 'fr'",)),
+            ("source", "de", ("give two languages",)),
+            ("kind", "cubic", ("kind 'cubic'",)),
+            ("kind", None, ("kind None",)),
+            ("quantiles", (1, 0), ("quantiles is (1, 0)",)),
+            ("quantiles", (-1, 1), ("quantiles is (-1, 1)",)),
+            ("quantiles", 0.5, ("quantiles is 0.5",)),
+        ]
+    ),
+    (
+        "transport by layer to an unknown language",
+        lambda m: fit_transport_by_layer(m.model, m.corpus, "fr", **QUIET),
+        ("target 'fr'",),
+    ),
+    ("map from nowhere", lambda _: AffineMap.from_pretrained("nowhere"), ("nowhere", "is the path right")),
     (
         "generated without steer",
         lambda m: intervention_hooks(m.experts["de"], positions="generated"),

@@ -20,6 +20,7 @@ from tl_experts.jobs.pieces import Shards
 from tl_experts.pages.inspector.runs import open_run
 from tl_experts.pages.inspector.saved import expert_counts
 from tl_experts.responses.neurons import NeuronTable
+from tl_experts.steering.affine import AffineMap
 from tl_experts.study.config import StudyConfig, load_config
 from tl_experts.study.result import StudyResult
 
@@ -90,6 +91,12 @@ def steering() -> Steering:
     return Steering(experts()["en"], operation="add", value=np.array([1.0, 2.0]), strength=0.5)
 
 
+def affine_map() -> AffineMap:
+    """A map of two layers of four neurons."""
+    columns = [np.ones(8, dtype=np.float32) for _ in range(4)]
+    return AffineMap("linear", "de", "en", NeuronTable((0, 1), (4, 4)), "mlp.hook_post", *columns, {"name": "tiny"})
+
+
 def _store(folder: Path) -> None:
     corpus = Corpus.from_texts(TEXTS, aligned=True, name="fuzz")
     job = {"layers": [0, 1], "widths": [4, 4], "shards": 2, "dtype": "float32", "corpus": corpus.fingerprint}
@@ -152,6 +159,7 @@ TARGETS = [
         lambda f: steering().save_pretrained(f / "s.safetensors"),
         lambda f: Steering.from_pretrained(f / "s.safetensors"),
     ),
+    Target("affine-map", lambda f: affine_map().save_pretrained(f / "m"), lambda f: AffineMap.from_pretrained(f / "m")),
     Target("shards", lambda f: Shards(f, JOB).save(0, {"a": np.ones(3)}), lambda f: Shards(f, JOB).load(0)),
     Target("store", _store, _read_store),
     Target(

@@ -278,7 +278,10 @@ def test_experts_of_several_languages_are_refused(experts):
 
 
 def test_what_are_no_experts_is_refused(llama, experts):
-    with pytest.raises(InterventionError, match=r"expected Experts, got str.*find_experts"), steer(llama, "de"):
+    with (
+        pytest.raises(InterventionError, match=r"expected Experts or a Steering, got str.*find_experts"),
+        steer(llama, "de"),
+    ):
         pass
     with pytest.raises(InterventionError, match="4 languages"), steer(llama, experts):
         pass

@@ -1,18 +1,24 @@
 """Steering: experts as hook functions, and what the steered model writes.
 
-Inner order: `operations`, `norms`, `positions`, `generation`; `neurons`; `steering`; `interventions`.
+Inner order: `operations`, `norms`, `positions`, `maps`, `generation`; `neurons`; `steering`, `affine`;
+`interventions`; `transport`.
 """
 
+from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.generation import LanguageIdentifier, Perplexity, generate_texts, text_perplexity
 from tl_experts.steering.interventions import intervention_hooks, steer
 from tl_experts.steering.operations import OPERATIONS
 from tl_experts.steering.steering import Steering
+from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
 
 __all__ = [
     "OPERATIONS",
+    "AffineMap",
     "LanguageIdentifier",
     "Perplexity",
     "Steering",
+    "fit_transport",
+    "fit_transport_by_layer",
     "generate_texts",
     "intervention_hooks",
     "steer",

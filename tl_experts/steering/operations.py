@@ -22,6 +22,13 @@ Edit = Callable[[Tensor, Tensor], Tensor]
 Operation = Literal["set", "add", "scale", "damp", "raise", "toward", "zero"] | Edit
 Floats = NDArray[np.float32]
 
+SHARE = (0.0, 1.0)
+"""Bounds of a strength that is a share."""
+
+_MOST = float(np.finfo(np.float32).max)
+ANY_STRENGTH = (-_MOST, _MOST)
+"""Bounds of a strength that is any finite number."""
+
 
 def _value(value: Floats, auroc: Floats, strength: float) -> Floats:  # noqa: ARG001
     return value
@@ -80,12 +87,9 @@ class Rule:
     shares: bool = True
     """The strength is the share of the edited activation; False: the amounts contain it."""
 
-    bounds: tuple[float, float] = (0.0, 1.0)
+    bounds: tuple[float, float] = SHARE
     """The least and the greatest strength."""
 
-
-_MOST = float(np.finfo(np.float32).max)
-_ANY = (-_MOST, _MOST)
 
 OPERATIONS: dict[str, Rule] = {
     "set": Rule(
@@ -99,9 +103,11 @@ OPERATIONS: dict[str, Rule] = {
         "Gurgurov et al. 2025",
         amounts=_multiple,
         shares=False,
-        bounds=_ANY,
+        bounds=ANY_STRENGTH,
     ),
-    "scale": Rule(multiply, "strength x activation", "activation scaling", amounts=_factor, shares=False, bounds=_ANY),
+    "scale": Rule(
+        multiply, "strength x activation", "activation scaling", amounts=_factor, shares=False, bounds=ANY_STRENGTH
+    ),
     "damp": Rule(
         multiply,
         "activation x (strength x alpha + 1 - strength), alpha = 1 - Gini, Gini = 2 AUROC - 1",
@@ -118,7 +124,7 @@ OPERATIONS: dict[str, Rule] = {
         replace,
         "activation + strength x (value - activation)",
         "a step towards the value; this package",
-        bounds=_ANY,
+        bounds=ANY_STRENGTH,
     ),
     "zero": Rule(replace, "(1 - strength) x activation", "ablation, Tang et al. 2024", amounts=_nothing),
 }
@@ -151,11 +157,24 @@ def plan(operation: Operation, value: Floats, auroc: Floats, strength: float) ->
         InterventionError: an unknown operation, or a strength outside the operation's bounds.
     """
     rule = _rule(operation)
-    _require_strength(operation, rule, strength)
+    require_strength(f"operation {operation_name(operation)!r}", rule.bounds, strength)
     amounts = rule.amounts(value, auroc, strength)
     if not rule.shares or strength == 1:
         return Plan(amounts, None if rule.edit is replace else rule.edit)
     return Plan(amounts, _mixed(rule.edit, strength))
+
+
+def require_strength(what: str, bounds: tuple[float, float], strength: object) -> None:
+    """Refuse a strength that is not a number within the bounds.
+
+    Raises:
+        InterventionError: naming `what`, the strength and the bounds.
+    """
+    least, most = bounds
+    number = isinstance(strength, Real) and not isinstance(strength, bool)
+    if not number or not least <= strength <= most:  # type: ignore[operator]
+        wanted = "a finite number" if bounds == ANY_STRENGTH else f"a number from {least:g} to {most:g}"
+        raise InterventionError(f"strength is {strength!r}; {what} takes {wanted}")
 
 
 def changes_nothing(operation: Operation, strength: float) -> bool:
@@ -173,14 +192,6 @@ def _rule(operation: Operation) -> Rule:
         return Rule(_checked(operation), "strength x f(activation, value) + (1 - strength) x activation", "the user")
     require_choice(operation, OPERATIONS, "operation", InterventionError)
     return OPERATIONS[operation]
-
-
-def _require_strength(operation: Operation, rule: Rule, strength: object) -> None:
-    least, most = rule.bounds
-    number = isinstance(strength, Real) and not isinstance(strength, bool)
-    if not number or not least <= strength <= most:  # type: ignore[operator]
-        wanted = "a finite number" if rule.bounds == _ANY else f"a number from {least:g} to {most:g}"
-        raise InterventionError(f"strength is {strength!r}; operation {operation_name(operation)!r} takes {wanted}")
 
 
 def _mixed(edit: Edit, strength: float) -> Edit:

@@ -1,0 +1,227 @@
+"""`AffineMap`: every neuron of some layers mapped by ``slope x z + intercept``: transport maps, language vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from tl_experts.errors import ArtefactError, InterventionError
+from tl_experts.jobs.artefacts import load_artefact, save_artefact
+from tl_experts.models import SITES, Hook, HookFunction, Model, PassTracker, hook_name, require_same_model
+from tl_experts.responses.neurons import NeuronTable
+from tl_experts.steering.neurons import kept
+from tl_experts.steering.norms import keeping_norm
+from tl_experts.steering.operations import ANY_STRENGTH, SHARE, require_strength
+from tl_experts.steering.positions import (
+    Positions,
+    require_followed,
+    require_positions,
+    skipped,
+    steered_positions,
+)
+
+COLUMNS = ("slope", "intercept", "lowest", "highest")
+KINDS = {
+    "vector": "language vector",
+    "mean": "Mean-AcT",
+    "gaussian": "Gaussian transport",
+    "linear": "Linear-AcT",
+    "dimensions": "language dimensions",
+}
+OTHERS = "the others"
+"""The source, where it is no single language."""
+
+_MOST = 2**24
+"""Layers of a model, or neurons of a layer: no file may declare more."""
+
+
+@dataclass(frozen=True, eq=False)
+class AffineMap:
+    """Maps a source language's activations onto a target's; `steer` takes it as it takes a `Steering`.
+
+    The activation z becomes ``z + strength x (slope x z + intercept - z)`` where ``lowest <= z <= highest``, and is
+    left alone elsewhere. The strength of a language vector is any number, that of the other maps a share, 0 to 1.
+    Change strength, positions or norm with `dataclasses.replace`.
+
+    Raises:
+        InterventionError: an option that is not defined, or columns that do not fit the neurons.
+    """
+
+    kind: str
+    """A name from `KINDS`."""
+
+    target: str
+    """Language code."""
+
+    source: str
+    """Language code, or ``"the others"``."""
+
+    neurons: NeuronTable
+    """The columns."""
+
+    site: str
+    """Hook site."""
+
+    slope: Float32[np.ndarray, " neuron"]
+    intercept: Float32[np.ndarray, " neuron"]
+    lowest: Float32[np.ndarray, " neuron"]
+    highest: Float32[np.ndarray, " neuron"]
+
+    fingerprint: dict[str, str]
+    """Of the model."""
+
+    strength: float = 1.0
+
+    positions: Positions = "all"
+    """As in `Steering`."""
+
+    keep_norm: bool = False
+    """As in `Steering`."""
+
+    def __post_init__(self) -> None:
+        """Check options and columns, and close the columns for writing."""
+        if self.kind not in KINDS or self.site not in SITES:
+            raise InterventionError(
+                f"kind {self.kind!r} at {self.site!r}; expected one of {', '.join(KINDS)} at a site"
+            )
+        require_strength(KINDS[self.kind], ANY_STRENGTH if self.kind == "vector" else SHARE, self.strength)
+        require_positions(self.positions)
+        if not isinstance(self.keep_norm, bool):
+            raise InterventionError(f"keep_norm is {self.keep_norm!r}; expected True or False")
+        for name in COLUMNS:
+            column = getattr(self, name)
+            if column.shape != (self.neurons.total,) or column.dtype != np.float32 or np.isnan(column).any():
+                raise InterventionError(
+                    f"{name} is {column.dtype} {column.shape}; expected {self.neurons.total} numbers"
+                )
+            column.setflags(write=False)
+        if not (np.isfinite(self.slope).all() and np.isfinite(self.intercept).all()):
+            raise InterventionError("slope and intercept must be finite")
+
+    def __str__(self) -> str:
+        """The map in a line."""
+        norm = ", norm kept" if self.keep_norm else ""
+        layers = ", ".join(map(str, self.neurons.layers))
+        return (
+            f"{KINDS[self.kind]} from {self.source} to {self.target} at strength {self.strength:g}, {self.positions} "
+            f"positions{norm}: {self.site} of layers {layers}"
+        )
+
+    def only(self, layers: Sequence[int]) -> "AffineMap":
+        """The map of some of the layers.
+
+        Raises:
+            InterventionError: no layer, or one without a map.
+        """
+        unknown = sorted(set(layers) - set(self.neurons.layers))
+        if unknown or not layers:
+            raise InterventionError(f"layers {list(layers)}: choose among {', '.join(map(str, self.neurons.layers))}")
+        table = self.neurons.only(layers)
+        columns = np.concatenate([np.arange(self.neurons.total)[self.neurons.span(layer)] for layer in table.layers])
+        return replace(self, neurons=table, **{name: getattr(self, name)[columns] for name in COLUMNS})
+
+    def hooks(self, passes: PassTracker | None = None) -> list[Hook]:
+        """The hook functions, one a layer.
+
+        Args:
+            passes: a tracker of the model's passes; with it padding is left alone. `steer` supplies one.
+
+        Raises:
+            InterventionError: ``positions="generated"`` without a tracker.
+        """
+        require_followed(self.positions, passes)
+        if self.strength == 0:
+            return []
+        hooks = [
+            (hook_name(layer, self.site), self._function(self.neurons.span(layer), passes))
+            for layer in self.neurons.layers
+        ]
+        return [keeping_norm(hook) for hook in hooks] if self.keep_norm else hooks
+
+    def _function(self, span: slice, passes: PassTracker | None) -> HookFunction:
+        gain = np.float32(self.strength) * (self.slope[span] - 1)
+        shift = np.float32(self.strength) * self.intercept[span]
+        bounds = (self.lowest[span], self.highest[span])
+        everywhere = bool(np.isneginf(bounds[0]).all() and np.isposinf(bounds[1]).all())
+        columns = [torch.from_numpy(column.copy()) for column in (gain, shift, *(() if everywhere else bounds))]
+        return _affine_hook(columns, self.positions, passes)
+
+    def require_model(self, model: Model) -> None:
+        """Refuse a model that the map was not fitted on.
+
+        Raises:
+            ArtefactError: naming what differs.
+        """
+        fix = "fit it on this model, or pass check=False if you mean it"
+        require_same_model(model, self.fingerprint, f"this {KINDS[self.kind]}", fix)
+
+    def save_pretrained(self, path: str | Path) -> Path:
+        """Save as a folder, or as one file if named ``*.safetensors``.
+
+        Raises:
+            ArtefactError: the path cannot be written.
+        """
+        header = {name: getattr(self, name) for name in _HEADER}
+        table = {"layers": self.neurons.layers, "widths": self.neurons.widths}
+        arrays = {name: getattr(self, name) for name in COLUMNS}
+        return save_artefact(path, "affine_map", arrays, {**header, **table, "strength": float(self.strength)})
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path) -> "AffineMap":
+        """Load what `save_pretrained` wrote.
+
+        Raises:
+            ArtefactError: the artefact is missing, damaged, or something else.
+        """
+        arrays, header = load_artefact(path, "affine_map")
+        try:
+            options: dict[str, Any] = {name: header[name] for name in _HEADER}
+            options |= {name: arrays[name] for name in COLUMNS}
+            return cls(neurons=_table(header), **options)
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError, InterventionError) as error:
+            raise ArtefactError(f"{path} is not a complete affine map ({error!r}); save it again") from error
+
+
+_HEADER = tuple(field.name for field in fields(AffineMap) if field.name not in ("neurons", *COLUMNS))
+
+
+def _table(header: dict[str, Any]) -> NeuronTable:
+    layers, widths = tuple(header["layers"]), tuple(header["widths"])
+    whole = all(type(number) is int and 0 <= number < _MOST for number in (*layers, *widths))
+    # Bounds first: a table of neurons is as long as its widths say.
+    if not whole or len(layers) != len(widths) or not layers or list(layers) != sorted(set(layers)):
+        raise ValueError(f"layers {layers!r:.80} and widths {widths!r:.80} are not those of a model")
+    return NeuronTable(layers, widths)
+
+
+def _affine_hook(columns: list[Tensor], positions: str, passes: PassTracker | None) -> HookFunction:
+    """``z + (gain x z + shift)`` within the bounds, in float32 at least."""
+    prepared: dict[torch.device, list[Tensor]] = {}
+
+    def intervene(activation: Tensor, hook: Any) -> Tensor | None:
+        if skipped(positions, passes):
+            return None
+        flat = activation.flatten(2)
+        if flat.shape[-1] != len(columns[0]):
+            raise InterventionError(
+                f"{getattr(hook, 'name', 'this hook')} has {flat.shape[-1]} neurons, the map {len(columns[0])}; use "
+                "the map of this model"
+            )
+        if activation.device not in prepared:
+            prepared[activation.device] = [kept(column, column, activation.float())[0] for column in columns]
+        gain, shift, *bounds = prepared[activation.device]
+        wide = flat.to(torch.promote_types(flat.dtype, torch.float32))
+        after = (wide + (gain * wide + shift)).to(flat.dtype)
+        where = steered_positions(positions, passes, flat)
+        mask = None if where is None else where[..., None]
+        if bounds:
+            inside = (wide >= bounds[0]) & (wide <= bounds[1])
+            mask = inside if mask is None else inside & mask
+        return (after if mask is None else torch.where(mask, after, flat)).view(activation.shape)
+
+    return intervene
