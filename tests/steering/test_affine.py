@@ -113,12 +113,15 @@ def test_what_is_saved_is_loaded(affine, tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "change", [{"kind": "x"}, {"strength": 2.0}, {"layers": [0, 0]}, {"widths": [48]}, {"site": 3}]
+    "change", [{"target": 1}, {"strength": 2.0}, {"layers": [0, 0]}, {"widths": [48]}, {"site": 3}]
 )
 def test_a_changed_header_is_not_loaded(affine, tmp_path, change):
     affine.save_pretrained(tmp_path)
     path = tmp_path / "affine_map.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    header = json.loads(path.read_text())
+    for part in (header, header["map"]):
+        part |= {name: value for name, value in change.items() if name in part}
+    path.write_text(json.dumps(header))
     with pytest.raises(ArtefactError, match="not a complete affine map"):
         AffineMap.from_pretrained(tmp_path)
 

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32
 from torch import Tensor
 
-from tl_experts.errors import ArtefactError, InterventionError
+from tl_experts.errors import ArtefactError, InterventionError, require_choice
 from tl_experts.jobs.artefacts import load_artefact, save_artefact
 from tl_experts.models import SITES, Hook, HookFunction, Model, PassTracker, hook_name, require_same_model
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.steering.neurons import kept
 from tl_experts.steering.norms import keeping_norm
-from tl_experts.steering.operations import ANY_STRENGTH, SHARE, require_strength
+from tl_experts.steering.operations import ANY_STRENGTH, SHARE, Floats, require_strength
 from tl_experts.steering.positions import (
     Positions,
     require_followed,
@@ -67,10 +66,12 @@ class AffineMap:
     site: str
     """Hook site."""
 
-    slope: Float32[np.ndarray, " neuron"]
-    intercept: Float32[np.ndarray, " neuron"]
-    lowest: Float32[np.ndarray, " neuron"]
-    highest: Float32[np.ndarray, " neuron"]
+    slope: Floats
+    """``[neuron]``, as the other columns."""
+
+    intercept: Floats
+    lowest: Floats
+    highest: Floats
 
     fingerprint: dict[str, str]
     """Of the model."""
@@ -89,6 +90,8 @@ class AffineMap:
             raise InterventionError(
                 f"kind {self.kind!r} at {self.site!r}; expected one of {', '.join(KINDS)} at a site"
             )
+        if not (isinstance(self.target, str) and isinstance(self.source, str)):
+            raise InterventionError(f"target {self.target!r}, source {self.source!r}; expected language codes")
         require_strength(KINDS[self.kind], ANY_STRENGTH if self.kind == "vector" else SHARE, self.strength)
         require_positions(self.positions)
         if not isinstance(self.keep_norm, bool):
@@ -166,10 +169,9 @@ class AffineMap:
         Raises:
             ArtefactError: the path cannot be written.
         """
-        header = {name: getattr(self, name) for name in _HEADER}
-        table = {"layers": self.neurons.layers, "widths": self.neurons.widths}
-        arrays = {name: getattr(self, name) for name in COLUMNS}
-        return save_artefact(path, "affine_map", arrays, {**header, **table, "strength": float(self.strength)})
+        options = {name: getattr(self, name) for name in _OPTIONS} | {"strength": float(self.strength)}
+        header = {"layers": self.neurons.layers, "widths": self.neurons.widths, "map": options}
+        return save_artefact(path, "affine_map", {name: getattr(self, name) for name in COLUMNS}, header)
 
     @classmethod
     def from_pretrained(cls, path: str | Path) -> "AffineMap":
@@ -180,14 +182,14 @@ class AffineMap:
         """
         arrays, header = load_artefact(path, "affine_map")
         try:
-            options: dict[str, Any] = {name: header[name] for name in _HEADER}
+            options: dict[str, Any] = {name: header["map"][name] for name in _OPTIONS}
             options |= {name: arrays[name] for name in COLUMNS}
             return cls(neurons=_table(header), **options)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, InterventionError) as error:
             raise ArtefactError(f"{path} is not a complete affine map ({error!r}); save it again") from error
 
 
-_HEADER = tuple(field.name for field in fields(AffineMap) if field.name not in ("neurons", *COLUMNS))
+_OPTIONS = tuple(field.name for field in fields(AffineMap) if field.name not in ("neurons", *COLUMNS))
 
 
 def _table(header: dict[str, Any]) -> NeuronTable:
