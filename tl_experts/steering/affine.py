@@ -86,10 +86,8 @@ class AffineMap:
 
     def __post_init__(self) -> None:
         """Check options and columns, and close the columns for writing."""
-        if self.kind not in KINDS or self.site not in SITES:
-            raise InterventionError(
-                f"kind {self.kind!r} at {self.site!r}; expected one of {', '.join(KINDS)} at a site"
-            )
+        require_choice(self.kind, KINDS, "kind", InterventionError)
+        require_choice(self.site, SITES, "site", InterventionError)
         if not (isinstance(self.target, str) and isinstance(self.source, str)):
             raise InterventionError(f"target {self.target!r}, source {self.source!r}; expected language codes")
         require_strength(KINDS[self.kind], ANY_STRENGTH if self.kind == "vector" else SHARE, self.strength)
@@ -161,7 +159,7 @@ class AffineMap:
             ArtefactError: naming what differs.
         """
         fix = "fit it on this model, or pass check=False if you mean it"
-        require_same_model(model, self.fingerprint, f"this {KINDS[self.kind]}", fix)
+        require_same_model(model, self.fingerprint, f"the numbers of this map ({KINDS[self.kind]})", fix)
 
     def save_pretrained(self, path: str | Path) -> Path:
         """Save as a folder, or as one file if named ``*.safetensors``.
