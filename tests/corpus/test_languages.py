@@ -89,9 +89,7 @@ def test_what_has_not_the_form_of_a_code_is_refused(code: str) -> None:
         language_code(code)
 
 
-@pytest.mark.parametrize(
-    ("name", "code"), [("Spanish", "es"), ("english", "en"), ("Deutsch", "de"), ("日本語", "ja"), ("Farsi", "fa")]
-)
+@pytest.mark.parametrize(("name", "code"), [("Spanish", "es"), ("english", "en"), ("Deutsch", "de"), ("日本語", "ja")])
 def test_the_name_of_a_language_is_answered_with_its_code(name: str, code: str) -> None:
     with pytest.raises(CorpusError, match=says(repr(name), f"did you mean {code!r}?")):
         language_code(name)
