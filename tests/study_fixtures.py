@@ -37,8 +37,8 @@ def config(checkpoint, tmp_path_factory):
     (folder / "paraphrases.jsonl").write_text("\n".join(map(json.dumps, lines)))
     rows = [("eins", "one"), ("zwei", "two"), ("drei", "three")]
     (folder / "de-en.jsonl").write_text("\n".join(json.dumps({"de": de, "en": en}) for de, en in rows))
-    places = {"paraphrases": str(folder / "paraphrases.jsonl"), "pairs": str(folder)}
-    return StudyConfig.from_dict(OPTIONS | places | {"model": str(checkpoint("llama"))})
+    inputs = {"paraphrases": str(folder / "paraphrases.jsonl"), "pairs": str(folder)}
+    return StudyConfig.from_dict(OPTIONS | inputs | {"model": str(checkpoint("llama"))})
 
 
 @pytest.fixture(scope="session")

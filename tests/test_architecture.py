@@ -31,7 +31,8 @@ INNER = {
         ("paths",),
         ("files",),
         ("folders", "arrays", "artefacts", "tables"),
-        ("pieces", "workers", "launch"),
+        ("job", "workers", "launch"),
+        ("pieces",),
     ),
     "corpus": (
         ("languages", "bundled", "decoding", "features"),
@@ -63,8 +64,8 @@ INNER = {
         ("interventions",),
         ("transport",),
     ),
-    "embeddings": (("embeddings",), ("embed_to_disk",)),
-    "study": (("config", "paper"), ("result", "bench"), ("measures",), ("stages",), ("run", "verdict")),
+    "embeddings": (("embeddings", "passes"), ("embed_to_disk",)),
+    "study": (("config", "paper"), ("result", "splits"), ("bench",), ("measures",), ("stages",), ("run", "verdict")),
     "study.stages": (
         ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations"),
     ),

@@ -273,7 +273,7 @@ def test_every_public_name_and_command_has_an_anchor_in_the_built_site(site):
         module = importlib.import_module(f"tl_experts.{package}")
         names |= {f"tl_experts.{package}.{name}" for name in getattr(module, "__all__", ())}
     names |= {
-        "tl_experts.jobs.pieces.Shards",
+        "tl_experts.jobs.pieces.Pieces",
         "tl_experts.analysis.statistics.holm",
         "tl_experts.pages.report.write_report",
     }

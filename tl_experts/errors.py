@@ -1,4 +1,4 @@
-"""The one family of errors, and the helpers that make their messages say what was given, expected and to do."""
+"""The family of errors, and helpers for messages that name the value, the expectation and the fix."""
 
 import difflib
 from collections.abc import Collection
@@ -7,7 +7,7 @@ from typing import SupportsIndex
 
 
 class TLExpertsError(Exception):
-    """Base of every error that tl-experts raises on purpose; its message names the value, the expectation, the fix.
+    """Base of all errors that tl-experts raises on purpose. Messages name the value, the expectation and the fix.
 
     Examples:
         >>> from tl_experts import load_sentences
@@ -40,15 +40,15 @@ class SelectionError(TLExpertsError):
 
 
 class InterventionError(TLExpertsError):
-    """An intervention that is not defined."""
+    """An intervention that is not defined, or cannot be applied."""
 
 
 class StudyError(TLExpertsError):
-    """Options of a study that cannot be, or a folder that holds no study."""
+    """An invalid option of a study, or a folder that holds no finished study."""
 
 
 class ArtefactError(TLExpertsError):
-    """A saved artefact that is damaged, of another version, or made for another model or corpus."""
+    """A saved artefact that cannot be read or written, is damaged, or belongs to another version, model or job."""
 
 
 class TLExpertsWarning(UserWarning):
@@ -63,7 +63,7 @@ class TLExpertsWarning(UserWarning):
 
 
 def near(value: object, options: Collection[object]) -> str:
-    """Say which of the options resemble the value, or list them: the last part of an error message.
+    """The end of an error message: the options that resemble the value, or a list of the options.
 
     Examples:
         >>> near("mlp.hook_pots", ["mlp.hook_post", "mlp.hook_pre"])
@@ -80,7 +80,7 @@ def near(value: object, options: Collection[object]) -> str:
 def require_choice(
     value: object, options: Collection[object], what: str, error: type[TLExpertsError] = TLExpertsError
 ) -> None:
-    """Raise `error` unless the value is one of the options."""
+    """Raise an error that names the value and the options, unless the value is one of them."""
     try:
         known = value in options
     except TypeError:  # a list or a dictionary cannot be looked up

@@ -8,14 +8,17 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from tests.benchmarks.timing import resident
-from tl_experts import Corpus, score_responses
-from tl_experts.responses.collect import DTYPES, part_size
+from tl_experts import Batching, Corpus, score_responses
+from tl_experts.jobs.job import Job
+from tl_experts.models.dtypes import DTYPES, dtype_name
+from tl_experts.responses.collect import part_size
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.store import ResponseStore
 
@@ -38,11 +41,12 @@ def build(folder: Path, sentences: int, layers: int, width: int, dtype: torch.dt
         "pooling": "max",
         "layers": neurons.layers,
         "widths": neurons.widths,
-        "dtype": DTYPES[dtype],
+        "dtype": dtype_name(dtype),
+        "batching": asdict(Batching()),
         "sentences": size,
         "shards": -(-len(corpus) // size),
     }
-    store = ResponseStore.begin(folder, job, corpus)
+    store = ResponseStore.begin(folder, Job(job), corpus)
     language = torch.tensor([LANGUAGES.index(label) for label in corpus.labels])
     lean = torch.arange(neurons.total) % (5 * len(LANGUAGES))
     for number in store.missing():
@@ -59,11 +63,11 @@ def main() -> int:
     parser.add_argument("--sentences", type=int, default=100_000)
     parser.add_argument("--layers", type=int, default=24)
     parser.add_argument("--width", type=int, default=1_536)
-    parser.add_argument("--dtype", choices=list(DTYPES.values()), default="float16")
+    parser.add_argument("--dtype", choices=list(DTYPES), default="float16")
     parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary one")
     arguments = parser.parse_args()
     found: dict[str, float] = {}
-    dtype = next(kind for kind, name in DTYPES.items() if name == arguments.dtype)
+    dtype = DTYPES[arguments.dtype]
     with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
         begun = time.perf_counter()
         store = build(Path(scratch), arguments.sentences, arguments.layers, arguments.width, dtype)

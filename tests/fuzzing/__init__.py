@@ -1,10 +1,10 @@
-"""A fuzzer of everything that reads a file: `python -m tests.fuzzing`, and a short form in the normal test run."""
+"""A fuzzer of all code that reads files: `python -m tests.fuzzing`; a short form is part of the test suite."""
 
-READERS = tuple(
-    f"tl_experts.{name}"
-    for name in (
-        *("experts", "inspector.runs", "inspector.saved", "languages", "pairs", "readers", "sentences", "shards"),
-        *("storage", "store", "study.config", "study.result"),
-    )
+READERS = (
+    *(f"tl_experts.corpus.{name}" for name in ("languages", "pairs", "readers", "sentences")),
+    *(f"tl_experts.jobs.{name}" for name in ("arrays", "artefacts", "files", "job", "paths", "pieces")),
+    *("tl_experts.responses.store", "tl_experts.experts.experts"),
+    *("tl_experts.study.config", "tl_experts.study.result"),
+    *("tl_experts.pages.inspector.runs", "tl_experts.pages.inspector.saved"),
 )
-"""Modules whose lines the fuzzer counts. Not the kernels: numba compiles no counted code."""
+"""Modules whose lines the fuzzer counts. The scoring kernels are left out: numba cannot compile instrumented code."""

@@ -1,4 +1,4 @@
-"""The long form: one table, and exit status 1 where a reader broke its contract."""
+"""The long form: prints one table; the exit status is 1 if a reader broke its contract."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import sys
 from contextlib import nullcontext
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["OMP_NUM_THREADS"] = "1"  # each target is forked: no thread of the parent's may be missing there
+os.environ["OMP_NUM_THREADS"] = "1"  # targets run in forked processes, which do not have the parent's threads
 
 from rich.console import Console
 from rich.table import Table
@@ -26,13 +26,15 @@ COLUMNS = ("target", "executions", "seconds", "accepted", "refused", "crashes", 
 
 
 def main() -> int:
-    """Fuzz every target that was asked for."""
+    """Fuzz the targets that are asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzzing", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="for each target")
-    parser.add_argument("--executions", type=int, help="of each target, at most")
+    parser.add_argument("--seconds", type=float, default=60, help="per target")
+    parser.add_argument("--executions", type=int, help="at most, per target")
     parser.add_argument("--targets", nargs="*", choices=[target.name for target in TARGETS])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--blind", action="store_true", help="damage drawn from the seed, not led by coverage")
+    parser.add_argument(
+        "--blind", action="store_true", help="draw the damage from the seed instead of guiding it by coverage"
+    )
     given = parser.parse_args()
     table, broken = Table(*COLUMNS), []
     for target in TARGETS:

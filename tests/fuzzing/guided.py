@@ -1,7 +1,7 @@
-"""Fuzzing led by coverage (atheris, libFuzzer): the damage that reaches new lines of the readers is varied further.
+"""Fuzzing guided by coverage (atheris, libFuzzer): damage that reaches new lines of the readers is varied further.
 
-Each target runs in a process of its own under a limit of memory: an allocation of a declared size fails there, also one
-that a generous system would have granted.
+Each target runs in a process of its own with limited memory, so that allocating a declared size fails even where the
+system would have granted it.
 """
 
 import json
@@ -17,11 +17,11 @@ from tests.fuzzing.harness import Bench, Outcome
 from tests.fuzzing.targets import Target
 
 ROOM = 2**30
-"""Bytes of address space that a target may take over what its process has at the start."""
+"""Bytes of address space that a target may use beyond what its process has at the start."""
 
 
 class Drawn(random.Random):
-    """Random numbers that are the fuzzer's bytes; zeros when they are used up."""
+    """Random numbers made of the fuzzer's bytes; zeros when they are used up."""
 
     def __new__(cls, data: bytes) -> "Drawn":
         return super().__new__(cls)
@@ -39,7 +39,7 @@ class Drawn(random.Random):
 
 
 def guided(target: Target, seed: int, *, executions: int | None = None, seconds: float | None = None) -> Outcome:
-    """Run a target until either limit, in a process of its own."""
+    """Run a target until either limit is reached, in a process of its own."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -48,17 +48,17 @@ def guided(target: Target, seed: int, *, executions: int | None = None, seconds:
         _fuzz(target, seed, executions, seconds, writing)
     os.close(writing)
     with os.fdopen(reading) as stream:
-        told = stream.read()
+        outcome = stream.read()
     _, status = os.waitpid(child, 0)
-    if not told or status:
+    if not outcome or status:
         return Outcome(crashes={f"the process ended with status {status}": 1})  # type: ignore[arg-type]
-    return Outcome(**json.loads(told))
+    return Outcome(**json.loads(outcome))
 
 
 def _fuzz(target: Target, seed: int, executions: int | None, seconds: float | None, writing: int) -> None:
     import atheris
 
-    # libFuzzer counts its runs on the terminal.
+    # libFuzzer prints the number of its runs.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     bench = Bench(target).__enter__()
 
@@ -66,10 +66,10 @@ def _fuzz(target: Target, seed: int, executions: int | None, seconds: float | No
         if bench.over(executions, seconds):
             bench.__exit__()
             os.write(writing, json.dumps(asdict(bench.outcome)).encode())
-            os._exit(0)  # libFuzzer's own end runs no Python
+            os._exit(0)  # libFuzzer's own exit runs no Python code
         bench.run(Drawn(data))
 
-    # Hangs are the bench's to see: libFuzzer would end the process at the first.
+    # The bench detects hangs: libFuzzer would end the process at the first one.
     atheris.Setup(
         [sys.argv[0], f"-seed={seed + 1}", "-timeout=0", "-max_len=256", "-len_control=0", "-rss_limit_mb=0"], one
     )

@@ -1,4 +1,4 @@
-"""Runs a target on damaged files and holds it to the contract."""
+"""Runs a target on damaged files and checks the contract: read them, or raise an error of the family."""
 
 import logging
 import random
@@ -21,12 +21,12 @@ MIB = 256.0
 
 
 class Hang(BaseException):
-    """No `except Exception` may swallow it."""
+    """Not an `Exception`, so that no reader swallows it."""
 
 
 @dataclass
 class Outcome:
-    """What came of a target."""
+    """The outcome of a target."""
 
     executions: int = 0
     seconds: float = 0.0
@@ -36,11 +36,11 @@ class Outcome:
     growth: float = 0.0
     crashes: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
-    """Of each crash, the first execution."""
+    """The first execution of each crash."""
 
 
 def fuzz(target: Target, seed: int, *, executions: int | None = None, seconds: float | None = None) -> Outcome:
-    """Run a target until either limit, on damage drawn blindly from a seed."""
+    """Run a target until either limit is reached, on damage drawn from a seed."""
     with Bench(target) as bench:
         while not bench.over(executions, seconds):
             bench.run(random.Random(f"{seed}/{target.name}/{bench.outcome.executions}"))
@@ -48,7 +48,7 @@ def fuzz(target: Target, seed: int, *, executions: int | None = None, seconds: f
 
 
 class Bench:
-    """A target with its valid files, and what came of it so far."""
+    """A target with its valid files, and its outcome so far."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -60,7 +60,7 @@ class Bench:
         self._base, self._outer = Path(self._room.name) / "valid", Path(self._room.name) / "outer"
         self._base.mkdir()
         self.target.make(self._base)
-        _quiet(self.target, self._base)  # once as it is: what is imported then is not the damage's doing
+        _quiet(self.target, self._base)  # once undamaged, so that the memory of imports does not count
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,7 +73,7 @@ class Bench:
         return enough or (seconds is not None and time.monotonic() - self._begun >= seconds)
 
     def run(self, rng: random.Random) -> None:
-        """Damage a copy as the numbers say, and read it."""
+        """Damage a copy of the files, as the random numbers decide, and read it."""
         shutil.rmtree(self._outer, ignore_errors=True)
         shutil.copytree(self._base, self._outer / "inside" / "deep")
         (self._outer / "outside").write_text("untouched")
@@ -90,7 +90,7 @@ def _one(target: Target, outer: Path, number: int, outcome: Outcome) -> None:
     except TLExpertsError:
         outcome.refused += 1
     except (Exception, Hang) as error:
-        # The innermost line of the package: one defect is one row, however it is reached.
+        # The innermost line of the package, so that one defect is one row, however it is reached.
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "tl_experts" in frame.filename]
         where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
         outcome.crashes[f"{type(error).__name__} at {where}"] += 1
@@ -101,9 +101,9 @@ def _one(target: Target, outer: Path, number: int, outcome: Outcome) -> None:
         outcome.crashes[f"{took:.1f} s (#{number})"] += 1
     if grown > MIB:
         outcome.crashes[f"{grown:.0f} MiB (#{number})"] += 1
-    there = {path.name for path in outer.iterdir()} | {path.name for path in (outer / "inside").iterdir()}
-    if there != {"inside", "outside", "deep"} or (outer / "outside").read_text() != "untouched":
-        outcome.crashes[f"wrote outside its folder: {sorted(there)} (#{number})"] += 1
+    found = {path.name for path in outer.iterdir()} | {path.name for path in (outer / "inside").iterdir()}
+    if found != {"inside", "outside", "deep"} or (outer / "outside").read_text() != "untouched":
+        outcome.crashes[f"wrote outside its folder: {sorted(found)} (#{number})"] += 1
 
 
 def _quiet(target: Target, folder: Path) -> None:
@@ -124,7 +124,7 @@ def _quiet(target: Target, folder: Path) -> None:
 
 
 def _peak(*, reset: bool = False) -> float:
-    """The largest resident memory of this process since the last reset, in MiB (0 where Linux's /proc is not)."""
+    """The largest resident memory of this process since the last reset, in MiB (0 without Linux's /proc)."""
     try:
         if reset:
             Path("/proc/self/clear_refs").write_text("5")

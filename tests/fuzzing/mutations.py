@@ -1,4 +1,4 @@
-"""Damage to files: blind to bytes, and knowing (values and headers, with the checksums set right)."""
+"""Damage to files: random bytes, and changed values and headers with corrected checksums."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ VALUES = (*INTEGERS, *NAMES, None, True, 0.5, float("nan"), float("inf"), -float
 
 
 class Bomb:
-    """Unpickling this makes a file."""
+    """Unpickling this creates a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,24 +33,24 @@ def huge_safetensors(shape: tuple[int, ...] = (2**38,)) -> bytes:
 
 
 def npy(descr: str, shape: str, data: bytes = b"") -> bytes:
-    """A .npy file with a header of its own making."""
+    """A .npy file with any header."""
     head = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + data
 
 
 def mutate(rng: random.Random, folder: Path, sprung: Path) -> None:
-    """Damage one to three places of the files of a folder."""
+    """Damage the files of a folder one to three times."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for _ in range(rng.choice((1, 1, 2, 3))):
         path = rng.choice(files)
-        knowing = {".json": _json, ".jsonl": _jsonl, ".safetensors": _tensors, ".npy": _npy}.get(path.suffix)
+        structured = {".json": _json, ".jsonl": _jsonl, ".safetensors": _tensors, ".npy": _npy}.get(path.suffix)
         content = path.read_bytes()
         if rng.random() < 0.02:
             content = pickle.dumps(Bomb(sprung))
-        elif knowing and rng.random() < 0.7:
+        elif structured and rng.random() < 0.7:
             try:
-                content = knowing(rng, content)
-            except Exception:  # the file is too broken already to be changed knowingly
+                content = structured(rng, content)
+            except Exception:  # the file is too damaged already
                 content = _bytes(rng, content)
         else:
             content = _bytes(rng, content)
@@ -81,7 +81,7 @@ def _bytes(rng: random.Random, content: bytes) -> bytes:
 
 
 def change(rng: random.Random, document: Any) -> Any:
-    """The document with one of its values put in the place of another, or removed."""
+    """The document with one of its values replaced or removed."""
     if isinstance(document, dict | list) and document and rng.random() < 0.85:
         key = rng.choice(list(document)) if isinstance(document, dict) else rng.randrange(len(document))
         if rng.random() < 0.1:
@@ -135,7 +135,7 @@ def _npy(rng: random.Random, content: bytes) -> bytes:
 
 
 def _sign(folder: Path) -> None:
-    """Set the checksums right, so that what lies behind them is reached."""
+    """Correct the checksums, so that the code behind their check is reached."""
     for path in folder.rglob("*.json"):
         for data in (path.with_suffix(".safetensors"), path.with_suffix(".npy")):
             try:

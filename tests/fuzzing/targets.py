@@ -1,8 +1,8 @@
-"""What is fuzzed: for each reader a maker of valid files and the call that reads them."""
+"""The targets: for each reader, a function that creates valid files and the call that reads them."""
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tl_experts import Corpus, Experts, ResponseStore, Steering, load_sentences
+from tl_experts import Batching, Corpus, Experts, ResponseStore, Steering, load_sentences
 from tl_experts.corpus.pairs import load_pairs, load_paraphrases
 from tl_experts.experts.auroc import STATISTICS
 from tl_experts.jobs.arrays import read_array, write_array
 from tl_experts.jobs.artefacts import load_artefact, save_artefact
 from tl_experts.jobs.files import write_json
-from tl_experts.jobs.pieces import Shards
+from tl_experts.jobs.job import Job
+from tl_experts.jobs.pieces import Pieces
 from tl_experts.pages.inspector.runs import open_run
 from tl_experts.pages.inspector.saved import expert_counts
 from tl_experts.responses.neurons import NeuronTable
@@ -25,7 +26,7 @@ from tl_experts.study.config import StudyConfig, load_config
 from tl_experts.study.result import StudyResult
 
 TEXTS = {"en": ["Bread, please.", "She laughed."], "de": ["Brot, bitte.", "Sie lachte."]}
-JOB = {"model": {"name": "tiny"}, "k": 3}
+JOB = Job({"model": {"name": "tiny"}, "k": 3})
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,9 @@ def affine_map() -> AffineMap:
 
 def _store(folder: Path) -> None:
     corpus = Corpus.from_texts(TEXTS, aligned=True, name="fuzz")
-    job = {"layers": [0, 1], "widths": [4, 4], "shards": 2, "dtype": "float32", "corpus": corpus.fingerprint}
-    store = ResponseStore.begin(folder, job | {"site": "mlp.hook_post", "pooling": "max", "model": {}}, corpus)
+    reading = {"site": "mlp.hook_post", "pooling": "max", "dtype": "float32", "batching": asdict(Batching())}
+    job = {"layers": [0, 1], "widths": [4, 4], "shards": 2, "corpus": corpus.fingerprint, "model": {}, **reading}
+    store = ResponseStore.begin(folder, Job(job), corpus)
     for number, rows in enumerate(([0, 1], [2, 3])):
         store.save(number, torch.ones(2, 8), rows)
 
@@ -160,7 +162,7 @@ TARGETS = [
         lambda f: Steering.from_pretrained(f / "s.safetensors"),
     ),
     Target("affine-map", lambda f: affine_map().save_pretrained(f / "m"), lambda f: AffineMap.from_pretrained(f / "m")),
-    Target("shards", lambda f: Shards(f, JOB).save(0, {"a": np.ones(3)}), lambda f: Shards(f, JOB).load(0)),
+    Target("pieces", lambda f: Pieces(f, JOB).save(0, {"a": np.ones(3)}), lambda f: Pieces(f, JOB).load(0)),
     Target("store", _store, _read_store),
     Target(
         "npy",

@@ -1,12 +1,17 @@
-"""Damaged files are read or refused by an error of the family: the short form of `python -m tests.fuzzing`."""
+"""Damaged files are read or raise an error of the family: the short form of `python -m tests.fuzzing`."""
 
+import contextlib
+import importlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import tl_experts
+from tests.fuzzing import READERS
 from tests.fuzzing.harness import fuzz
 from tests.fuzzing.mutations import huge_safetensors, npy
 from tests.fuzzing.targets import TARGETS, Target
@@ -17,12 +22,12 @@ from tl_experts.jobs.artefacts import load_artefact
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_a_damaged_file_is_read_or_refused(target: Target) -> None:
+def test_a_damaged_file_is_read_or_raises_an_error(target: Target) -> None:
     outcome = fuzz(target, 0, executions=400)
     assert not outcome.crashes, outcome.examples
 
 
-def test_a_declared_terabyte_is_refused(tmp_path: Path) -> None:
+def test_a_declared_terabyte_raises_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(huge_safetensors())
     (tmp_path / "a.npy").write_bytes(npy("'<f4'", "(274877906944,)"))
     with pytest.raises(ArtefactError):
@@ -32,12 +37,12 @@ def test_a_declared_terabyte_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "a/../../outside", "..", ""])
-def test_a_table_of_a_study_cannot_lie_outside_its_folder(name: str, tmp_path: Path) -> None:
+def test_a_table_of_a_study_cannot_be_outside_its_folder(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     (folder / "stages").mkdir(parents=True)
     (folder / "study.json").write_text(json.dumps({"config": {}, "about": {}, "stages": ["experts"]}))
     (folder / "stages" / "experts.json").write_text(json.dumps({"tables": [name], "seconds": 1}))
-    with pytest.raises(TLExpertsError, match="names no tables of this folder"):
+    with pytest.raises(TLExpertsError, match="cannot be the name of a file"):
         StudyResult.load(folder)
 
 
@@ -45,3 +50,50 @@ def test_no_pickle_is_ever_read() -> None:
     bad = re.compile(r"import pickle|pickle\.load|allow_pickle=True|trust_remote_code=True[^:]|torch\.load\(")
     for path in Path(tl_experts.__file__).parent.rglob("*.py"):
         assert not bad.search(path.read_text("utf-8")), path
+
+
+def test_the_instrumented_modules_exist() -> None:
+    for name in READERS:
+        importlib.import_module(name)
+
+
+def strings(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path to every string in a JSON document."""
+    if isinstance(document, str):
+        yield path
+    items = dict(enumerate(document)) if isinstance(document, list) else document
+    for key, value in items.items() if isinstance(items, dict) else ():
+        yield from strings(value, (*path, key))
+
+
+def replaced(document: Any, path: tuple[Any, ...], value: str) -> Any:
+    """A copy of a JSON document with the string at a path replaced."""
+    copy = json.loads(json.dumps(document))
+    inner = copy
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return copy
+
+
+ARTEFACTS = ("artefact", "experts", "store", "study", "run-study", "run-demo", "counts")
+
+
+@pytest.mark.parametrize("target", [t for t in TARGETS if t.name in ARTEFACTS], ids=lambda target: target.name)
+@pytest.mark.parametrize("name", ["../../escaped", "a/../../../escaped"])
+def test_no_field_of_an_artefact_leads_out_of_its_folder(target: Target, name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "outer" / "inner"
+    folder.mkdir(parents=True)
+    target.make(folder)
+    tried = 0
+    for file in sorted(folder.rglob("*.json")):
+        document = json.loads(file.read_text())
+        for path in strings(document):
+            file.write_text(json.dumps(replaced(document, path, name)))
+            with contextlib.suppress(TLExpertsError):
+                target.read(folder)
+            tried += 1
+            assert list(tmp_path.iterdir()) == [tmp_path / "outer"], (file, path)
+            assert list((tmp_path / "outer").iterdir()) == [folder], (file, path)
+        file.write_text(json.dumps(document))
+    assert tried

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tl_experts import Experts, ResponseStore, find_experts, merge_stores, store_embeddings, store_responses
 from tl_experts.errors import ArtefactError, StudyError, TLExpertsError
 from tl_experts.jobs.paths import LONGEST_NAME, path_of_name, require_name, user_path
+from tl_experts.models.catalogue import cache_folder
 
 BAD_NAMES = ("", ".", "..", "a/b", "/a", "../a", "a/../../b", "a\\b", "C:a", "a\0", "a\n", "\ud800", "é" * LONGEST_NAME)
 
@@ -53,3 +55,28 @@ def test_no_name_leads_out_of_the_folder(name: str) -> None:
         return
     assert path.parent == folder
     assert ".." not in path.parts
+
+
+def test_no_call_creates_a_folder_named_tilde(llama, corpus, tmp_path, monkeypatch):
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("TL_EXPERTS_CACHE", "~/cache")
+    monkeypatch.chdir(work)
+    experts = find_experts(llama, corpus, k=5, folder="~/find", progress=False)
+    for name in ("experts", "experts.safetensors"):
+        experts.save_pretrained(f"~/{name}")
+        assert Experts.from_pretrained(f"~/{name}").counts == experts.counts
+    store_responses(llama, corpus, "~/responses", progress=False)
+    assert merge_stores(["~/responses"]).shape == ResponseStore("~/responses").responses().shape
+    store_embeddings(llama, corpus, "~/embeddings", progress=False)
+    assert cache_folder() == home / "cache"
+    assert {path.name for path in home.iterdir()} == {
+        "find",
+        "experts",
+        "experts.safetensors",
+        "responses",
+        "embeddings",
+    }
+    assert not list(work.iterdir())

@@ -1,4 +1,4 @@
-"""Pieces of work: kept, refused when of another job, made again when damaged."""
+"""Pieces of work: kept, and recomputed if they are damaged or belong to another job."""
 
 import numpy as np
 import pytest
@@ -6,71 +6,132 @@ import torch
 
 from tl_experts import Batching, Reading
 from tl_experts.embeddings.embeddings import embed_pieces
-from tl_experts.errors import ArtefactError
-from tl_experts.jobs.pieces import Shards
+from tl_experts.jobs.job import Job
+from tl_experts.jobs.pieces import Pieces, resume
 from tl_experts.responses.collect import collect_pieces
 
-JOB = {"model": "abc", "layers": [0, 1], "note": None}
+DOCUMENT = {"model": "abc", "layers": [0, 1], "note": None}
+JOB = Job(DOCUMENT)
 
 
 def test_a_piece_comes_back_to_the_bit_and_a_missing_one_is_none(tmp_path):
-    shards = Shards(tmp_path / "s", JOB)
+    pieces = Pieces(tmp_path / "s", JOB)
     arrays = {"a": np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32), "b": np.arange(5)}
-    shards.save(7, arrays)
-    found = Shards(tmp_path / "s", JOB).load(7)
+    pieces.save(7, arrays)
+    found = Pieces(tmp_path / "s", JOB).load(7)
     assert set(found) == {"a", "b"}
     for name, array in arrays.items():
         np.testing.assert_array_equal(found[name], array)
-    assert shards.load(6) is None
+    assert pieces.load(6) is None
 
 
-def test_another_job_is_refused_by_what_differs(tmp_path):
-    Shards(tmp_path, JOB).save(0, {"a": np.zeros(1)})
-    with pytest.raises(ArtefactError, match=r"layers is \[0, 1\] there and \[0, 2\] here"):
-        Shards(tmp_path, JOB | {"layers": [0, 2]})
-    with pytest.raises(ArtefactError, match="extra is None there"):
-        Shards(tmp_path, JOB | {"extra": 1})
-
-
-def test_a_stray_piece_of_another_job_is_not_taken(tmp_path):
-    Shards(tmp_path / "one", JOB).save(0, {"a": np.zeros(1)})
-    other = Shards(tmp_path / "two", JOB | {"model": "xyz"})
+def test_a_stray_piece_of_another_job_is_ignored(tmp_path):
+    Pieces(tmp_path / "one", JOB).save(0, {"a": np.zeros(1)})
+    other = Pieces(tmp_path / "two", Job(DOCUMENT | {"model": "xyz"}))
     (tmp_path / "two" / "000000.safetensors").write_bytes((tmp_path / "one" / "000000.safetensors").read_bytes())
     assert other.load(0) is None
     (tmp_path / "one" / "000001.safetensors").write_bytes((tmp_path / "one" / "000000.safetensors").read_bytes())
-    assert Shards(tmp_path / "one", JOB).load(1) is None
+    assert Pieces(tmp_path / "one", JOB).load(1) is None
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty"])
-def test_a_damaged_piece_is_made_again_and_said_so(tmp_path, caplog, damage):
-    shards = Shards(tmp_path, JOB)
-    shards.save(0, {"a": np.arange(100.0)})
+def test_a_damaged_piece_is_recomputed_and_logged(tmp_path, caplog, damage):
+    pieces = Pieces(tmp_path, JOB)
+    pieces.save(0, {"a": np.arange(100.0)})
     path = tmp_path / "000000.safetensors"
     content = bytearray(path.read_bytes())
     if damage == "flip":
         content[-5] ^= 1
     path.write_bytes({"truncate": content[:-9], "flip": content, "empty": b""}[damage])
-    assert shards.load(0) is None
-    assert "made again" in caplog.text
+    assert pieces.load(0) is None
+    assert "recomputing a piece" in caplog.text
 
 
-def test_a_damaged_job_file_is_named(tmp_path):
-    Shards(tmp_path, JOB)
-    (tmp_path / "job.json").write_text("{")
-    with pytest.raises(ArtefactError, match=r"job\.json is damaged"):
-        Shards(tmp_path, JOB)
+def test_a_piece_is_computed_once(tmp_path):
+    computed = []
+
+    def compute():
+        computed.append(1)
+        return {"a": np.arange(3)}
+
+    for _ in range(2):
+        np.testing.assert_array_equal(Pieces(tmp_path, JOB).once(4, compute)["a"], np.arange(3))
+    assert len(computed) == 1
+
+
+# --- resuming -------------------------------------------------------------------------------------------------------
+
+
+class Squares:
+    """Squares of numbers: ten items, each a piece."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, int] = {}
+        self.done: list[int] = []
+
+    def run(self, pieces: Pieces | None) -> None:
+        resume(pieces, range(10), work=self.work, keep=self.keep, restore=self.restore)
+
+    def work(self, items):
+        for item in items:
+            self.done.append(item)
+            self.found[item] = item**2
+            yield item
+
+    def keep(self, item):
+        return {"square": np.array([self.found[item]])}
+
+    def restore(self, item, arrays):
+        self.found[item] = int(arrays["square"][0])
+
+
+ALL = {number: number**2 for number in range(10)}
+
+
+def test_without_pieces_all_items_are_done():
+    squares = Squares()
+    squares.run(None)
+    assert squares.found == ALL
+
+
+def test_several_processes_each_do_their_numbers(tmp_path):
+    for only in ({1, 4, 7}, {0, 2}):
+        part = Squares()
+        part.run(Pieces(tmp_path, JOB, only=only))
+        assert part.done == sorted(only)
+    rest = Squares()
+    rest.run(Pieces(tmp_path, JOB))
+    assert rest.done == [3, 5, 6, 8, 9]
+    assert rest.found == ALL
+
+
+def test_delegated_pieces_are_read_back_and_the_others_computed(tmp_path):
+    asked = []
+
+    def delegate(numbers):
+        asked.append(list(numbers))
+        Squares().run(Pieces(tmp_path, JOB, only={2, 3}))
+
+    Pieces(tmp_path, JOB).save(0, {"square": np.array([0])})
+    squares = Squares()
+    squares.run(Pieces(tmp_path, JOB, delegate=delegate))
+    assert asked == [list(range(1, 10))]
+    assert squares.done == [1, 4, 5, 6, 7, 8, 9]
+    assert squares.found == ALL
+    squares.run(Pieces(tmp_path, JOB, delegate=delegate))  # nothing is missing
+    assert len(asked) == 1
 
 
 # --- long passes over them ------------------------------------------------------------------------------------------
 
 
 class Killed(BaseException):
-    """Nothing catches it, like a signal."""
+    """Not an `Exception`, so that nothing catches it, as with a signal."""
 
 
 def killed_after(monkeypatch, batches: int):
-    """Let that many batches be saved; the next one is not."""
-    saved = Shards.save
+    """Let some batches be saved, and kill the run at the next."""
+    saved = Pieces.save
     left = [batches]
 
     def save(self, number, arrays):
@@ -79,41 +140,41 @@ def killed_after(monkeypatch, batches: int):
         left[0] -= 1
         saved(self, number, arrays)
 
-    monkeypatch.setattr(Shards, "save", save)
+    monkeypatch.setattr(Pieces, "save", save)
 
 
-def passes(llama, corpus, shards):
+def passes(llama, corpus, pieces):
     responses = collect_pieces(
-        llama, corpus, Reading(batching=Batching(token_budget=60)), shards=shards("responses"), progress=False
+        llama, corpus, Reading(batching=Batching(token_budget=60)), pieces=pieces("responses"), progress=False
     )
     vectors = embed_pieces(
-        llama, corpus, [0, None], batching=Batching(token_budget=60), shards=shards("vectors"), progress=False
+        llama, corpus, [0, None], batching=Batching(token_budget=60), pieces=pieces("vectors"), progress=False
     )
     return [responses.values, vectors[0].vectors, vectors[None].vectors]
 
 
-def test_a_killed_pass_goes_on_after_the_last_batch_with_the_same_bits(llama, corpus, tmp_path, monkeypatch):
+def test_a_killed_pass_resumes_after_the_last_batch_with_the_same_bits(llama, corpus, tmp_path, monkeypatch):
     expected = passes(llama, corpus, lambda name: None)
     for kept in (0, 3, 2):
         with monkeypatch.context() as patch:
             killed_after(patch, kept)
             with pytest.raises(Killed):
-                passes(llama, corpus, lambda name: Shards(tmp_path / name, JOB))
+                passes(llama, corpus, lambda name: Pieces(tmp_path / name, JOB))
     before = sorted(path.stat().st_mtime_ns for path in (tmp_path / "responses").glob("*.safetensors"))
     assert len(before) == 5
-    found = passes(llama, corpus, lambda name: Shards(tmp_path / name, JOB))
+    found = passes(llama, corpus, lambda name: Pieces(tmp_path / name, JOB))
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one, other)
     after = sorted(path.stat().st_mtime_ns for path in (tmp_path / "responses").glob("*.safetensors"))
-    assert after[:5] == before  # what was there was not made again
+    assert after[:5] == before  # existing pieces were not recomputed
     assert len(after) > 5
 
 
 def test_a_finished_pass_does_not_run_the_model(llama, corpus, tmp_path, monkeypatch):
-    def shards(name):
-        return Shards(tmp_path / name, JOB)
+    def pieces(name):
+        return Pieces(tmp_path / name, JOB)
 
-    expected = passes(llama, corpus, shards)
+    expected = passes(llama, corpus, pieces)
     monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)
-    for one, other in zip(passes(llama, corpus, shards), expected, strict=True):
+    for one, other in zip(passes(llama, corpus, pieces), expected, strict=True):
         assert torch.equal(one, other)

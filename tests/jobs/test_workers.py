@@ -1,8 +1,9 @@
-"""Work over Ray's workers: the same bits, a dead worker's number done again, errors in one line."""
+"""Work on Ray's workers: the bits of one process, the numbers of dead workers repeated, errors in one line."""
 
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -35,26 +36,35 @@ QUIET = {"progress": False}
 
 
 class Note:
-    """Writes a file a number, in a folder; dies at one of them the first time or always, or fails at it."""
+    """Writes a file per number into a folder; may die at a number (the first time or always) or fail at it."""
 
     def __init__(self, folder: Path, dies_at: int = -1, always: bool = False, fails_at: int = -1):
         self.folder, self.dies_at, self.always, self.fails_at = folder, dies_at, always, fails_at
-        self.before: list[int] = []
 
-    def __call__(self, made: Any, number: int) -> None:
-        marker = self.folder / "died"
-        if number == self.dies_at and (self.always or not marker.exists()):
-            marker.open("a").write("x")
-            os._exit(1)
-        if number == self.fails_at:
-            raise ValueError(f"number {number} cannot be done")
-        with (self.folder / str(number)).open("a") as stream:
-            stream.write(f"{os.getpid()} {made} {len(self.before)}\n")
-        self.before.append(number)
+    def __call__(self, loaded: Any) -> Callable[[int], None]:
+        before: list[int] = []
+
+        def do(number: int) -> None:
+            marker = self.folder / "died"
+            if number == self.dies_at and (self.always or not marker.exists()):
+                marker.open("a").write("x")
+                os._exit(1)
+            if number == self.fails_at:
+                raise ValueError(f"number {number} cannot be done")
+            with (self.folder / str(number)).open("a") as stream:
+                stream.write(f"{os.getpid()} {loaded} {len(before)}\n")
+            before.append(number)
+
+        return do
 
 
-def make() -> int:
-    """What a worker makes: something that tells when it was made."""
+def opening_fails(loaded: Any) -> Callable[[int], None]:
+    """Work that cannot be opened."""
+    raise ValueError("the folder belongs to another job")
+
+
+def load() -> int:
+    """What a worker loads: it tells when it was loaded."""
     return time.time_ns()
 
 
@@ -64,15 +74,15 @@ def dying() -> None:
 
 
 def failing() -> None:
-    """A model that is not there."""
+    """A model that does not exist."""
     raise OSError("no such model")
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    """One Ray for all tests of the module: starting it takes seconds."""
+    """One Ray cluster for all tests of the module: starting it takes seconds."""
     ray = pytest.importorskip("ray")
-    # Workers import the tests, too.
+    # Workers import the tests.
     environment = {"env_vars": {"PYTHONPATH": str(Path(__file__).parents[2])}}
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
     yield
@@ -81,7 +91,7 @@ def cluster():
 
 @pytest.fixture(autouse=True)
 def a_workers_threads():
-    """One, as each of two workers on two processors has: PyTorch rounds differently where threads' shares meet."""
+    """One thread, as each of two workers on two processors has: PyTorch's rounding depends on the division of work."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -92,7 +102,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_number_is_done_once_by_several_workers(cluster, tmp_path):
-    with RayPool(make, RayWorkers(count=2)) as pool:
+    with RayPool(load, RayWorkers(count=2)) as pool:
         pool.run(Note(tmp_path), range(12), **QUIET)
     lines = {int(path.name): path.read_text().splitlines() for path in tmp_path.iterdir()}
     assert set(lines) == set(range(12))
@@ -100,51 +110,62 @@ def test_every_number_is_done_once_by_several_workers(cluster, tmp_path):
     assert os.getpid() not in {int(line.split()[0]) for written in lines.values() for line in written}
 
 
-def test_a_pool_makes_once_what_several_works_use(cluster, tmp_path):
-    with RayPool(make, RayWorkers(count=1)) as pool:
+def test_a_worker_loads_once_and_opens_each_work_once(cluster, tmp_path):
+    with RayPool(load, RayWorkers(count=1)) as pool:
         for name in ("one", "two"):
             (tmp_path / name).mkdir()
             pool.run(Note(tmp_path / name), range(3), **QUIET)
         pool.run(Note(tmp_path), [], **QUIET)
     lines = [path.read_text().split() for path in sorted(tmp_path.rglob("[0-9]"))]
-    assert len({made for _, made, _ in lines}) == 1
-    assert [before for _, _, before in lines] == ["0", "1", "2"] * 2  # a work is new in each run, and kept within it
+    assert len({loaded for _, loaded, _ in lines}) == 1
+    assert [before for _, _, before in lines] == ["0", "1", "2"] * 2  # a work is opened in each run, and kept within it
 
 
-def test_the_number_of_a_worker_that_died_is_done_again(cluster, tmp_path):
-    with RayPool(make, RayWorkers(count=2)) as pool:
+def test_the_number_of_a_dead_worker_is_repeated(cluster, tmp_path):
+    with RayPool(load, RayWorkers(count=2)) as pool:
         pool.run(Note(tmp_path, dies_at=3), range(6), **QUIET)
     assert {path.name for path in tmp_path.iterdir()} == {"died", *map(str, range(6))}
 
 
-def test_a_number_that_kills_every_worker_is_given_up(cluster, tmp_path):
+def test_a_number_that_kills_every_worker_is_an_error_with_advice(cluster, tmp_path):
     with (
-        RayPool(make, RayWorkers(count=1)) as pool,
-        pytest.raises(TLExpertsError, match=r"4 workers died of piece 1: out of mem"),
+        RayPool(load, RayWorkers(count=1)) as pool,
+        pytest.raises(
+            TLExpertsError,
+            match=r"4 workers died at piece 1; .* smaller Batching\(token_budget=\.\.\.\)",
+        ),
     ):
         pool.run(Note(tmp_path, dies_at=1, always=True), range(3), **QUIET)
     assert len((tmp_path / "died").read_text()) == ATTEMPTS
 
 
-def test_a_worker_that_cannot_begin_is_an_error(cluster, tmp_path):
-    with RayPool(dying, RayWorkers(count=1)) as pool, pytest.raises(TLExpertsError, match="workers died of piece 0"):
+def test_a_worker_that_cannot_start_is_an_error(cluster, tmp_path):
+    with RayPool(dying, RayWorkers(count=1)) as pool, pytest.raises(TLExpertsError, match="workers died at piece 0"):
         pool.run(Note(tmp_path), range(2), **QUIET)
     with RayPool(failing, RayWorkers(count=1)) as pool, pytest.raises(TLExpertsError, match="OSError: no such model"):
         pool.run(Note(tmp_path), range(2), **QUIET)
 
 
-def test_a_failing_number_is_one_error_that_says_what_failed(cluster, tmp_path):
+def test_a_failing_number_is_one_error_that_names_it(cluster, tmp_path):
     message = r"failed at piece 2: ValueError: number 2 cannot be done; .* again"
-    with RayPool(make, RayWorkers(count=1)) as pool:
+    with RayPool(load, RayWorkers(count=1)) as pool:
         with pytest.raises(TLExpertsError, match=message):
             pool.run(Note(tmp_path, fails_at=2), range(4), **QUIET)
-        pool.run(Note(tmp_path), range(4, 6), **QUIET)  # the pool goes on
+        pool.run(Note(tmp_path), range(4, 6), **QUIET)  # the pool still works
     assert {"4", "5"} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_gpus_that_are_not_there_are_refused(cluster):
+def test_work_that_cannot_be_opened_is_an_error(cluster):
+    with (
+        RayPool(load, RayWorkers(count=1)) as pool,
+        pytest.raises(TLExpertsError, match="failed at piece 0: ValueError: the folder belongs to another job"),
+    ):
+        pool.run(opening_fails, range(2), **QUIET)
+
+
+def test_missing_gpus_raise_an_error(cluster):
     with pytest.raises(TLExpertsError, match="the cluster has 0; leave it out"):
-        RayPool(make, RayWorkers(gpus=1))
+        RayPool(load, RayWorkers(gpus=1))
 
 
 def test_two_workers_give_the_bits_of_one_process(cluster, checkpoint, corpus, tmp_path):
@@ -211,15 +232,15 @@ def test_a_study_by_two_workers_has_the_tables_of_one_process(cluster, tmp_path)
         resamples=200,
     )
     here = run_study(config, tmp_path / "here", **QUIET)
-    # Of one process's passes nothing may be missing: workers made what this one reads.
+    # Workers must have computed every pass that one process computes.
     with RayPool(partial(load_model, config.model), RayWorkers(count=2)) as pool:
         there = run_study(config, tmp_path / "there", workers=pool, **QUIET)
     assert set(there) == set(here)
     for name in here:
         pd.testing.assert_frame_equal(there[name], here[name])
     passes = [
-        {path.relative_to(place) for path in place.rglob("*.safetensors")}
-        for place in (tmp_path / "here" / "passes", tmp_path / "there" / "passes")
+        {path.relative_to(folder) for path in folder.rglob("*.safetensors")}
+        for folder in (tmp_path / "here" / "passes", tmp_path / "there" / "passes")
     ]
     assert passes[0] == passes[1]
 
@@ -228,12 +249,12 @@ def test_a_study_by_two_workers_has_the_tables_of_one_process(cluster, tmp_path)
     ("options", "message"),
     [({"count": 0}, "count of workers is 0; expected 1"), ({"gpus": -1}, "gpus is -1; expected 0")],
 )
-def test_options_that_cannot_be_are_refused(options, message):
+def test_invalid_numbers_raise_an_error(options, message):
     with pytest.raises(TLExpertsError, match=message):
         RayWorkers(**options)
 
 
-def test_without_ray_the_command_that_installs_it_is_named(monkeypatch):
+def test_without_ray_the_error_names_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(TLExpertsError, match=r"pip install 'tl-experts\[ray\]'"):
-        RayPool(make)
+        RayPool(load)

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    """Seven sentences a shard: four shards of the 24, the last one short."""
+    """Seven sentences per shard: the 24 sentences are four shards, of which the last is short."""
     monkeypatch.setattr("tl_experts.responses.collect.PART", 7)
 
 

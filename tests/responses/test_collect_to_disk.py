@@ -45,7 +45,7 @@ def test_responses_on_disk_are_those_in_memory_to_the_bit(dtype, model, corpus, 
     )
 
 
-def test_a_repeated_sentence_is_run_once_and_stands_everywhere(model, corpus, tmp_path, monkeypatch):
+def test_a_repeated_sentence_is_run_once_and_fills_all_its_rows(model, corpus, tmp_path, monkeypatch):
     twice = Corpus.from_texts({"en": [*TEXTS["en"], TEXTS["en"][0]], "de": [TEXTS["en"][1], *TEXTS["de"]]})
     expected = collect_responses(model, corpus.only(["en", "de"]), **QUIET).values
     rows = [*range(6), 0, 1, *range(6, 12)]
@@ -64,7 +64,7 @@ class Killed(BaseException):
     """Nothing catches it, like a signal."""
 
 
-def test_a_killed_run_makes_what_is_missing_and_nothing_else(model, corpus, tmp_path, monkeypatch):
+def test_a_killed_run_computes_the_missing_shards_only(model, corpus, tmp_path, monkeypatch):
     save = ResponseStore.save
 
     def dying(self, number, values, rows):

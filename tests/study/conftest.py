@@ -12,6 +12,7 @@ from tl_experts import (
     steer,
 )
 from tl_experts.study.bench import Bench
+from tl_experts.study.splits import read_splits
 
 
 @pytest.fixture(scope="session")
@@ -46,5 +47,10 @@ def spaces(model, held_out, experts):
 
 
 @pytest.fixture(scope="session")
-def bench(config, model, tmp_path_factory):
-    return Bench(config, model, tmp_path_factory.mktemp("bench"), progress=False)
+def splits(config):
+    return read_splits(config)
+
+
+@pytest.fixture(scope="session")
+def bench(config, splits, model, tmp_path_factory):
+    return Bench(config, splits, model, tmp_path_factory.mktemp("bench"), progress=False)

@@ -1,15 +1,10 @@
-"""A bench keeps what it computes, under a name that depends on all that decides it."""
-
-import json
-from dataclasses import replace
+"""A bench keeps what it computes, in a folder whose name depends on everything that decides it."""
 
 import numpy as np
 import pytest
 import torch
 
-from tl_experts import load_sentences
-from tl_experts.errors import CorpusError, StudyError
-from tl_experts.study.bench import Bench, read_split
+from tl_experts.study.bench import Bench
 
 
 def test_its_experts_are_those_of_the_public_functions(bench, experts):
@@ -47,47 +42,17 @@ def test_work_is_done_once_for_each_job(bench):
     assert bench.once("other thing", {"seed": 0}, make)["a"].tolist() == [3, 4, 5]
 
 
-def test_targets_must_be_in_both_splits(config, model, tmp_path):
-    assert Bench(config, model, tmp_path, progress=False).languages == ("en", "de", "fr", "ja")
-    with pytest.raises(StudyError, match="target 'es' is not in both splits; they share en, de, fr, ja"):
-        Bench(replace(config, targets=("es",)), model, tmp_path, progress=False)
+def test_candidates_of_another_process_are_not_computed_again(bench, config, splits, model, tmp_path, monkeypatch):
+    given = bench.candidates
+    monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)
+    assert Bench(config, splits, model, tmp_path, progress=False, candidates=given).candidates is given
 
 
-def test_splits_that_share_sentences_raise_an_error(config, model, tmp_path):
-    with pytest.raises(CorpusError, match="share"):
-        Bench(replace(config, corpus=str(overlapping(tmp_path))), model, tmp_path, progress=False)
-
-
-def overlapping(folder):
-    """A table whose two splits hold the same sentence."""
-    rows = [
-        {"en": "One.", "de": "Eins.", "split": "dev"},
-        {"en": "One.", "de": "Ein.", "split": "test"},
-    ]
-    (folder / "table.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    return folder / "table.jsonl"
-
-
-# --- splits of a corpus ---
-
-
-def test_the_rows_of_a_table_are_counted_within_the_split(config, tmp_path):
-    rows = [{"en": f"e{i}", "de": f"d{i}", "split": "dev" if i % 2 else "test"} for i in range(8)]
-    (tmp_path / "table.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    mine = replace(config, corpus=str(tmp_path / "table.jsonl"))
-    assert read_split(mine, "dev", 2)["en"].texts == ("e1", "e3")
-    assert read_split(mine, "test", None)["de"].texts == ("d0", "d2", "d4", "d6")
-
-
-def test_a_split_of_a_folder_is_the_folder_of_that_name(config, tmp_path):
-    for split in ("dev", "test"):
-        (tmp_path / split).mkdir()
-        for language in ("en", "de"):
-            (tmp_path / split / f"{language}.txt").write_text(f"{split} {language} 1\n{split} {language} 2\n")
-    found = read_split(replace(config, corpus=str(tmp_path)), "test", 1)
-    assert sorted(found.texts) == ["test de 1", "test en 1"]
-    assert found.rows == ("0", "0")
-
-
-def test_the_bundled_corpus_is_read_by_its_name(config):
-    assert read_split(config, "dev", 3) == load_sentences("bundled", split="dev", limit=3)
+def test_a_settled_bench_is_a_copy_that_shares_what_is_computed(config, bench):
+    candidates = bench.candidates
+    settled = bench.settled({"en": 3, "ja": 4})
+    assert (bench.chosen_k, settled.chosen_k) == ({}, {"en": 3, "ja": 4})
+    assert settled.candidates is candidates
+    assert (len(settled.experts("en")), len(settled.experts("ja"))) == (3, 4)
+    with pytest.raises(KeyError):
+        bench.experts("en")

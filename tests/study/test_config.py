@@ -1,10 +1,15 @@
-"""Options of a study: what ships, what is refused."""
+"""Options of a study: the shipped ones, and the errors of invalid ones."""
+
+from typing import get_origin, get_type_hints
 
 import pytest
 
 from tl_experts.analysis.statistics import holm
 from tl_experts.errors import StudyError, TLExpertsError
-from tl_experts.study import StudyConfig, load_config, paper, shipped_configs
+from tl_experts.pages.report import as_toml
+from tl_experts.study import StudyConfig, load_config, paper, run_study, shipped_configs
+
+ESCAPING = "a/../../../escaped"
 
 BASE = {"name": "x", "model": "polyglot-mini", "k": 5}
 
@@ -67,9 +72,13 @@ def test_the_surest_gain_survives_holms_correction(name):
         ({"resamples": 1.5}, "resamples is 1.5"),
         ({"model": 7}, "model is 7; expected a text"),
         ({"test_row": 5}, "did you mean 'test_rows'"),
+        ({"site": "mlp.hook_pots"}, "did you mean 'mlp.hook_post'"),
+        ({"site": ["mlp.hook_post"]}, "site is .* expected a text"),
+        ({"metric": ["auroc"]}, "metric .* is not known"),
+        ({"targets": {"es": 1}}, "targets is .* expected a list"),
     ],
 )
-def test_bad_options_are_named(change, message):
+def test_the_error_of_a_bad_option_names_it(change, message):
     with pytest.raises(TLExpertsError, match=message):
         StudyConfig.from_dict(BASE | change)
 
@@ -97,3 +106,38 @@ def test_an_unknown_study_names_those_there_are():
 
 def test_the_bundled_study_asks_for_every_target():
     assert load_config("polyglot-mini").targets == ("en", "de", "fr", "es", "ja")
+
+
+@pytest.mark.parametrize(
+    "name", ["a/../../escaped", "../escaped", "/escaped", "..", "", "a\\\\b", "C:a", "a\0b", "x" * 500]
+)
+def test_a_name_that_leads_out_of_its_folder_raises_an_error(name):
+    with pytest.raises(StudyError, match=r"^name .* cannot be the name of a file"):
+        StudyConfig.from_dict(BASE | {"name": name})
+
+
+OPTIONS = {
+    name: [ESCAPING] if get_origin(kind) is tuple else ESCAPING
+    for name, kind in get_type_hints(StudyConfig).items()
+    if "str" in str(kind) or "Literal" in str(kind)
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", OPTIONS)
+def test_no_option_writes_outside_the_folder_of_the_study(option, config, tmp_path, monkeypatch):
+    work = tmp_path / "deep" / "er"
+    work.mkdir(parents=True)
+    monkeypatch.chdir(work)
+    small = {"sweep_k": [], "control_seeds": 0, "resamples": 5, "pairs": "", "paraphrases": ""}
+    with pytest.raises(TLExpertsError):
+        run_study(StudyConfig.from_dict(config.as_dict() | small | {option: OPTIONS[option]}), progress=False)
+    written = {path for path in tmp_path.rglob("*") if not path.is_relative_to(work / "tl-experts-runs" / "study-tiny")}
+    assert written <= {tmp_path / "deep", work, work / "tl-experts-runs"}
+
+
+def test_a_tilde_in_the_name_of_a_file_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = StudyConfig.from_dict(BASE)
+    (tmp_path / "study.toml").write_text(as_toml(config), encoding="utf-8")
+    assert load_config("~/study.toml") == config

@@ -1,4 +1,4 @@
-"""A whole study: its tables, how it resumes after kills, and what it refuses."""
+"""A whole study: its tables, how it resumes after kills, and its errors."""
 
 import json
 import os
@@ -8,14 +8,16 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tests.study.tables import assert_same
-from tl_experts.errors import StudyError
-from tl_experts.jobs.pieces import Shards
-from tl_experts.study import run_study
-from tl_experts.study.run import STAGES
+from tl_experts import write_report
+from tl_experts.errors import ArtefactError, StudyError, TLExpertsWarning
+from tl_experts.jobs.pieces import Pieces
+from tl_experts.study import StudyResult, run_study
+from tl_experts.study.run import STAGES, peak_memory
 
 pytestmark = pytest.mark.slow
 
@@ -41,39 +43,39 @@ def test_a_second_call_runs_no_stage(config, result):
     assert_same(again, result)
 
 
-def test_lost_stages_come_out_the_same_without_a_pass_of_the_model(config, result, tmp_path, monkeypatch):
+def test_lost_stages_are_recomputed_without_a_pass_of_the_model(config, result, tmp_path, monkeypatch):
     folder = tmp_path / "copy"
     shutil.copytree(result.folder, folder)
     shutil.rmtree(folder / "stages")
     shutil.rmtree(folder / "tables")
 
     def refuse(*_):
-        raise AssertionError("a piece was computed again")
+        raise AssertionError("a piece was recomputed")
 
-    monkeypatch.setattr(Shards, "save", refuse)
+    monkeypatch.setattr(Pieces, "save", refuse)
     assert_same(run_study(config, folder, progress=False), result)
 
 
 KILLER = """
 import os, signal, sys
-from tl_experts.jobs.pieces import Shards
+from tl_experts.jobs.pieces import Pieces
 from tl_experts.study import StudyConfig, run_study
 import json
 options, folder, left = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-save = Shards.save
+save = Pieces.save
 def counting(self, number, arrays):
     global left
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     left -= 1
     save(self, number, arrays)
-Shards.save = counting
+Pieces.save = counting
 run_study(StudyConfig.from_dict(options), folder, progress=False)
 """
 
 
 @pytest.mark.parametrize("saves", [3, 25])
-def test_killed_and_called_again_it_repeats_one_batch_at_most(config, result, tmp_path, monkeypatch, saves):
+def test_a_killed_study_resumes_and_repeats_one_batch_at_most(config, result, tmp_path, monkeypatch, saves):
     options = json.dumps(config.as_dict())
     done = subprocess.run(
         [sys.executable, "-c", KILLER, options, str(tmp_path), str(saves)],
@@ -84,15 +86,15 @@ def test_killed_and_called_again_it_repeats_one_batch_at_most(config, result, tm
     kept = len(list((tmp_path / "passes").rglob("*.safetensors")))
     assert kept == saves
     made = []
-    save = Shards.save
-    monkeypatch.setattr(Shards, "save", lambda *arguments: (made.append(1), save(*arguments))[1])
+    save = Pieces.save
+    monkeypatch.setattr(Pieces, "save", lambda *arguments: (made.append(1), save(*arguments))[1])
     again = run_study(config, tmp_path, progress=False)
     assert kept + len(made) == len(list((result.folder / "passes").rglob("*.safetensors")))
     assert_same(again, result)
 
 
-def test_another_study_in_the_folder_is_refused(config, result):
-    with pytest.raises(StudyError, match="holds a study with k = 6, this one has 5"):
+def test_another_study_in_the_folder_raises_an_error(config, result):
+    with pytest.raises(ArtefactError, match="holds another job: k is 6 there and 5 here"):
         run_study(replace(config, k=5), result.folder, progress=False)
 
 
@@ -104,6 +106,92 @@ def test_another_study_in_the_folder_is_refused(config, result):
         ({"k": 97}, "97 experts are asked for, but there are 96 neurons"),
     ],
 )
-def test_what_the_model_or_corpus_lacks_is_named(config, tmp_path, change, message):
+def test_the_error_names_what_the_model_or_the_corpus_lacks(config, tmp_path, change, message):
     with pytest.raises(StudyError, match=message):
         run_study(replace(config, **change), tmp_path, progress=False)
+
+
+def test_another_model_in_the_folder_raises_an_error(config, result, model_of):
+    with pytest.raises(ArtefactError, match=r"holds another job: model\.\w+ is '.+' there and '.+' here"):
+        run_study(config, result.folder, model=model_of("qwen3"), progress=False)
+
+
+def test_a_damaged_stage_is_run_again(config, result, tmp_path, monkeypatch):
+    folder = tmp_path / "copy"
+    shutil.copytree(result.folder, folder)
+    (folder / "stages" / "space.json").write_text("{")
+    (folder / "tables" / "geometry.parquet").unlink()
+    started = []
+    assert_same(run_study(config, folder, progress=False, started=started.append), result)
+    assert started == ["space"]
+
+
+def test_the_sweep_is_settled_by_the_table_that_it_wrote(config, result, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(result.folder, folder)
+    (folder / "stages" / "space.json").unlink()
+    (folder / "tables" / "choice.parquet").unlink()
+    with pytest.raises(ArtefactError, match=r"choice\.parquet cannot be read .* delete .*stages and run"):
+        run_study(config, folder, progress=False)
+
+
+@pytest.fixture
+def no_pass(monkeypatch):
+    """No forward pass of the model may run."""
+    monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)
+
+
+def write_corpus(folder, languages):
+    for split in ("dev", "test"):
+        (folder / split).mkdir(parents=True)
+        for language in languages:
+            lines = [f"{split} sentence {number} of {language}" for number in range(8)]
+            (folder / split / f"{language}.txt").write_text("\n".join(lines))
+
+
+def test_languages_that_langid_does_not_know_are_checked_before_the_first_pass(config, tmp_path, no_pass):
+    write_corpus(tmp_path / "corpus", ["en", "ceb", "ja"])
+    options = {"corpus": str(tmp_path / "corpus"), "probe_languages": (), "languages": (), "targets": ("ceb",)}
+    with (
+        pytest.raises(StudyError, match=r"target 'ceb' is unknown to langid\.py, .* set k"),
+        pytest.warns(TLExpertsWarning, match="ceb is left out"),
+    ):
+        run_study(replace(config, k=None, **options), tmp_path / "study", progress=False)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_study_of_a_regional_code_uses_its_base_language_with_a_warning(config, tmp_path):
+    write_corpus(tmp_path / "corpus", ["en", "pt-BR", "ceb"])
+    options = {"corpus": str(tmp_path / "corpus"), "probe_languages": (), "languages": (), "targets": ("pt-BR", "ceb")}
+    small = {"paraphrases": "", "pairs": "", "control_seeds": 0}
+    with pytest.warns(TLExpertsWarning, match="ceb is left out, pt-BR is identified as pt"):
+        found = run_study(replace(config, **options, **small), tmp_path / "study", progress=False)
+    sweep = found["sweep"].set_index("target")
+    assert sweep.loc["pt-BR", "language_id"].between(0, 1).all()
+    assert sweep.loc["ceb", "language_id"].isna().all()
+    assert np.isfinite(sweep["perplexity"]).all()
+
+
+def test_a_study_runs_where_memory_cannot_be_measured(config, result, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "resource", None)  # Windows does not have it
+    assert peak_memory() is None
+    folder = tmp_path / "copy"
+    shutil.copytree(result.folder, folder)
+    (folder / "stages" / "space.json").unlink()
+    again = run_study(config, folder, progress=False)
+    assert again.stages["space"]["peak_mib"] is None
+    assert "<td>space</td>" in write_report(again).read_text("utf-8")
+
+
+def test_the_study_can_be_imported_without_resource():
+    # What the study builds on is imported before: those libraries expect `resource` on Linux.
+    block = "import sys, tl_experts.embeddings.embed_to_disk, pandas; sys.modules['resource'] = None"
+    code = f"{block}; from tl_experts import StudyConfig, run_study; assert 'tl_experts.study.run' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_tilde_in_the_folder_is_the_home_folder(config, result, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copytree(result.folder, tmp_path / "mine")
+    assert run_study(config, "~/mine", progress=False).folder == tmp_path / "mine"
+    assert StudyResult.load("~/mine").folder == tmp_path / "mine"

@@ -17,7 +17,7 @@ from torch import Tensor
 from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.errors import SiteError, TLExpertsError
 from tl_experts.jobs.arrays import mapped_array
-from tl_experts.jobs.pieces import Arrays, Shards, resume
+from tl_experts.jobs.pieces import Arrays, Pieces, resume
 from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches
 from tl_experts.models.batches import DEFAULT_BATCHING, Batch, Batching, fill_repeats
 from tl_experts.models.pooling import pool
@@ -156,14 +156,14 @@ def embed_pieces(
     *,
     hooks: Sequence[Hook] = (),
     batching: Batching = DEFAULT_BATCHING,
-    shards: Shards | None = None,
+    pieces: Pieces | None = None,
     scratch: Path | None = None,
     description: str = "embeddings",
     progress: bool = True,
 ) -> dict[Layer, Embeddings]:
     """`embed_layers` with each batch's vectors kept on disk.
 
-    Existing batches are loaded. The caller must ensure that the shards' job identifies model, corpus, layers, batching
+    Existing batches are loaded. The caller must ensure that the pieces' job identifies model, corpus, layers, batching
     and intervention.
     """
     require_corpus(sentences)
@@ -196,7 +196,7 @@ def embed_pieces(
         description=description,
         progress=progress,
     )
-    resume(shards, batches, work=run, keep=keep, restore=restore)
+    resume(pieces, batches, work=run, keep=keep, restore=restore)
     for vectors in out.values():
         fill_repeats(vectors, sentences.texts)
     return {layer: Embeddings(vectors, sentences, layer) for layer, vectors in out.items()}

@@ -1,127 +1,114 @@
-"""Numbered pieces of one long piece of work on disk, so that a killed run goes on where it was."""
+"""Numbered pieces of a job on disk, so that a killed run resumes after the last piece."""
 
-import hashlib
-import json
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_experts.errors import ArtefactError
 from tl_experts.jobs.artefacts import load_artefact, save_artefact
-from tl_experts.jobs.files import write_json
-
-log = logging.getLogger(__name__)
+from tl_experts.jobs.job import Job, recover
 
 Arrays = dict[str, NDArray[Any]]
 Item = TypeVar("Item")
 
+KIND = "shard"
+"""What a piece is called in its file."""
 
-class Shards:
+
+@dataclass(frozen=True)
+class Pieces:
     """A folder of pieces that belong to one job.
 
-    Args:
-        folder: made if it is not there.
-        job: everything that decides the pieces (model, corpus, options), as JSON can hold it.
-        only: pieces to make, by number, and no others: for one of several processes that share the folder.
-
     Raises:
-        ArtefactError: the folder holds pieces of another job; the message names what differs.
+        ArtefactError: the folder holds another job; the message names what differs.
     """
 
-    def __init__(self, folder: str | Path, job: Mapping[str, Any], *, only: Collection[int] | None = None) -> None:
-        self._folder = Path(folder)
-        self._job: dict[str, Any] = json.loads(json.dumps(job))
-        self.only = only
-        self.place: tuple[Path, dict[str, Any]] = (self._folder, self._job)
-        """What another process needs to open the same."""
+    folder: Path
+    """Created if it is missing."""
 
-        self.elsewhere: Callable[[Sequence[int]], object] | None = None
-        """Has other processes make pieces, given their numbers; None: all are made here."""
+    job: Job
 
-        # A copy in each piece: one that strayed from another job into the folder is not taken for ours.
-        self._mark = hashlib.sha256(json.dumps(self._job, sort_keys=True).encode()).hexdigest()
-        manifest = self._folder / "job.json"
-        if manifest.is_file():
-            self._require_same(manifest)
-        else:
-            write_json(manifest, self._job)
+    only: Collection[int] | None = None
+    """The numbers that this process computes; None: all. For one of several processes that share the folder."""
 
-    def _require_same(self, manifest: Path) -> None:
-        try:
-            there = json.loads(manifest.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ArtefactError(f"{manifest} is damaged ({error}); delete {self._folder}") from error
-        if not isinstance(there, dict):
-            raise ArtefactError(
-                f"{manifest} holds a {type(there).__name__}; expected a JSON object; delete {self._folder}"
-            )
-        keys = sorted(set(there) | set(self._job))
-        for key in keys:
-            if there.get(key) != self._job.get(key):
-                raise ArtefactError(
-                    f"{self._folder} is of another job: {key} is {there.get(key)!r} there and {self._job.get(key)!r} "
-                    "here; choose another folder, or delete it to begin anew"
-                )
+    delegate: Callable[[Sequence[int]], object] | None = None
+    """Has other processes compute the pieces of some numbers, before this one computes what is still missing."""
+
+    def __post_init__(self) -> None:
+        """Begin the job in the folder, or check that the folder is the job's."""
+        self.job.begin(self.folder)
 
     def load(self, number: int) -> Arrays | None:
-        """A piece, or None where it is missing or damaged (which is logged): it has to be made then."""
-        path = self._path(number)
-        if not path.is_file():
-            return None
-        try:
-            arrays, header = load_artefact(path, "shard")
-        except ArtefactError as error:
-            log.warning("made again: %s", error)
-            return None
-        return arrays if header.get("job") == self._mark and header.get("number") == number else None
+        """A piece; None if it is missing or damaged (which is logged)."""
+        return recover(partial(self._read, number)) if self._path(number).is_file() else None
 
     def save(self, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write a piece, whole or not at all."""
         packed = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        save_artefact(self._path(number), "shard", packed, {"job": self._mark, "number": number})
+        save_artefact(self._path(number), KIND, packed, self.job.stamp(number))
+
+    def once(self, number: int, compute: Callable[[], Arrays]) -> Arrays:
+        """A piece, computed and saved if it is missing."""
+        arrays = self.load(number)
+        if arrays is None:
+            arrays = compute()
+            self.save(number, arrays)
+        return arrays
+
+    def _read(self, number: int) -> Arrays:
+        arrays, header = load_artefact(self._path(number), KIND)
+        self.job.require_stamp(header, number, self._path(number))
+        return arrays
 
     def _path(self, number: int) -> Path:
-        return self._folder / f"{number:06d}.safetensors"
+        return self.folder / f"{number:06d}.safetensors"
 
 
 def resume(
-    shards: Shards | None,
+    pieces: Pieces | None,
     items: Sequence[Item],
     *,
     work: Callable[[Sequence[Item]], Iterable[Item]],
     keep: Callable[[Item], Arrays],
     restore: Callable[[Item, Arrays], None],
 ) -> None:
-    """Do what is not done yet, one piece an item.
+    """Do the work that is not done yet, one piece per item.
 
     Args:
-        shards: where the pieces are kept, and who makes which; None: nowhere, everything is done.
-        items: the whole work, in its order.
-        work: does the items it is given and yields each when it is done.
-        keep: what is kept of a done item.
+        pieces: where the pieces are kept, and who computes which; None: nothing is kept, and all items are done.
+        items: the whole work, in order.
+        work: does the given items and yields each when it is done.
+        keep: what to keep of a finished item.
         restore: puts back what was kept of an item.
     """
-    numbers = [number for number in range(len(items)) if shards is None or shards.only is None or number in shards.only]
-    pending = _restored(shards, items, numbers, restore)
-    if shards is not None and shards.elsewhere is not None and pending:
-        shards.elsewhere(pending)
-        pending = _restored(shards, items, pending, restore)
+    if pieces is None:
+        for _ in work(items):
+            pass
+        return
+    numbers = [number for number in range(len(items)) if pieces.only is None or number in pieces.only]
+    pending = _restore(pieces, items, numbers, restore)
+    if pending and pieces.delegate is not None:
+        pieces.delegate(pending)
+        pending = _restore(pieces, items, pending, restore)
     for number, item in zip(pending, work([items[number] for number in pending]), strict=True):
-        if shards is not None:
-            shards.save(number, keep(item))
+        pieces.save(number, keep(item))
 
 
-def _restored(
-    shards: Shards | None, items: Sequence[Item], numbers: Sequence[int], restore: Callable[[Item, Arrays], None]
+def _restore(
+    pieces: Pieces, items: Sequence[Item], numbers: Sequence[int], restore: Callable[[Item, Arrays], None]
 ) -> list[int]:
-    """Put back those of some pieces that are there; the numbers of the others."""
+    """Put back the pieces that are on disk.
+
+    Returns:
+        The numbers of the missing ones.
+    """
     pending = []
     for number in numbers:
-        arrays = None if shards is None else shards.load(number)
+        arrays = pieces.load(number)
         if arrays is None:
             pending.append(number)
         else:

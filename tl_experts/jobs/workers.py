@@ -1,6 +1,6 @@
-"""Numbered work over the workers of a Ray cluster. A worker makes something once, and does numbers with it.
+"""Numbered work on the workers of a Ray cluster. A worker loads something once, and does many numbers with it.
 
-Only numbers travel back to the driver; what a worker makes goes to the folder it shares with the others.
+Workers write their results to a shared folder. Only numbers and errors travel between them and the driver.
 """
 
 import logging
@@ -15,39 +15,52 @@ from tl_experts.errors import TLExpertsError
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[Any, int], object]
-"""Does a number with what the worker made; what it returns is dropped."""
+Work = Callable[[Any], Callable[[int], object]]
+"""Given what the worker has loaded (a model), returns the function that does a number.
+
+It is called once per worker, at the worker's first number: it opens what all numbers share (a store, batches) and
+checks it. What the returned function returns is dropped; results go to a shared folder.
+"""
 
 ATTEMPTS = 4
-"""Workers that may die of one number before it is given up."""
+"""How many workers may die at one number before the run ends with an error."""
 
 PATIENCE = 60.0
-"""Seconds without any worker, after which that is said."""
+"""Seconds without any worker, after which a warning is logged."""
 
 
 class _Worker:
-    """What runs in a worker's process. Errors travel as words: some cannot be pickled, and all lose their place."""
+    """What runs in a worker's process. Errors travel as text: some cannot be pickled, and all lose their traceback."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
-        self._made: list[Any] = []
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self._load = load
+        self._loaded: list[Any] = []
         self._key = -1
-        self._work: Work | None = None
+        self._do: Callable[[int], object] | None = None
 
     def ready(self) -> str:
-        """Answer, once the process is there."""
+        """Return as soon as the process runs."""
         return ""
 
     def do(self, key: int, work: list[Any], number: int) -> str:
-        """Do a number; work is a list of one reference, fetched once and kept, with what it made for itself."""
+        """Do a number.
+
+        Args:
+            key: identifies the work; with another key than before, the work is opened again.
+            work: a list of one reference to the work, which is fetched once.
+            number: to do.
+
+        Returns:
+            The error, or an empty string.
+        """
         import ray
 
         try:
-            if not self._made:
-                self._made.append(self._make())
-            if self._work is None or self._key != key:
-                self._work, self._key = ray.get(work[0]), key
-            self._work(self._made[0], number)
+            if not self._loaded:
+                self._loaded.append(self._load())
+            if self._do is None or self._key != key:
+                self._do, self._key = ray.get(work[0])(self._loaded[0]), key
+            self._do(number)
         except Exception as error:
             return f"{type(error).__name__}: {error}"
         return ""
@@ -55,10 +68,10 @@ class _Worker:
 
 @dataclass(frozen=True)
 class RayWorkers:
-    """Which workers of a Ray cluster do the work.
+    """Which workers of a Ray cluster do the work, and how many.
 
     Raises:
-        TLExpertsError: a count below 1, or a number of GPUs that cannot be.
+        TLExpertsError: the count is below 1, or the number of GPUs is neither a whole number nor a fraction below 1.
 
     Examples:
         >>> RayWorkers(address="auto", count=8, gpus=1)
@@ -66,10 +79,10 @@ class RayWorkers:
     """
 
     address: str | None = None
-    """Of a running cluster (``"auto"``: this machine's); None: Ray is started here, and stopped."""
+    """Address of a running cluster (``"auto"``: that of this machine); None: Ray is started here, and stopped."""
 
     count: int | None = None
-    """How many; None: one for each GPU, or, without GPUs, one for each machine."""
+    """Number of workers; None: one per GPU, or one per machine if no GPUs are asked for."""
 
     gpus: float = 0
     """GPUs of each worker: a fraction of one, or a whole number, over which its model is spread."""
@@ -83,15 +96,15 @@ class RayWorkers:
 
 
 class RayPool:
-    """Workers of a Ray cluster that live as long as the pool; one that dies is replaced, and its number done again.
+    """Workers of a Ray cluster that live as long as the pool. A worker that dies is replaced, and its number repeated.
 
     Args:
-        make: called once by each worker, before its first number (loads a model). It is pickled, so it must be
-            importable there.
-        workers: which and how many.
+        load: called once by each worker before its first number; it loads a model. It is pickled, so workers must be
+            able to import it.
+        workers: which workers, and how many.
 
     Raises:
-        TLExpertsError: Ray is not installed, the cluster is not there, or it has no GPU where GPUs are asked for.
+        TLExpertsError: Ray is not installed, the cluster does not answer, or it lacks the GPUs that are asked for.
 
     Examples:
         >>> from functools import partial
@@ -100,7 +113,7 @@ class RayPool:
         ...     run_study(config, workers=pool)
     """
 
-    def __init__(self, make: Callable[[], Any], workers: RayWorkers | None = None) -> None:
+    def __init__(self, load: Callable[[], Any], workers: RayWorkers | None = None) -> None:
         workers = RayWorkers() if workers is None else workers
         self._ray = _ray()
         self._mine = not self._ray.is_initialized()
@@ -110,28 +123,28 @@ class RayPool:
             self._count = _count(self._ray, workers)
             # Ray gives a worker as many threads as it has CPUs.
             cpus = 1 if workers.gpus else max(1, int(self._ray.cluster_resources().get("CPU", 1)) // self._count)
-            # Not restarted by Ray, which would begin a number that kills its worker again and again.
+            # Not restarted by Ray, which would repeat a number that kills its worker again and again.
             actor = self._ray.remote(num_cpus=cpus, num_gpus=workers.gpus or None, max_restarts=0)(_Worker)
-            self._hire: Callable[[], Any] = partial(actor.remote, make)
-            self._workers = [self._hire() for _ in range(self._count)]
+            self._hire: Callable[[], Any] = partial(actor.remote, load)
+            self._actors = [self._hire() for _ in range(self._count)]
         except BaseException:
             self.close()
             raise
-        self._works = 0
+        self._runs = 0
 
     @property
     def workers(self) -> int:
-        """How many there are."""
+        """The number of workers."""
         return self._count
 
     def run(self, work: Work, numbers: Sequence[int], *, description: str = "pieces", progress: bool = True) -> None:
         """Do numbered work.
 
         Args:
-            work: pickled; each worker keeps its copy until the next call.
-            numbers: what is to be done.
+            work: what to do; it is pickled, and each worker opens it once.
+            numbers: the numbers to do.
             description: of the progress bar.
-            progress: show it.
+            progress: show a progress bar.
 
         Raises:
             TLExpertsError: a number failed, or killed every worker that tried it.
@@ -140,61 +153,65 @@ class RayPool:
 
         if not numbers:
             return
-        self._works += 1
+        self._runs += 1
         label = f"{description}, {self._count} workers"
         with tqdm(total=len(numbers), desc=label, unit="piece", disable=not progress) as bar:
-            for _ in self._done(self._works, [self._ray.put(work)], deque(numbers)):
+            for _ in self._done(self._runs, [self._ray.put(work)], deque(numbers)):
                 bar.update()
 
     def _done(self, key: int, work: list[Any], queue: "deque[int]") -> Iterator[int]:
         left, deaths = len(queue), Counter[int | None]()
         busy: dict[Any, tuple[int, int | None]] = {
-            worker.ready.remote(): (place, None) for place, worker in enumerate(self._workers)
+            actor.ready.remote(): (index, None) for index, actor in enumerate(self._actors)
         }
         while left:
-            place, number, error = self._next(busy)
+            index, number, error = self._next(busy)
             if error is None:
                 deaths[number] += 1
                 _require_life(number, deaths[number], self._count)
-                self._workers[place] = self._hire()
-                busy[self._workers[place].ready.remote()] = (place, None)
+                self._actors[index] = self._hire()
+                busy[self._actors[index].ready.remote()] = (index, None)
                 if number is not None:
-                    log.warning("the worker of piece %d died; it is done again by another", number)
+                    log.warning("a worker died at piece %d; another worker repeats the piece", number)
                     queue.appendleft(number)
                 continue
             if error:
                 raise TLExpertsError(
-                    f"a worker failed at piece {number}: {error}; what was done is kept, run the same call again"
+                    f"a worker failed at piece {number}: {error}; finished pieces are kept, run the same call again"
                 )
             if number is not None:
                 left -= 1
                 yield number
             if queue:
                 following = queue.popleft()
-                busy[self._workers[place].do.remote(key, work, following)] = (place, following)
+                busy[self._actors[index].do.remote(key, work, following)] = (index, following)
 
     def _next(self, busy: dict[Any, tuple[int, int | None]]) -> tuple[int, int | None, str | None]:
-        """Wait for a worker: its place, its number (None: it has come to life), its error (None: it is dead)."""
+        """Wait for a worker.
+
+        Returns:
+            Its index, its number (None: it has just started) and its error (None: it is dead; empty: there was none).
+        """
         while not (found := self._ray.wait(list(busy), num_returns=1, timeout=PATIENCE)[0]):
             if all(number is None for _, number in busy.values()):
                 log.warning(
                     "no worker has started yet: the cluster has %s", dict(self._ray.available_resources()) or "nothing"
                 )
-        place, number = busy.pop(found[0])
+        index, number = busy.pop(found[0])
         try:
-            return place, number, str(self._ray.get(found[0]))
+            return index, number, str(self._ray.get(found[0]))
         except self._ray.exceptions.RayActorError:
-            return place, number, None
+            return index, number, None
         except self._ray.exceptions.RayError as error:
-            raise TLExpertsError(f"Ray failed: {error}; what was done is kept, run the same call again") from error
+            raise TLExpertsError(f"Ray failed: {error}; finished pieces are kept, run the same call again") from error
 
     def close(self) -> None:
-        """Send the workers home, and stop Ray if it was started here."""
+        """End the workers, and stop Ray if it was started here."""
         if self._mine:
             self._ray.shutdown()
             return
-        for worker in getattr(self, "_workers", []):
-            self._ray.kill(worker)
+        for actor in getattr(self, "_actors", []):
+            self._ray.kill(actor)
 
     def __enter__(self) -> "RayPool":
         return self
@@ -204,11 +221,11 @@ class RayPool:
 
 
 Workers = RayWorkers | RayPool
-"""Who makes the pieces: a pool made for the call, or one that is there already."""
+"""Who computes the pieces: a pool that is opened for the call, or an open one."""
 
 
 def require_workers(workers: object) -> None:
-    """Check `workers=` before the long part.
+    """Check the argument `workers` before any long work.
 
     Raises:
         TLExpertsError: it is neither a `RayWorkers` nor a `RayPool`.
@@ -218,8 +235,8 @@ def require_workers(workers: object) -> None:
 
 
 @contextmanager
-def opened(workers: Workers, make: Callable[[], Any]) -> Iterator[RayPool]:
-    """The pool of workers; one made here is closed at the end.
+def opened(workers: Workers, load: Callable[[], Any]) -> Iterator[RayPool]:
+    """The pool of the workers; a pool that is opened here is closed at the end.
 
     Raises:
         TLExpertsError: as `require_workers` and `RayPool`.
@@ -228,7 +245,7 @@ def opened(workers: Workers, make: Callable[[], Any]) -> Iterator[RayPool]:
     if isinstance(workers, RayPool):
         yield workers
         return
-    with RayPool(make, workers) as pool:
+    with RayPool(load, workers) as pool:
         yield pool
 
 
@@ -241,11 +258,13 @@ def _connect(ray: Any, address: str | None) -> None:
 
 def _require_life(number: int | None, deaths: int, workers: int) -> None:
     if number is None and deaths >= ATTEMPTS * workers:
-        raise TLExpertsError(f"{deaths} workers died as they started; is their machine out of memory? see Ray's logs")
+        raise TLExpertsError(
+            f"{deaths} workers died at their start; did their machine run out of memory? See Ray's logs"
+        )
     if number is not None and deaths >= ATTEMPTS:
         raise TLExpertsError(
-            f"{deaths} workers died of piece {number}: out of memory? fewer workers on a machine, or a "
-            "Batching(token_budget=) below its default, need less; what was done is kept, run the same call again"
+            f"{deaths} workers died at piece {number}; did they run out of memory? Use fewer workers per machine, or a "
+            "smaller Batching(token_budget=...); finished pieces are kept, run the same call again"
         )
 
 
@@ -253,13 +272,13 @@ def _count(ray: Any, workers: RayWorkers) -> int:
     if workers.count is not None:
         return workers.count
     if workers.gpus:
-        there = ray.cluster_resources().get("GPU", 0)
-        if there < workers.gpus:
+        available = ray.cluster_resources().get("GPU", 0)
+        if available < workers.gpus:
             raise TLExpertsError(
-                f"gpus is {workers.gpus} for each worker, but the cluster has {there:g}; leave it out to use CPUs, or "
-                "say how many workers to wait for"
+                f"gpus is {workers.gpus} per worker, but the cluster has {available:g}; leave it out to use CPUs, or "
+                "give the count of workers to wait for"
             )
-        return int(there / workers.gpus)
+        return int(available / workers.gpus)
     return max(1, sum(bool(node["Alive"]) for node in ray.nodes()))
 
 
@@ -267,5 +286,5 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise TLExpertsError("the executor 'ray' needs Ray; install it with: pip install 'tl-experts[ray]'") from error
+        raise TLExpertsError("workers need Ray; install it with: pip install 'tl-experts[ray]'") from error
     return ray

@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from tl_experts.corpus.bundled import data_folder
+from tl_experts.jobs.paths import user_path
 
 GEMMA_PARTS = tuple(
     (
@@ -117,7 +118,7 @@ ENTRIES = {
 
 def cache_folder() -> Path:
     """Where converted models are kept: ``$TL_EXPERTS_CACHE``, or the user's cache directory."""
-    return Path(os.environ.get("TL_EXPERTS_CACHE") or platformdirs.user_cache_dir("tl-experts"))
+    return user_path(os.environ.get("TL_EXPERTS_CACHE") or platformdirs.user_cache_dir("tl-experts"))
 
 
 def wheels_folder() -> Path:

@@ -213,5 +213,6 @@ def _origin(result: StudyResult) -> Iterable[str]:
     )
     yield "</table><table><tr><th>stage</th><th>seconds</th><th>peak MiB</th></tr>"
     for name, stage in result.stages.items():
-        yield f"<tr><td>{html.escape(name)}</td><td>{stage['seconds']:.1f}</td><td>{stage['peak_mib']:.0f}</td></tr>"
+        memory = "" if stage["peak_mib"] is None else f"{stage['peak_mib']:.0f}"
+        yield f"<tr><td>{html.escape(name)}</td><td>{stage['seconds']:.1f}</td><td>{memory}</td></tr>"
     yield "</table>"

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.errors import ResponseError, SiteError
-from tl_experts.jobs.pieces import Arrays, Shards, resume
+from tl_experts.jobs.pieces import Arrays, Pieces, resume
 from tl_experts.models import (
     Hook,
     Model,
@@ -143,11 +143,11 @@ def collect_responses(
 
 
 def collect_pieces(
-    model: Model, sentences: Corpus, reading: Reading, *, shards: Shards | None = None, progress: bool = True
+    model: Model, sentences: Corpus, reading: Reading, *, pieces: Pieces | None = None, progress: bool = True
 ) -> Responses:
     """`collect_responses` with each batch's responses kept on disk.
 
-    Existing batches are loaded. The caller must ensure that the shards' job identifies model, corpus and reading.
+    Existing batches are loaded. The caller must ensure that the pieces' job identifies model, corpus and reading.
     """
     require_corpus(sentences)
     neurons = neuron_table(model, reading)
@@ -173,7 +173,7 @@ def collect_pieces(
         description="responses",
         progress=progress,
     )
-    resume(shards, batches, work=run, keep=keep, restore=restore)
+    resume(pieces, batches, work=run, keep=keep, restore=restore)
     fill_repeats(values, sentences.texts)
     return Responses(values, sentences, neurons, reading.site, reading.pooling, model_fingerprint(model))
 

@@ -1,18 +1,19 @@
-"""Responses that go to disk as they are computed: shard by shard, by one process or by many.
+"""Responses that are written to disk as they are computed: shard by shard, by one process or by many.
 
-Shards are cut from the sentences in the order of their length, and batches within a shard, exactly as
-`collect_responses` does in memory: the same bits, whoever computes which shard.
+Sentences are cut into shards, and shards into batches, in the order of their length, exactly as `collect_responses`
+does in memory. The bits are therefore the same, whichever process computes a shard.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.errors import ArtefactError, ResponseError
+from tl_experts.jobs.job import Job
 from tl_experts.jobs.workers import RayPool, Workers, opened, require_workers
 from tl_experts.models import (
     Hook,
@@ -33,7 +34,7 @@ from tl_experts.responses.reading import DEFAULT_READING, Reading
 from tl_experts.responses.store import ResponseStore
 
 SAME_WEIGHTS = "the name or path of the model must mean the same weights on every machine"
-"""What to do where a worker's model is another."""
+"""What to do if a worker's model is another."""
 
 
 def store_responses(
@@ -46,17 +47,17 @@ def store_responses(
     workers: Workers | None = None,
     progress: bool = True,
 ) -> ResponseStore:
-    """As `collect_responses`, into a folder: memory does not grow with the sentences, and nothing done is lost.
+    """As `collect_responses`, into a folder: memory does not grow with the sentences, and finished shards are kept.
 
     Called again with the same folder, it computes only what is missing or damaged.
 
     Args:
-        model: as there; its name, folder or a `ModelSource` where workers are to load it.
+        model: as there; its name, its folder or a `ModelSource` if workers are to load it.
         sentences: any corpus.
-        folder: of the store; made if it does not exist.
-        reading: see `collect_responses`; its dtype is that on disk.
+        folder: folder of the store; created if it is missing.
+        reading: see `collect_responses`; its dtype is the dtype on disk.
         part: (i, n): compute only the i-th of n parts of the shards (from 1), for machines that do not know of each
-            other; join them with `merge_stores`.
+            other; join the parts with `merge_stores`.
         workers: data-parallel Ray workers, which load the model themselves; None: this process.
         progress: show a progress bar, in tokens.
 
@@ -65,8 +66,8 @@ def store_responses(
 
     Raises:
         ArtefactError: the folder holds another job, or cannot be written.
-        ResponseError: a part that does not exist, or a response that is not finite.
-        ModelError: a loaded model where workers need its name.
+        ResponseError: the part does not exist, or a response is not finite.
+        ModelError: the model is loaded already, but workers need its name.
         TLExpertsError: as `collect_responses`.
 
     Examples:
@@ -106,25 +107,37 @@ def fill_store(
     load: Callable[[], Model] | None = None,
     progress: bool = True,
 ) -> None:
-    """Compute the shards that are missing, here or by workers (whose `load` loads the model)."""
-    missing = store.missing(_of_part(store.count, part))
-    if workers is None or load is None:
-        make_shards(model, store, missing, progress=progress)
-    elif missing:
-        with opened(workers, load) as pool:
-            pool.run(_Shards(store.folder), missing, description="responses", progress=progress)
+    """Compute the missing shards of a store, in this process or by workers.
 
-
-def make_shards(model: Model, store: ResponseStore, numbers: Sequence[int], *, progress: bool = True) -> None:
-    """Compute shards of a store and save each when it is done.
+    Args:
+        store: the store.
+        model: the model of the job.
+        part: see `store_responses`.
+        workers: see `store_responses`.
+        load: what each worker calls to load the model.
+        progress: show a progress bar.
 
     Raises:
         ArtefactError: the model is not the job's.
-        ResponseError: a response that is not finite.
+        ResponseError: a response is not finite.
     """
-    if numbers:
+    missing = store.missing(_of_part(store.count, part))
+    if not missing:
+        return
+    if workers is None or load is None:
         _require_model_of(store, model)
-        _make(model, store, _parts(model, store), numbers, progress=progress)
+        _compute(model, store, _parts(model, store), missing, progress=progress)
+    else:
+        with opened(workers, load) as pool:
+            pool.run(partial(_open_store, store.folder.resolve()), missing, description="responses", progress=progress)
+
+
+def _open_store(folder: Path, model: Model) -> Callable[[int], None]:
+    """What computes a shard on a worker."""
+    store = ResponseStore(folder)
+    _require_model_of(store, model)
+    parts = _parts(model, store)
+    return lambda number: _compute(model, store, parts, [number], progress=False)
 
 
 def worker_loader(model: ModelLike, workers: Workers) -> Callable[[], Model]:
@@ -141,23 +154,24 @@ def worker_loader(model: ModelLike, workers: Workers) -> Callable[[], Model]:
 
 def _require_model_of(store: ResponseStore, model: Model) -> None:
     require_same_model(model, store.fingerprint, f"the responses in {store.folder}", SAME_WEIGHTS)
-    if dtype_name(model.cfg.dtype) != store.job["computed"]:
+    computed = store.job.document["computed"]
+    if dtype_name(model.cfg.dtype) != computed:
         raise ArtefactError(
-            f"the responses in {store.folder} are computed in {store.job['computed']}, and the model is loaded in "
+            f"the responses in {store.folder} are computed in {computed}, and the model is loaded in "
             f"{dtype_name(model.cfg.dtype)}; load it in the dtype of the job"
         )
 
 
-def _make(
+def _compute(
     model: Model, store: ResponseStore, parts: list[list[Batch]], numbers: Sequence[int], *, progress: bool
 ) -> None:
     batches = [batch for number in numbers for batch in parts[number]]
     rows_of = {number: torch.cat([batch.indices for batch in parts[number]]).tolist() for number in numbers}
-    place = {row: at for rows in rows_of.values() for at, row in enumerate(rows)}
+    row_in_shard = {row: index for rows in rows_of.values() for index, row in enumerate(rows)}
     values = torch.empty(0, store.neurons.total, dtype=store.dtype)
 
     def readers(batch: Batch) -> list[Hook]:
-        rows = torch.tensor([place[row] for row in batch.indices.tolist()])
+        rows = torch.tensor([row_in_shard[row] for row in batch.indices.tolist()])
         return response_readers(batch, rows, store.neurons, store.reading, store.corpus.texts, values)
 
     done: Iterator[Batch] = forward_batches(
@@ -180,26 +194,11 @@ def _make(
         done.close()  # type: ignore[attr-defined]
 
 
-class _Shards:
-    """Makes shards, one a call: the work of a pool."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._opened: tuple[ResponseStore, list[list[Batch]]] | None = None
-
-    def __call__(self, model: Model, number: int) -> None:
-        if self._opened is None:
-            store = ResponseStore(self._folder)
-            _require_model_of(store, model)
-            self._opened = store, _parts(model, store)
-        _make(model, *self._opened, [number], progress=False)
-
-
-def _job(model: Model, sentences: Corpus, reading: Reading) -> dict[str, Any]:
-    """All that decides the responses, as JSON can hold it."""
+def _job(model: Model, sentences: Corpus, reading: Reading) -> Job:
+    """Everything that decides the responses."""
     neurons = neuron_table(model, reading)
     different = len(set(sentences.texts))
-    return {
+    document = {
         "model": model_fingerprint(model),
         "corpus": sentences.fingerprint,
         "site": reading.site,
@@ -212,11 +211,12 @@ def _job(model: Model, sentences: Corpus, reading: Reading) -> dict[str, Any]:
         "sentences": part_size(neurons),
         "shards": -(-different // part_size(neurons)),
     }
+    return Job(document)
 
 
 def _parts(model: Model, store: ResponseStore) -> list[list[Batch]]:
     """The batches of every shard."""
-    size = int(store.job["sentences"])
+    size = int(store.job.document["sentences"])
     batches = text_batches(model, store.corpus.texts, store.reading.batching, once=True, part=size)
     parts: list[list[Batch]] = [[] for _ in range(store.count)]
     seen = 0
@@ -227,7 +227,7 @@ def _parts(model: Model, store: ResponseStore) -> list[list[Batch]]:
 
 
 def _of_part(count: int, part: tuple[int, int] | None) -> list[int]:
-    """The shards of a part: every n-th, so that long sentences are shared out evenly."""
+    """The shards of a part: every n-th, so that parts get equally long sentences."""
     if part is None:
         return list(range(count))
     number, of = part

@@ -1,23 +1,20 @@
-"""Responses on disk: a folder of shards, each the responses to some sentences, that are scored without loading them.
+"""Responses on disk: a folder of shards, each the responses to some sentences, which are scored without loading them.
 
 Layout of the folder::
 
-    job.json              what decides the responses: model, corpus, site, pooling, batches
+    job.json              everything that decides the responses: model, corpus, site, pooling, batching
     corpus.json           the sentences
-    shards/000000.npy     [neuron sentence]; neurons first, so that a few neurons of all sentences are a few reads
-    shards/000000.json    its checksum and which sentences it holds; written last: without it there is no shard
+    shards/000000.npy     [neuron sentence]; neurons first, so that reading a few neurons of all sentences is fast
+    shards/000000.json    the checksum and the sentences of the shard; written last: without it the shard is missing
     manifest.json         the list of all shards, once none is missing
 
-Every file is written aside and renamed, so that shards may be made by several processes at once, in any order, and by
-a process that is killed.
+Every file is written whole or not at all, so that several processes may compute shards at once and in any order, and
+may be killed.
 """
 
-import hashlib
-import json
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,35 +28,36 @@ from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ArtefactError, CorpusError, TLExpertsError
 from tl_experts.jobs.arrays import read_array, write_array
 from tl_experts.jobs.files import checksum, join_files, read_json, write_json
+from tl_experts.jobs.job import Job, recover
+from tl_experts.jobs.paths import user_path
 from tl_experts.models.batches import Batching
 from tl_experts.models.dtypes import dtype_name
 from tl_experts.responses.collect import Responses
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.reading import Reading
 
-log = logging.getLogger(__name__)
-
-Job = Mapping[str, Any]
+START_OVER = "delete the folder to start over"
+"""What to do about a damaged store."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One shard that is whole."""
+    """A complete shard."""
 
     number: int
     sha256: str
     rows: tuple[int, ...]
-    """The sentences, by their place in the corpus."""
+    """The indices of its sentences in the corpus."""
 
 
 class ResponseStore:
-    """A folder of shards that belong to one job; made by `tl_experts.responses.collect_to_disk.store_responses`.
+    """A folder of shards that belong to one job; written by `tl_experts.store_responses`.
 
     Args:
-        folder: where `begin` was called.
+        folder: a folder in which `begin` was called.
 
     Raises:
-        ArtefactError: there is no store, or it is damaged.
+        ArtefactError: the folder holds no store, or a damaged one.
 
     Examples:
         >>> from tempfile import TemporaryDirectory
@@ -67,97 +65,92 @@ class ResponseStore:
         >>> model = load_model("polyglot-mini")
         >>> sentences = load_sentences("bundled", split="dev", limit=10)
         >>> with TemporaryDirectory() as folder:
-        ...     made = store_responses(model, sentences, folder, progress=False)
+        ...     written = store_responses(model, sentences, folder, progress=False)
         ...     ResponseStore(folder).count, ResponseStore(folder).missing()
         (1, [])
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        self.job: dict[str, Any] = read_json(self.folder / "job.json")
+        self.folder = user_path(folder)
+        self.job = Job.read(self.folder)
+        document = self.job.document
         try:
-            self.neurons = NeuronTable(tuple(map(int, self.job["layers"])), tuple(map(int, self.job["widths"])))
-            self.count = int(self.job["shards"])
+            self.neurons = NeuronTable(tuple(map(int, document["layers"])), tuple(map(int, document["widths"])))
+            self.count = int(document["shards"])
             self.reading = Reading(
-                site=self.job["site"],
-                pooling=self.job["pooling"],
+                site=document["site"],
+                pooling=document["pooling"],
                 layers=self.neurons.layers,
-                dtype=self.job["dtype"],
-                batching=Batching(**self.job["batching"]),
+                dtype=document["dtype"],
+                batching=Batching(**document["batching"]),
             )
-            self._corpus_mark = str(self.job["corpus"])
-            self.fingerprint: dict[str, str] = dict(self.job["model"])
+            self._corpus_fingerprint = str(document["corpus"])
+            self.fingerprint: dict[str, str] = dict(document["model"])
         except (KeyError, TypeError, ValueError, OverflowError, TLExpertsError) as error:
             raise ArtefactError(f"{self.folder}/job.json is not the job of a response store ({error!r})") from error
         if not 1 <= self.count <= len(self.corpus):
             raise ArtefactError(f"{self.folder}/job.json names {self.count} shards for {len(self.corpus)} sentences")
-        # A copy in each shard: one that strayed from another job into the folder is not taken for ours.
-        self._mark = hashlib.sha256(json.dumps(self.job, sort_keys=True).encode()).hexdigest()
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the responses on disk."""
+        """The dtype of the responses on disk."""
         return self.reading.torch_dtype
 
     @classmethod
     def begin(cls, folder: str | Path, job: Job, corpus: Corpus) -> "ResponseStore":
-        """Open the store of a job, or begin it.
+        """Open the store of a job; write its job and corpus if the folder is new.
 
         Raises:
-            ArtefactError: the folder holds the store of another job; the message names what differs.
+            ArtefactError: the folder holds another job; the message names what differs.
         """
-        place = Path(folder)
-        wanted = json.loads(json.dumps(dict(job)))
-        if (place / "job.json").is_file():
-            _require_same(place, read_json(place / "job.json"), wanted)
-        else:
+        target = user_path(folder)
+        if not job.is_in(target):
             rows = {"texts": corpus.texts, "labels": corpus.labels, "rows": corpus.rows, "name": corpus.name}
-            write_json(place / "corpus.json", rows)
-            write_json(place / "job.json", wanted)
-        return cls(place)
+            write_json(target / "corpus.json", rows)
+            job.begin(target)
+        return cls(target)
 
     @cached_property
     def corpus(self) -> Corpus:
         """The sentences.
 
         Raises:
-            ArtefactError: they are not those of the job.
+            ArtefactError: the file is damaged, or holds other sentences than those of the job.
         """
-        rows = read_json(self.folder / "corpus.json")
+        rows = read_json(self.folder / "corpus.json", fix=START_OVER)
         try:
             corpus = Corpus(**{name: tuple(rows[name]) for name in ("texts", "labels", "rows")}, name=rows["name"])
         except (KeyError, TypeError, AttributeError, CorpusError) as error:
-            raise ArtefactError(f"{self.folder}/corpus.json is no corpus ({error}); begin anew") from error
-        if corpus.fingerprint != self._corpus_mark:
-            raise ArtefactError(f"{self.folder}/corpus.json holds other sentences than the job's; begin anew")
+            raise ArtefactError(f"{self.folder}/corpus.json is not a corpus ({error}); {START_OVER}") from error
+        if corpus.fingerprint != self._corpus_fingerprint:
+            raise ArtefactError(f"{self.folder}/corpus.json holds other sentences than the job's; {START_OVER}")
         return corpus
 
     def save(self, number: int, values: Shaped[Tensor, "sentence neuron"], rows: Sequence[int]) -> None:
         """Write a shard, whole or not at all."""
         array = values.T.contiguous()
+        # NumPy has no bfloat16: its bits are kept as 16-bit integers.
         bits = array.view(torch.int16) if self.dtype == torch.bfloat16 else array
         digest = write_array(self._array(number), bits.numpy())
-        document = {"job": self._mark, "number": number, "sha256": digest, "rows": list(rows)}
-        write_json(self._note(number), document)
+        write_json(self._note(number), {**self.job.stamp(number), "sha256": digest, "rows": list(rows)})
 
     def shard(self, number: int) -> Shard | None:
-        """A shard, or None where it is missing or damaged (which is logged): it has to be made then."""
-        if not self._note(number).is_file():
-            return None
+        """A shard; None if it is missing or damaged (which is logged)."""
+        return recover(partial(self._read, number)) if self._note(number).is_file() else None
+
+    def _read(self, number: int) -> Shard:
+        path = self._note(number)
+        note = read_json(path)
+        self.job.require_stamp(note, number, path)
         try:
-            note = read_json(self._note(number))
-            shard = Shard(int(note["number"]), str(note["sha256"]), tuple(map(int, note["rows"])))
-            if note["job"] != self._mark or shard.number != number:
-                log.warning("made again: %s is of another job", self._note(number))
-                return None
-            self.array(shard)
-            if checksum(self._array(number)) != shard.sha256:
-                raise ArtefactError(f"{self._array(number)} does not match its checksum")
-            if not all(0 <= row < len(self.corpus) for row in shard.rows):
-                raise ArtefactError(f"{self._note(number)} names a sentence that is not in the corpus")
-        except (ArtefactError, KeyError, TypeError, ValueError, OverflowError) as error:
-            log.warning("made again: %s", error)
-            return None
+            shard = Shard(number, str(note["sha256"]), tuple(map(int, note["rows"])))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ArtefactError(f"{path} does not describe a shard ({error!r})") from error
+        self.array(shard)
+        if checksum(self._array(number)) != shard.sha256:
+            raise ArtefactError(f"{self._array(number)} does not match its checksum")
+        if not all(0 <= row < len(self.corpus) for row in shard.rows):
+            raise ArtefactError(f"{path} names a sentence that is not in the corpus")
         return shard
 
     def array(self, shard: Shard) -> NDArray[Any]:
@@ -166,42 +159,41 @@ class ResponseStore:
         return read_array(self._array(shard.number), (self.neurons.total, len(shard.rows)), kind)
 
     def missing(self, numbers: Iterable[int] | None = None) -> list[int]:
-        """Which shards (of these; None: of all) have to be made. Reads them all, to check them."""
+        """The shards that have to be computed, among some (None: all). Reads them completely, to check them."""
         return [number for number in (range(self.count) if numbers is None else numbers) if self.shard(number) is None]
 
     def responses(self) -> "StoredResponses":
-        """The responses, when no shard is missing.
+        """The responses, once no shard is missing.
 
         Raises:
-            ArtefactError: with the numbers of those that are, or a sentence that is in none.
+            ArtefactError: shards are missing (the message lists them), or a sentence is in none.
         """
-        shards = [self.shard(number) for number in range(self.count)]
-        there = [shard for shard in shards if shard is not None]
-        if len(there) < self.count:
-            gone = [number for number, shard in enumerate(shards) if shard is None]
-            some = ", ".join(map(str, gone[:8])) + (", ..." if len(gone) > 8 else "")
+        found = {number: self.shard(number) for number in range(self.count)}
+        missing = [number for number, shard in found.items() if shard is None]
+        if missing:
+            listed = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
             raise ArtefactError(
-                f"{self.folder}: {len(gone)} of {self.count} shards are missing or damaged ({some}); run the same "
+                f"{self.folder}: {len(missing)} of {self.count} shards are missing or damaged ({listed}); run the same "
                 "command again, or merge the folder that has them"
             )
-        listed = [{"number": s.number, "sentences": len(s.rows), "sha256": s.sha256} for s in there]
-        write_json(self.folder / "manifest.json", {"job": self._mark, "shards": listed})
-        return StoredResponses(self, tuple(there))
+        shards = tuple(shard for shard in found.values() if shard is not None)
+        entries = [{"number": s.number, "sentences": len(s.rows), "sha256": s.sha256} for s in shards]
+        write_json(self.folder / "manifest.json", {"job": self.job.mark, "shards": entries})
+        return StoredResponses(self, shards)
 
     def take(self, other: "ResponseStore") -> int:
-        """Copy the shards of another part of the same job that are missing here.
+        """Copy the shards that are missing here from another part of the same job.
 
         Returns:
-            How many were copied.
+            The number of copied shards.
 
         Raises:
-            ArtefactError: the other store is of another job.
+            ArtefactError: the other store belongs to another job.
         """
-        _require_same(self.folder, self.job, other.job)
+        self.job.require_same(other.job.document, other.folder)
         copied = 0
         for number in self.missing():
-            shard = other.shard(number)
-            if shard is not None:
+            if other.shard(number) is not None:
                 join_files([other._array(number)], self._array(number))
                 join_files([other._note(number)], self._note(number))
                 copied += 1
@@ -216,7 +208,7 @@ class ResponseStore:
 
 @dataclass(frozen=True, eq=False)
 class StoredResponses:
-    """Responses that lie on disk, for `score_responses` to read a few neurons at a time.
+    """Responses on disk, which `score_responses` reads a few neurons at a time.
 
     Examples:
         >>> from tempfile import TemporaryDirectory
@@ -233,15 +225,19 @@ class StoredResponses:
     shards: tuple[Shard, ...]
 
     def __post_init__(self) -> None:
-        """Find each sentence."""
+        """Check that every sentence is in a shard."""
+        missing = np.flatnonzero(self._order < 0)
+        if len(missing):
+            raise ArtefactError(f"{self.store.folder}: sentence {missing[0]} is in no shard; {START_OVER}")
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        """For every sentence its position in the shards, one after the other; -1: in none. Equal texts share one."""
         held = np.concatenate([np.array(shard.rows, dtype=np.int64) for shard in self.shards])
-        places = np.full(len(self.corpus), -1, dtype=np.int64)
-        places[held] = np.arange(len(held))
+        positions = np.full(len(self.corpus), -1, dtype=np.int64)
+        positions[held] = np.arange(len(held))
         first: dict[str, int] = {}
-        found = [places[first.setdefault(text, place)] for place, text in enumerate(self.corpus.texts)]
-        if min(found) < 0:
-            raise ArtefactError(f"{self.store.folder}: sentence {found.index(-1)} is in no shard; begin anew")
-        object.__setattr__(self, "_places", np.array(found, dtype=np.int64))
+        return positions[[first.setdefault(text, index) for index, text in enumerate(self.corpus.texts)]]
 
     @property
     def corpus(self) -> Corpus:
@@ -265,7 +261,7 @@ class StoredResponses:
 
     @property
     def fingerprint(self) -> dict[str, str]:
-        """Of the model."""
+        """The fingerprint of the model."""
         return self.store.fingerprint
 
     @property
@@ -275,13 +271,12 @@ class StoredResponses:
 
     def columns(self, start: int, stop: int) -> Float[np.ndarray, "sentence neuron"]:
         """The responses of some neurons to all sentences, float32."""
-        # Mapped anew each time: pages that stay mapped would count as this process's memory.
+        # Mapped for each call: pages that stay mapped would count as this process's memory.
         parts = [torch.from_numpy(np.array(self.store.array(shard)[start:stop])) for shard in self.shards]
         if self.store.dtype == torch.bfloat16:
             parts = [part.view(torch.bfloat16) for part in parts]
         block: NDArray[np.float32] = torch.cat([part.float() for part in parts], dim=1).numpy()
-        places: NDArray[np.int64] = self._places  # type: ignore[attr-defined]
-        return block[:, places].T
+        return block[:, self._order].T
 
     def load(self) -> Responses:
         """The same in memory."""
@@ -294,13 +289,13 @@ class StoredResponses:
 
 
 def merge_stores(folders: Sequence[str | Path]) -> StoredResponses:
-    """Join the parts of one job, made on several machines, in the first folder.
+    """Join the parts of one job, which were computed on several machines, in the first folder.
 
     Args:
-        folders: of the parts; the first one takes the others' shards.
+        folders: the folders of the parts; shards of the others are copied into the first.
 
     Raises:
-        ArtefactError: a folder holds no store or that of another job, or shards are still missing then.
+        ArtefactError: a folder holds no store or another job, or shards are still missing.
 
     Examples:
         >>> from tempfile import TemporaryDirectory
@@ -319,12 +314,3 @@ def merge_stores(folders: Sequence[str | Path]) -> StoredResponses:
     for other in stores[1:]:
         stores[0].take(other)
     return stores[0].responses()
-
-
-def _require_same(folder: Path, there: Job, here: Job) -> None:
-    for key in sorted(set(there) | set(here)):
-        if there.get(key) != here.get(key):
-            raise ArtefactError(
-                f"{folder} holds responses of another job: {key} is {there.get(key)!r} there and {here.get(key)!r} "
-                "here; choose another folder, or delete it to begin anew"
-            )

@@ -1,34 +1,33 @@
-"""What the stages of a study share: model, corpora, experts and the passes of the model, each kept as it goes."""
+"""What the stages of a study share: model, sentences, experts and the passes of the model, which are kept on disk."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor
 
-from tl_experts.analysis.distances import LanguageDistances, Level, Medoid, language_distances
-from tl_experts.corpus.readers import load_sentences
+from tl_experts.analysis.distances import LanguageDistances, language_distances
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.embeddings.embed_to_disk import spread
 from tl_experts.embeddings.embeddings import Embeddings, Layer, embed_pieces
+from tl_experts.embeddings.passes import KeptPass
 from tl_experts.errors import StudyError
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
-from tl_experts.experts.find import Metric, select_experts
-from tl_experts.jobs.pieces import Arrays, Shards
+from tl_experts.experts.find import select_experts
+from tl_experts.jobs.job import Job
+from tl_experts.jobs.pieces import Arrays, Pieces
 from tl_experts.jobs.workers import RayPool
 from tl_experts.models import Model, model_fingerprint
 from tl_experts.models.batches import Batching
-from tl_experts.models.pooling import Pooling
 from tl_experts.responses.collect import Responses, collect_pieces
 from tl_experts.responses.reading import Reading
 from tl_experts.steering.interventions import describe_intervention, steer
-from tl_experts.steering.steering import Value
 from tl_experts.study.config import StudyConfig
+from tl_experts.study.splits import Splits
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -42,88 +41,98 @@ class Bench:
     """A study at work.
 
     Args:
-        config: its options.
-        model: loaded.
+        config: options of the study.
+        splits: its sentences.
+        model: its model, loaded.
         folder: where passes are kept.
-        progress: show bars.
-        pool: whose workers, each with the same model, run the passes; None: this process.
-
-    Raises:
-        StudyError: a target that the corpus lacks, or more experts asked for than there are neurons.
-        CorpusError: the corpus cannot be read or is not aligned.
+        progress: show progress bars.
+        pool: workers, each with the same model, which run the passes; None: this process runs them.
+        candidates: the experts to choose from, if another process has found them; None: they are found when needed.
+        chosen_k: experts per target, once the sweep has settled them.
     """
 
     def __init__(
-        self, config: StudyConfig, model: Model, folder: Path, *, progress: bool, pool: RayPool | None = None
+        self,
+        config: StudyConfig,
+        splits: Splits,
+        model: Model,
+        folder: Path,
+        *,
+        progress: bool,
+        pool: RayPool | None = None,
+        candidates: Experts | None = None,
+        chosen_k: Mapping[str, int] | None = None,
     ) -> None:
         self.config = config
+        self.dev, self.probe, self.test = splits.dev, splits.probe, splits.test
+        self.languages = splits.languages
         self.model = model
         self.folder = folder
         self.progress = progress
         self.pool = pool
-        self.dev = read_split(config, config.dev_split, config.dev_rows)
-        self.test = read_split(config, config.test_split, config.test_rows)
-        self.dev.require_disjoint(self.test)
-        self.languages = config.languages or self.test.languages
-        self.test = self.test.only(self.languages)
-        self.probe = self.dev.only(config.probe_languages) if config.probe_languages else self.dev
-        for target in config.targets:
-            if target not in self.languages or target not in self.probe.languages:
-                raise StudyError(
-                    f"target {target!r} is not in both splits; they share "
-                    f"{', '.join(language for language in self.probe.languages if language in self.languages)}"
-                )
         self.fingerprint = model_fingerprint(model)
-        self.chosen_k: dict[str, int] = {}
-        """Experts of each target, once it is settled."""
+        self.chosen_k = dict(chosen_k or {})
+        self._given_candidates = candidates
+
+    def settled(self, chosen_k: Mapping[str, int]) -> "Bench":
+        """The same bench with the number of experts of each target settled; what it has computed is shared."""
+        bench = copy.copy(self)
+        bench.chosen_k = dict(chosen_k)
+        return bench
 
     @cached_property
     def responses(self) -> Responses:
-        """Of the probe sentences."""
-        job = {
-            "site": self.config.site,
-            "pooling": self.config.pooling,
-            "response_dtype": self.config.response_dtype,
-        }
+        """The responses to the probe sentences."""
         reading = Reading(
             site=self.config.site,
-            pooling=cast("Pooling", self.config.pooling),
+            pooling=self.config.pooling,
             dtype=self.config.response_dtype,
             batching=Batching(truncate=True),
         )
-        run = partial(collect_pieces, sentences=self.probe, reading=reading)
-        shards = self._shards("responses", self.probe, job, run)
-        return run(self.model, shards=shards, progress=self.progress)
+        job = {"site": reading.site, "pooling": reading.pooling, "response_dtype": self.config.response_dtype}
+        compute = partial(collect_pieces, sentences=self.probe, reading=reading)
+        kept = self._pass("responses", self.probe, job, compute)
+        responses: Responses = kept.run(self.model, self.pool, progress=self.progress)
+        return responses
 
     @cached_property
     def expertise(self) -> Expertise:
-        """Of every neuron."""
+        """The expertise of every neuron."""
         return score_responses(self.responses, progress=self.progress)
 
     @cached_property
     def candidates(self) -> Experts:
-        """The best neurons of every language, as many as any stage asks for."""
+        """The best neurons of every language, as many as any stage asks for.
+
+        Raises:
+            StudyError: the model has fewer neurons.
+        """
+        if self._given_candidates is not None:
+            return self._given_candidates
         if self.config.most > self.expertise.neurons.total:
             raise StudyError(
                 f"{self.config.most} experts are asked for, but there are {self.expertise.neurons.total} neurons; "
                 "lower k and sweep_k"
             )
-        return select_experts(self.expertise, k=self.config.most, metric=cast("Metric", self.config.metric))
+        return select_experts(self.expertise, k=self.config.most, metric=self.config.metric)
 
     def experts(self, target: str, k: int | None = None) -> Experts:
-        """The experts of a target, as many as the study settled on or k."""
+        """The experts of a target: k, or as many as the sweep has settled."""
         return self.candidates[target].head(k or self.chosen_k[target])
 
     def space(self, experts: Experts | None = None) -> Space:
-        """The test sentences by the last layer, pre (None) or under an intervention."""
+        """Embeddings of the test sentences by the last layer, without (None) or with an intervention."""
         return self.embed(self.test, experts)
 
     def embed(self, corpus: Corpus, experts: Experts | None = None) -> Space:
-        """Aligned sentences by the last layer; a pass that was made before is read back."""
+        """Embeddings of aligned sentences by the last layer. An earlier pass is read back."""
         return self._embed(corpus, [None], experts)[None].parallel()
 
     def each_layer(self, corpus: Corpus, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Space]]:
-        """Aligned sentences by one layer after the other, of one pass: all at once may not fit into memory."""
+        """Embeddings of aligned sentences by several layers of one pass, one after the other.
+
+        Together they may not fit into memory: they are mapped from files.
+        """
         with TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as scratch:
             for layer, embeddings in self._embed(corpus, layers, scratch=Path(scratch)).items():
                 yield layer, embeddings.parallel()
@@ -132,64 +141,42 @@ class Bench:
         self, corpus: Corpus, layers: Sequence[Layer], experts: Experts | None = None, scratch: Path | None = None
     ) -> dict[Layer, Embeddings]:
         job = {"layers": [str(layer) for layer in layers], "intervention": self.describe(experts)}
-        run = partial(embed_pieces, sentences=corpus, layers=layers, batching=Batching(truncate=True))
-        with self.steered(experts):
-            return run(
-                self.model,
-                shards=self._shards("embeddings", corpus, job, run, experts),
-                scratch=scratch,
-                description="embeddings" if experts is None else f"embeddings, {experts.languages[0]} steered",
-                progress=self.progress,
-            )
+        compute = partial(embed_pieces, sentences=corpus, layers=layers, batching=Batching(truncate=True))
+        description = "embeddings" if experts is None else f"embeddings, {experts.languages[0]} steered"
+        kept = self._pass("embeddings", corpus, job, compute, experts)
+        embeddings: dict[Layer, Embeddings] = kept.run(
+            self.model, self.pool, progress=self.progress, scratch=scratch, description=description
+        )
+        return embeddings
 
-    def steered(self, experts: Experts | None) -> Any:
-        """The context in which the model is steered as the study is asked to."""
-        if experts is None:
-            return nullcontext()
-        return steer(self.model, experts, value=cast("Value", self.config.value))
+    def steered(self, experts: Experts | None) -> AbstractContextManager[object]:
+        """The context in which the model is steered as the configuration says; None: no intervention."""
+        return nullcontext() if experts is None else steer(self.model, experts, value=self.config.value)
 
     def describe(self, experts: Experts | None) -> str:
         """Everything that decides an intervention: which neurons, which values."""
         return describe_intervention(experts, self.config.value)
 
-    def keep(self, what: str, job: Row) -> Shards:
-        """A place for pieces of work of another kind, named by all that decides them."""
-        # 2: a repeated sentence is run once. Pieces of an earlier cut would not fit.
-        full = {"kind": what, "batches": 2, "fingerprint": self.fingerprint, "dtype": self.config.dtype, **job}
-        name = hashlib.sha256(repr(sorted(full.items())).encode()).hexdigest()[:16]
-        return Shards(self.folder / "passes" / f"{what}-{name}", full)
-
-    def once(self, what: str, job: Row, make: Callable[[], Arrays]) -> Arrays:
-        """A piece of work, or what was kept of it."""
-        shards = self.keep(what, job)
-        kept = shards.load(0)
-        if kept is None:
-            kept = make()
-            shards.save(0, kept)
-        return kept
+    def once(self, what: str, job: Row, compute: Callable[[], Arrays]) -> Arrays:
+        """The arrays of a piece of work, computed once and then read back."""
+        full = self._job(what, job)
+        return Pieces(self._folder_of(full), full).once(0, compute)
 
     def distances(self, vectors: Space) -> LanguageDistances:
-        """Distances as the study reads the paper's text."""
-        level, medoid = cast("Level", self.config.distance_level), cast("Medoid", self.config.medoid)
-        return language_distances(vectors, level=level, medoid=medoid)
+        """Distances between languages, as the configuration reads the paper's text."""
+        return language_distances(vectors, level=self.config.distance_level, medoid=self.config.medoid)
 
-    def _shards(
-        self, what: str, corpus: Corpus, job: Row, run: Callable[..., object], experts: Experts | None = None
-    ) -> Shards:
-        shards = self.keep(what, {"corpus": corpus.fingerprint, **job})
-        if self.pool is not None:
-            value = cast("Value", self.config.value)
-            spread(self.pool, shards, run, self.fingerprint, experts, value=value, progress=self.progress)
-        return shards
+    def _pass(
+        self, what: str, corpus: Corpus, job: Row, compute: Callable[..., Any], experts: Experts | None = None
+    ) -> KeptPass:
+        full = self._job(what, {"corpus": corpus.fingerprint, **job})
+        return KeptPass(compute, self._folder_of(full), full, self.fingerprint, experts, self.config.value)
 
+    def _job(self, what: str, document: Row) -> Job:
+        # batches 2: a repeated sentence is run once. Pieces of an earlier cut would not fit.
+        return Job(
+            {"kind": what, "batches": 2, "fingerprint": self.fingerprint, "dtype": self.config.dtype, **document}
+        )
 
-def read_split(config: StudyConfig, split: str, rows: int | None) -> Corpus:
-    """A split of the study's corpus: of ``"bundled"``, a table or a hub name; of a folder, the folder of that name."""
-    source = Path(config.corpus)
-    if source.is_dir():
-        return load_sentences(source / split, aligned=True, limit=rows)
-    if source.is_file():
-        # The rows of a table are those of all its splits: cut after choosing.
-        whole = load_sentences(source, split=split)
-        return whole if rows is None else whole.head(rows)
-    return load_sentences(config.corpus, split=split, limit=rows)
+    def _folder_of(self, job: Job) -> Path:
+        return self.folder / "passes" / f"{job.document['kind']}-{job.mark[:16]}"

@@ -1,21 +1,34 @@
 """What a study is asked to do: a frozen set of options, read from TOML."""
 
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from tl_experts.analysis.distances import LEVELS, MEDOIDS
+from tl_experts.analysis.distances import Level, Medoid
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import StudyError, near, require_choice
-from tl_experts.experts.expertise import METRICS
-from tl_experts.models.dtypes import DTYPES
-from tl_experts.models.pooling import POOLINGS
+from tl_experts.experts.find import Metric
+from tl_experts.jobs.paths import require_name, user_path
+from tl_experts.models import SITES
+from tl_experts.models.dtypes import DtypeName
+from tl_experts.models.pooling import Pooling
 from tl_experts.responses.reading import DEFAULT_SITE
 from tl_experts.steering.generation import STRIDE
-from tl_experts.steering.steering import VALUES
+from tl_experts.steering.steering import Value
 
-PICTURES = ("pca", "umap")
+Picture = Literal["pca", "umap"]
+
+_KINDS = {str: "a text", int: "a whole number"}
+
+_LEAST = {
+    **dict.fromkeys(("texts", "text_seeds", "text_tokens", "stride", "sweep_rows", "resamples", "sweep_k"), 1),
+    **dict.fromkeys(("k", "dev_rows", "test_rows", "subspace_rank"), 1),
+    **dict.fromkeys(("seed", "control_seeds"), 0),
+}
+"""The smallest value of an option, or of its items."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +36,7 @@ class StudyConfig:
     """The options of a study.
 
     Raises:
-        StudyError: an option that cannot be, or of the wrong type.
+        StudyError: an option has an invalid value or the wrong type.
 
     Examples:
         >>> StudyConfig(name="mine", model="polyglot-mini", targets=("es", "fr"), k=100).resamples
@@ -34,28 +47,28 @@ class StudyConfig:
     """
 
     name: str
-    """Of the study; its folder, unless another is given."""
+    """Name of the study, which also names its folder; neither a path nor ``..``."""
 
     model: str
-    """What `load_model` takes."""
+    """A model, as `load_model` takes it."""
 
     corpus: str = "bundled"
-    """What `load_sentences` takes; aligned, with a split to find experts on and one to measure on."""
+    """An aligned corpus, as `load_sentences` takes it, with a split to find experts on and one to measure on."""
 
     dev_split: str = "dev"
     test_split: str = "test"
 
     dev_rows: int | None = None
-    """Rows of the dev split that are read; None: all."""
+    """Number of rows of the dev split; None: all."""
 
     test_rows: int | None = None
-    """Rows of the test split that are read; None: all."""
+    """Number of rows of the test split; None: all."""
 
     targets: tuple[str, ...] = ("en", "de", "fr", "es", "ja")
     """The languages whose experts steer (the paper's five)."""
 
     probe_languages: tuple[str, ...] = ()
-    """Languages the experts are told apart among; empty: all of the dev split. (Paper: the targets and zh.)"""
+    """Languages among which experts are told apart; empty: all of the dev split. (Paper: the targets and zh.)"""
 
     languages: tuple[str, ...] = ()
     """Languages of embeddings and retrieval; empty: all of the test split."""
@@ -64,45 +77,45 @@ class StudyConfig:
     """Experts per target; None: the paper's rule chooses among `sweep_k`."""
 
     sweep_k: tuple[int, ...] = (100, 200, 500, 1000, 2000, 5000)
-    """Counts that are compared by language identification, perplexity and retrieval; empty: no sweep."""
+    """Numbers of experts that are compared by language identification, perplexity and retrieval; empty: no sweep."""
 
     sweep_rows: int = 100
-    """Rows of the dev split in the sweep's retrieval."""
+    """Number of rows of the dev split in the sweep's retrieval."""
 
     texts: int = 256
     """Free generations per seed (paper: 256)."""
 
     text_seeds: int = 8
-    """Seeds of the generations (paper: 8)."""
+    """Number of seeds of the generations (paper: 8)."""
 
     text_tokens: int = 64
-    """Length at which a generation is cut."""
+    """Most tokens of a generation."""
 
     stride: int = STRIDE
-    """Of the perplexity's windows, in tokens."""
+    """Tokens between the windows of the perplexity."""
 
-    metric: str = "auroc"
+    metric: Metric = "auroc"
     site: str = DEFAULT_SITE
-    pooling: str = "max"
-    """Of a sentence's tokens into one response; the paper does not say, its lineage takes the maximum."""
+    pooling: Pooling = "max"
+    """How a sentence's tokens become one response. The paper does not say; its lineage takes the maximum."""
 
-    value: str = "mean"
+    value: Value = "mean"
     """What an expert is set to: its ``"mean"`` response to the target, ``"median"``, ``"p90"`` or ``"zero"``."""
 
-    distance_level: str = "sentences"
-    """How two languages' distance is read from the paper's text: one of `tl_experts.analysis.distances.LEVELS`."""
+    distance_level: Level = "sentences"
+    """Distance between the sentences of two languages, or between their means: two readings of the paper's text."""
 
-    medoid: str = "sentence"
-    """How the medoid is read: one of `tl_experts.analysis.distances.MEDOIDS`."""
+    medoid: Medoid = "sentence"
+    """The medoid is a sentence or a language: two readings of the paper's text."""
 
     subspace_rank: int | None = None
-    """Directions of the language subspace; None: one less than there are languages."""
+    """Dimensions of the language subspace; None: one less than the number of languages."""
 
-    picture: str = "pca"
+    picture: Picture = "pca"
     """Projection of the spaces to the plane: ``"pca"`` or ``"umap"`` (needs the extra ``umap``)."""
 
     control_seeds: int = 3
-    """Draws of every random control."""
+    """Number of draws of every random control."""
 
     paraphrases: str = "bundled"
     """A PAWS-X folder or JSON-lines file of paraphrases; ``"bundled"``; empty: none."""
@@ -111,62 +124,45 @@ class StudyConfig:
     """A folder of Tatoeba or BUCC pairs; empty: none."""
 
     resamples: int = 10_000
-    """Of every bootstrap: no p is below 2 / resamples, and Holm's correction multiplies it by the number of gains."""
+    """Resamples of every bootstrap. No p is below 2 / resamples, and Holm's correction multiplies it by the number of
+    gains."""
 
     seed: int = 0
-    dtype: str = "float32"
-    response_dtype: str = "float32"
-    """Dtype of the responses that are kept."""
+    dtype: DtypeName = "float32"
+    response_dtype: DtypeName = "float32"
+    """Dtype in which responses are kept."""
 
     def __post_init__(self) -> None:
         """Check every option."""
-        for field in fields(self):
-            object.__setattr__(self, field.name, _typed(field.name, field.type, getattr(self, field.name)))
+        for name, kind in get_type_hints(StudyConfig).items():
+            object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
+        require_name(self.name, "name", StudyError)
+        require_choice(self.site, SITES, "site", StudyError)
         for name in ("targets", "probe_languages", "languages"):
             codes = tuple(dict.fromkeys(map(language_code, getattr(self, name))))
             object.__setattr__(self, name, codes)
-        for name, choices in (
-            ("metric", METRICS),
-            ("pooling", POOLINGS),
-            ("value", VALUES),
-            ("distance_level", LEVELS),
-            ("medoid", MEDOIDS),
-            ("picture", PICTURES),
-            ("dtype", DTYPES),
-            ("response_dtype", DTYPES),
-        ):
-            require_choice(getattr(self, name), choices, name, StudyError)
-        for name in ("texts", "text_seeds", "text_tokens", "stride", "sweep_rows", "resamples"):
-            _require_at_least(name, getattr(self, name), 1)
-        for name in ("k", "dev_rows", "test_rows", "subspace_rank"):
-            if getattr(self, name) is not None:
-                _require_at_least(name, getattr(self, name), 1)
-        _require_at_least("seed", self.seed, 0)
-        _require_at_least("control_seeds", self.control_seeds, 0)
-        for k in self.sweep_k:
-            _require_at_least("sweep_k", k, 1)
         if not self.targets:
             raise StudyError("targets is empty; name at least one language, as in targets = ['es']")
         if self.k is None and not self.sweep_k:
-            raise StudyError("neither k nor sweep_k is given; set k = 500, say, or the counts to choose among")
+            raise StudyError("neither k nor sweep_k is given; set k, as in k = 500, or the numbers to choose from")
 
     @property
     def most(self) -> int:
-        """The largest number of experts that any stage asks for."""
+        """The largest number of experts of any stage."""
         return max([*self.sweep_k, self.k or 0])
 
     def as_dict(self) -> dict[str, Any]:
-        """The options as JSON can hold them."""
+        """The options in the form of JSON."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, options: dict[str, Any], where: str = "study") -> "StudyConfig":
-        """From names and values, as read from TOML or JSON.
+    def from_dict(cls, options: Mapping[str, Any], where: str = "study") -> "StudyConfig":
+        """Options by name, as read from TOML or JSON.
 
         Raises:
-            StudyError: an unknown option, a missing one, or a value that cannot be.
+            StudyError: an option is unknown, missing or invalid.
         """
-        known = [field.name for field in fields(cls)]
+        known = list(get_type_hints(cls))
         for name in options:
             if name not in known:
                 raise StudyError(f"{where}: option {name!r} is not known; {near(name, known)}")
@@ -177,22 +173,22 @@ class StudyConfig:
 
 
 def shipped_configs() -> dict[str, Path]:
-    """The studies that come with the package, by name."""
+    """The TOML files of the shipped studies, by name."""
     return {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.toml"))}
 
 
 def load_config(source: str | Path) -> StudyConfig:
-    """A study by the name of a shipped one, or from a TOML file.
+    """The options of a shipped study, or of a TOML file.
 
     Examples:
         >>> load_config("aya-8b").k
         2000
 
     Raises:
-        StudyError: neither a file nor a shipped name, not TOML, or options that cannot be.
+        StudyError: the source is neither a file nor a shipped study, is not TOML, or has invalid options.
     """
     shipped = shipped_configs()
-    path = shipped.get(str(source), Path(source))
+    path = shipped.get(str(source)) or user_path(source)
     if not path.is_file():
         raise StudyError(f"no study {str(source)!r}: neither a TOML file nor a shipped one; {near(source, shipped)}")
     try:
@@ -202,21 +198,24 @@ def load_config(source: str | Path) -> StudyConfig:
     return StudyConfig.from_dict(options, str(path))
 
 
-def _typed(name: str, kind: Any, value: Any) -> Any:
-    annotation = kind.__name__ if isinstance(kind, type) else str(kind)
-    if annotation.startswith("tuple"):
-        inner = str if "str" in annotation else int
-        if isinstance(value, str) or not isinstance(value, list | tuple):
+def _checked(name: str, kind: Any, value: Any) -> Any:
+    """The value of an option, as its annotated type.
+
+    Raises:
+        StudyError: the value is not of this type, or too small.
+    """
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        require_choice(value, inner, name, StudyError)
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
             raise StudyError(f"{name} is {value!r}; expected a list")
-        return tuple(_typed(name, inner, item) for item in value)
-    if value is None and "None" in annotation:
-        return None
-    wanted = str if annotation == "str" else int
-    if not isinstance(value, wanted) or isinstance(value, bool):
-        raise StudyError(f"{name} is {value!r}; expected {'a text' if wanted is str else 'a whole number'}")
+        return tuple(_checked(name, inner[0], item) for item in value)
+    if origin is UnionType:  # int | None
+        return None if value is None else _checked(name, inner[0], value)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise StudyError(f"{name} is {value!r}; expected {_KINDS[kind]}")
+    if name in _LEAST and value < _LEAST[name]:
+        raise StudyError(f"{name} is {value}; expected {_LEAST[name]} or more")
     return value
-
-
-def _require_at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise StudyError(f"{name} is {value}; expected {least} or more")

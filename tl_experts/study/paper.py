@@ -1,23 +1,23 @@
-"""What the paper printed, to stand beside ours. Source: Sundar et al. 2025 (2025.acl-long.118)."""
+"""The paper's printed numbers, for comparison with ours. Source: Sundar et al. 2025 (2025.acl-long.118)."""
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tl_experts.jobs.files import read_json
+
 MODELS = {"aya-8b": "Aya-8b", "bloom-7b": "Bloom-7b", "polylm-13b": "PolyLM-13b"}
-"""The paper's name of a model, by the name of the study that comes with the package."""
+"""The paper's name of a model, by the name of the shipped study."""
 
 
 @cache
 def printed() -> dict[str, Any]:
     """Every number of the paper's tables, as printed."""
-    document: dict[str, Any] = json.loads((Path(__file__).parent / "paper.json").read_text("utf-8"))
-    return document
+    return read_json(Path(__file__).parent / "paper.json")
 
 
 def printed_table1(study: str) -> dict[str, tuple[float, float]]:
-    """Cosine distances pre and post by measure; empty for a model that is not in the paper."""
+    """Cosine distances pre and post by measure; empty for models that the paper does not have."""
     table = printed()["table1_cosine_distance"].get(MODELS.get(study, ""), {})
     return {measure: (pre, post) for measure, (pre, post) in table.items()}
 

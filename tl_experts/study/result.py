@@ -1,18 +1,22 @@
-"""A finished study: its tables as DataFrames, and how it was made."""
+"""A finished study: its tables as DataFrames, and the record of how they were computed."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_experts.errors import ArtefactError, StudyError, near
+from tl_experts.jobs.files import read_json
+from tl_experts.jobs.paths import path_of_name, user_path
 from tl_experts.study.config import StudyConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MANIFEST = "study.json"
+
+DAMAGED = "delete it and run the study again"
+"""What to do about a damaged file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,8 @@ class StudyResult(Mapping[str, "pd.DataFrame"]):
     """Fingerprints of model and corpora, versions."""
 
     stages: dict[str, dict[str, Any]]
-    """Of each stage: ``seconds`` (of the run that finished it), ``peak_mib`` (memory of the process so far)."""
+    """By stage: ``seconds`` (of the run that finished it) and ``peak_mib`` (the most memory the process has held until
+    then; None on Windows)."""
 
     tables: dict[str, "pd.DataFrame"]
 
@@ -40,43 +45,28 @@ class StudyResult(Mapping[str, "pd.DataFrame"]):
         """Read a finished study.
 
         Raises:
-            StudyError: no study there, or one that has not come to its end.
-            ArtefactError: a file of it is damaged.
+            StudyError: the folder holds no study, or an unfinished one.
+            ArtefactError: one of its files is damaged.
         """
-        import pandas as pd
-
-        place = Path(folder)
-        if not (place / MANIFEST).is_file():
-            raise StudyError(f"{place} holds no study; expected a folder that run_study or `tl-experts study` wrote")
-        manifest = read_json(place / MANIFEST)
-        if not _names(manifest.get("stages")) or not all(
-            isinstance(manifest.get(n), dict) for n in ("config", "about")
-        ):
-            raise ArtefactError(f"{place / MANIFEST} lacks config, about or stages; run the study again")
-        stages = {path.stem: read_json(path) for path in sorted((place / "stages").glob("*.json"))}
-        missing = [name for name in manifest["stages"] if name not in stages]
+        root = user_path(folder)
+        if not (root / MANIFEST).is_file():
+            raise StudyError(f"{root} holds no study; expected a folder that run_study or `tl-experts study` wrote")
+        manifest = read_manifest(root)
+        found = {path.stem: read_json(path, fix=DAMAGED) for path in sorted((root / "stages").glob("*.json"))}
+        missing = [name for name in manifest["stages"] if name not in found]
         if missing:
-            raise StudyError(f"{place}: stages {', '.join(missing)} are missing; run the same study again to finish")
-        tables = {}
-        ordered = {name: stages[name] for name in manifest["stages"]}
-        for done, stage in ordered.items():
-            if not _names(stage.get("tables")):
-                raise ArtefactError(f"{place}: stage {done} names no tables of this folder; delete it and run again")
-            for name in stage["tables"]:
-                path = place / "tables" / f"{name}.parquet"
-                try:
-                    tables[name] = pd.read_parquet(path)
-                except Exception as error:  # pyarrow's own errors are many
-                    raise ArtefactError(
-                        f"{path} cannot be read ({error}); delete {place / 'stages'} and run the study again"
-                    ) from error
-        return cls(place, StudyConfig.from_dict(manifest["config"]), manifest["about"], ordered, tables)
+            raise StudyError(f"{root}: stages {', '.join(missing)} are missing; run the same study again to finish")
+        stages = {name: found[name] for name in manifest["stages"]}
+        tables: dict[str, pd.DataFrame] = {}
+        for name, stage in stages.items():
+            tables |= _tables(root, name, stage)
+        return cls(root, StudyConfig.from_dict(manifest["config"]), manifest["about"], stages, tables)
 
     def __getitem__(self, name: str) -> "pd.DataFrame":
         """A table.
 
         Raises:
-            StudyError: there is none of this name.
+            StudyError: the study has no table of this name.
         """
         if name not in self.tables:
             raise StudyError(f"no table {name!r}; {near(name, self.tables)}")
@@ -95,28 +85,47 @@ class StudyResult(Mapping[str, "pd.DataFrame"]):
         return f"StudyResult({self.config.name}: {', '.join(self.tables)})"
 
 
-def _names(value: object) -> bool:
-    """Whether these are names of files in a folder: none may lead out of it."""
-    return isinstance(value, list) and all(
-        isinstance(name, str) and name not in ("", "..") and not set(name) & set("/\\\0") for name in value
-    )
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a study: its ``config``, ``about`` and ``stages``.
+
+    Raises:
+        ArtefactError: the file is missing or damaged.
+    """
+    manifest = read_json(folder / MANIFEST, fix=DAMAGED)
+    mappings = all(isinstance(manifest.get(name), dict) for name in ("config", "about"))
+    if not mappings or not _are_strings(manifest.get("stages")):
+        raise ArtefactError(f"{folder / MANIFEST} lacks config, about or stages; {DAMAGED}")
+    return manifest
+
+
+def read_table(folder: Path, name: str) -> "pd.DataFrame":
+    """A table of a study.
+
+    Raises:
+        ArtefactError: the file is missing or damaged, or the name would lead out of the folder.
+    """
+    import pandas as pd
+
+    path = path_of_name(folder / "tables", name, ".parquet")
+    try:
+        return pd.read_parquet(path)
+    except Exception as error:  # pyarrow has many error classes of its own
+        raise ArtefactError(
+            f"{path} cannot be read ({error}); delete {folder / 'stages'} and run the study again"
+        ) from error
+
+
+def _tables(folder: Path, name: str, stage: dict[str, Any]) -> dict[str, "pd.DataFrame"]:
+    """The tables of a stage, by name."""
+    if not _are_strings(stage.get("tables")):
+        raise ArtefactError(f"{folder}: stage {name} names no tables; {DAMAGED}")
+    return {table: read_table(folder, table) for table in stage["tables"]}
+
+
+def _are_strings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
     """The rows of a table, by column."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file of a study.
-
-    Raises:
-        ArtefactError: it cannot be read.
-    """
-    try:
-        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArtefactError(f"{path} is damaged ({error}); delete it and run the study again") from error
-    if not isinstance(document, dict):
-        raise ArtefactError(f"{path} holds a {type(document).__name__}; delete it and run the study again")
-    return document

@@ -1,24 +1,26 @@
-"""Running a study: stage after stage, each kept when done, so that a killed study goes on where it was."""
+"""Running a study: stage after stage. Finished stages and passes are kept, so that a killed study resumes."""
 
-import resource
 import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tl_experts.errors import StudyError
-from tl_experts.jobs.files import write_json
+from tl_experts.jobs.files import read_json, write_json
 from tl_experts.jobs.folders import locked
+from tl_experts.jobs.job import Job, recover
+from tl_experts.jobs.paths import path_of_name, user_path
 from tl_experts.jobs.tables import write_frame
 from tl_experts.jobs.workers import Workers, opened
-from tl_experts.models import Model, ModelSource
+from tl_experts.models import Model, ModelSource, model_fingerprint
 from tl_experts.responses.collect_to_disk import worker_loader
 from tl_experts.study.bench import Bench, Tables
 from tl_experts.study.config import StudyConfig
-from tl_experts.study.result import MANIFEST, StudyResult, read_json
+from tl_experts.study.result import MANIFEST, StudyResult, read_manifest, read_table
+from tl_experts.study.splits import Splits, read_splits
 from tl_experts.study.stages.baselines import baselines
 from tl_experts.study.stages.controls import controls
 from tl_experts.study.stages.correlations import correlations
@@ -26,7 +28,7 @@ from tl_experts.study.stages.experts import experts, stability
 from tl_experts.study.stages.paraphrases import pair_sets, paraphrases
 from tl_experts.study.stages.retrieval import retrieval
 from tl_experts.study.stages.space import space
-from tl_experts.study.stages.sweep import sweep
+from tl_experts.study.stages.sweep import require_identified, sweep
 
 STAGES: dict[str, Callable[[Bench], Tables]] = {
     "experts": experts,
@@ -40,9 +42,12 @@ STAGES: dict[str, Callable[[Bench], Tables]] = {
     "correlations": correlations,
     "stability": stability,
 }
-"""In the order they run; the second settles k for those after it."""
+"""In the order in which they run. The sweep settles k for the stages after it."""
 
 RUNS = Path("tl-experts-runs")
+
+DECIDING = ("model", "class", "dev", "test")
+"""What decides the results of a study, apart from its options."""
 
 
 def run_study(
@@ -56,26 +61,26 @@ def run_study(
     progress: bool = True,
     started: Callable[[str], object] | None = None,
 ) -> StudyResult:
-    """Run a study, or what is left of it, and write its tables.
+    """Run a study, or resume it, and write its tables.
 
-    Every stage writes its tables when it is done, and every pass of the model its batches as they come: killed at any
-    moment, the same call goes on and repeats one batch at most.
+    Every stage writes its tables when it is finished, and every pass of the model writes each batch. If the run is
+    killed at any moment, the same call resumes and repeats at most one batch.
 
     Args:
-        config: from `load_config`, or made by hand.
-        folder: where everything goes; default: ``tl-experts-runs/study-NAME``.
-        model: loaded already; None: the config's.
+        config: from `load_config`, or `StudyConfig(...)`.
+        folder: for all results; None: ``tl-experts-runs/study-NAME``.
+        model: a loaded model; None: load the model of the config.
         device: of `load_model`.
         n_devices: of `load_model`; a worker uses all the GPUs that it owns.
         workers: data-parallel Ray workers for the passes of the model (responses, embeddings, generations,
             perplexities), which load the config's model by its name and share the folder; the rest runs here. None:
             everything runs in this process.
-        progress: show bars.
-        started: told the name of each stage that is about to run.
+        progress: show progress bars.
+        started: called with the name of each stage that is about to run.
 
     Raises:
-        ArtefactError: another process is working in the folder.
-        StudyError: the folder holds another study, or an option does not fit the model or the corpus.
+        ArtefactError: the folder holds another study, or another process is working in it.
+        StudyError: an option does not fit the model or the corpus.
         ModelError: the model cannot be loaded.
         CorpusError: the corpus cannot be read.
         TLExpertsError: as `RayWorkers`.
@@ -86,95 +91,98 @@ def run_study(
         >>> result = run_study(config, "my-study")  # doctest: +SKIP
         >>> result["gains"]  # doctest: +SKIP
     """
-    place = Path(folder) if folder is not None else RUNS / f"study-{config.name}"
-    _require_same_config(place, config)
+    target = path_of_name(RUNS, f"study-{config.name}") if folder is None else user_path(folder)
+    _require_same_options(config, target)
     source = ModelSource(config.model, device=device, dtype=config.dtype, n_devices=n_devices)
     load = None if workers is None else worker_loader(source, workers)
+    splits = read_splits(config)
+    if not _is_finished(target, "sweep"):
+        require_identified(config, splits)
     loaded = source.load() if model is None else model
-    bench = Bench(config, loaded, place.resolve(), progress=progress)
-    with locked(place):
-        _begin(place, bench)
-        with nullcontext() if workers is None or load is None else opened(workers, load) as bench.pool:
-            _run_stages(bench, place, started)
-    return StudyResult.load(place)
+    with locked(target):
+        _begin(config, splits, loaded, target)
+        with nullcontext() if workers is None or load is None else opened(workers, load) as pool:
+            _run_stages(Bench(config, splits, loaded, target.resolve(), progress=progress, pool=pool), started)
+    return StudyResult.load(target)
 
 
-def _run_stages(bench: Bench, place: Path, started: Callable[[str], object] | None) -> None:
+def _run_stages(bench: Bench, started: Callable[[str], object] | None) -> None:
     for name, stage in STAGES.items():
-        marker = place / "stages" / f"{name}.json"
-        if not marker.is_file():
+        if not _is_finished(bench.folder, name):
             if started is not None:
                 started(name)
-            begun = time.perf_counter()
-            tables = stage(bench)
-            _keep(place, tables)
-            write_json(
-                marker,
-                {"tables": [table for table, rows in tables.items() if rows]}
-                | {"seconds": time.perf_counter() - begun, "peak_mib": peak_memory()},
-            )
+            _run_stage(bench, name, stage)
         if name == "sweep":
-            bench.chosen_k = _chosen(place)
+            bench = bench.settled(_chosen(bench.folder))
 
 
-def peak_memory() -> float:
-    """The most memory this process has held, in MiB."""
+def _run_stage(bench: Bench, name: str, stage: Callable[[Bench], Tables]) -> None:
+    import pandas as pd
+
+    begun = time.perf_counter()
+    tables = {table: rows for table, rows in stage(bench).items() if rows}
+    for table, rows in tables.items():
+        write_frame(path_of_name(bench.folder / "tables", table), pd.DataFrame(rows))
+    measured = {"seconds": time.perf_counter() - begun, "peak_mib": peak_memory()}
+    write_json(_marker(bench.folder, name), {"tables": list(tables), **measured})
+
+
+def _marker(folder: Path, stage: str) -> Path:
+    """The file that says that a stage is finished; written last."""
+    return folder / "stages" / f"{stage}.json"
+
+
+def _is_finished(folder: Path, stage: str) -> bool:
+    marker = _marker(folder, stage)
+    return marker.is_file() and recover(partial(read_json, marker)) is not None
+
+
+def peak_memory() -> float | None:
+    """The most memory this process has held, in MiB; None on Windows, which does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / 2**20 if sys.platform == "darwin" else most / 2**10
 
 
-def _require_same_config(place: Path, config: StudyConfig) -> None:
-    manifest = place / MANIFEST
-    if not manifest.is_file():
-        return
-    there, here = read_json(manifest)["config"], config.as_dict()
-    for name in here:
-        if there.get(name) != here[name]:
-            raise StudyError(
-                f"{place} holds a study with {name} = {there.get(name)!r}, this one has {here[name]!r}; choose another "
-                "folder, or delete it to begin anew"
-            )
+def _require_same_options(config: StudyConfig, folder: Path) -> None:
+    """Refuse another study before anything is loaded."""
+    if (folder / MANIFEST).is_file():
+        Job(config.as_dict()).require_same(read_manifest(folder)["config"], folder)
 
 
-def _begin(place: Path, bench: Bench) -> None:
-    about = {
-        "model": bench.fingerprint,
-        "class": type(bench.model).__name__,
-        "layers": int(bench.model.cfg.n_layers),
-        "width": int(bench.model.cfg.d_model),
-        "dev": bench.dev.fingerprint,
-        "test": bench.test.fingerprint,
-        "probe_languages": list(bench.probe.languages),
-        "languages": list(bench.languages),
-        "rows": len(next(iter(bench.test.parallel().values()))),
-        "probe_sentences": len(bench.probe),
+def _begin(config: StudyConfig, splits: Splits, model: Model, folder: Path) -> None:
+    """Write the manifest of a new study, or check that the folder's study has the same model and sentences."""
+    about = _about(splits, model)
+    if (folder / MANIFEST).is_file():
+        found = read_manifest(folder)["about"]
+        job = Job({name: about[name] for name in DECIDING})
+        job.require_same({name: found.get(name) for name in DECIDING}, folder)
+    else:
+        write_json(folder / MANIFEST, {"config": config.as_dict(), "about": about, "stages": list(STAGES)})
+
+
+def _about(splits: Splits, model: Model) -> dict[str, Any]:
+    return {
+        "model": model_fingerprint(model),
+        "class": type(model).__name__,
+        "layers": int(model.cfg.n_layers),
+        "width": int(model.cfg.d_model),
+        "dev": splits.dev.fingerprint,
+        "test": splits.test.fingerprint,
+        "probe_languages": list(splits.probe.languages),
+        "languages": list(splits.languages),
+        "rows": len(next(iter(splits.test.parallel().values()))),
+        "probe_sentences": len(splits.probe),
         "versions": _versions(),
     }
-    manifest = place / MANIFEST
-    if manifest.is_file():
-        there = read_json(manifest)["about"]
-        for name in ("model", "class", "dev", "test"):
-            if there.get(name) != about[name]:
-                raise StudyError(
-                    f"{place} holds a study whose {name} was {there.get(name)!r} and is {about[name]!r} now; choose "
-                    "another folder, or delete it to begin anew"
-                )
-        return
-    write_json(manifest, {"config": bench.config.as_dict(), "about": about, "stages": list(STAGES)})
 
 
-def _keep(place: Path, tables: Tables) -> None:
-    import pandas as pd
-
-    for name, rows in tables.items():
-        if rows:
-            write_frame(place / "tables" / name, pd.DataFrame(rows))
-
-
-def _chosen(place: Path) -> dict[str, int]:
-    import pandas as pd
-
-    table = pd.read_parquet(place / "tables" / "choice.parquet")
+def _chosen(folder: Path) -> dict[str, int]:
+    """The number of experts of each target, as the sweep has settled it."""
+    table = read_table(folder, "choice")
     return {str(target): int(k) for target, k in zip(table["target"], table["k"], strict=True)}
 
 

@@ -1,6 +1,5 @@
 """What a saved run holds for the inspector: the folder of a study or of a demo."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from tl_experts.corpus.readers import load_sentences
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ArtefactError
 from tl_experts.experts.experts import Experts
+from tl_experts.jobs.files import read_json
+from tl_experts.jobs.paths import user_path
 from tl_experts.models import Batching, Model, load_model
 from tl_experts.models.pooling import Pooling
 from tl_experts.pages.inspector.inspection import Inspection, K, inspect
@@ -17,8 +18,9 @@ from tl_experts.pages.inspector.live import Live
 from tl_experts.responses.collect import Responses, collect_responses
 from tl_experts.responses.reading import Reading
 from tl_experts.study import StudyConfig
-from tl_experts.study.bench import Bench, read_split
+from tl_experts.study.bench import Bench
 from tl_experts.study.result import MANIFEST
+from tl_experts.study.splits import read_split, read_splits
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def open_run(folder: str | Path) -> Run:
     Raises:
         ArtefactError: it is neither, or its experts are not there yet.
     """
-    place = Path(folder)
+    place = user_path(folder)
     if (place / MANIFEST).is_file():
         return _study(place)
     if (place / "settings.json").is_file():
@@ -76,7 +78,7 @@ def _study(place: Path) -> Run:
     dev = read_split(config, config.dev_split, config.dev_rows)
 
     def responses(model: Model) -> Responses:
-        return Bench(config, model, place, progress=False).responses
+        return Bench(config, read_splits(config), model, place, progress=False).responses
 
     return Run(
         folder=place,
@@ -105,11 +107,8 @@ def _demo(place: Path) -> Run:
 
 
 def _read(path: Path, needed: tuple[type, str]) -> dict[str, Any]:
-    try:
-        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArtefactError(f"{path} is damaged ({error}); run the same command again") from error
+    document = read_json(path, fix="run the same command again")
     kind, name = needed
-    if not isinstance(document, dict) or not isinstance(document.get(name), kind):
+    if not isinstance(document.get(name), kind):
         raise ArtefactError(f"{path} has no {name!r} of a run; run the same command again")
     return document

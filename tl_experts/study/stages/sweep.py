@@ -1,10 +1,10 @@
-"""How many experts: language of free generations, perplexity and retrieval over k, and the paper's rule.
+"""How many experts: language of free generations, perplexity and retrieval by k, and the paper's rule.
 
 Source: Sundar et al. 2025, section 5 and figure 3: k is chosen for a high probability of the target language at low
 perplexity.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from jaxtyping import Float
 
 from tl_experts.analysis.retrieval import all_pair_ranks
 from tl_experts.corpus.bundled import data_folder
+from tl_experts.errors import StudyError
 from tl_experts.experts.experts import Experts
+from tl_experts.jobs.paths import path_of_name
 from tl_experts.jobs.pieces import Arrays
 from tl_experts.models import Model, require_same_model
 from tl_experts.responses.collect_to_disk import SAME_WEIGHTS
@@ -21,13 +23,33 @@ from tl_experts.steering.generation import LanguageIdentifier, generate_texts, t
 from tl_experts.study.bench import Bench, Row, Tables
 from tl_experts.study.config import StudyConfig
 from tl_experts.study.measures import mean_top1
+from tl_experts.study.splits import Splits, read_splits
 
 ENOUGH = 0.9
-"""Of the best language-id probability: what the rule calls high."""
+"""The share of the best language-id probability that the rule calls high."""
+
+
+def require_identified(config: StudyConfig, splits: Splits) -> None:
+    """Check, before any pass of the model, that the sweep can identify the languages.
+
+    Languages that langid.py knows only by their base language are warned of.
+
+    Raises:
+        StudyError: k is to be chosen for a target that langid.py does not know.
+        TLExpertsError: langid.py tells fewer than two of the languages apart.
+    """
+    if not config.sweep_k:
+        return
+    known = LanguageIdentifier(splits.probe.languages).languages
+    for target in config.targets:
+        if config.k is None and target not in known:
+            raise StudyError(
+                f"target {target!r} is unknown to langid.py, so that k cannot be chosen for it; set k, as in k = 500"
+            )
 
 
 def sweep(bench: Bench) -> Tables:
-    """Measure every count of `sweep_k` for every target, and choose.
+    """Measure every count of `sweep_k` for every target, and choose one per target.
 
     Returns:
         ``sweep``: one row per target and k (k = 0: no intervention); ``choice``: one row per target.
@@ -36,14 +58,16 @@ def sweep(bench: Bench) -> Tables:
     counts = (0, *bench.config.sweep_k) if bench.config.sweep_k else ()
     jobs = [(target, k) for target in bench.config.targets for k in counts]
     if bench.pool is not None:
-        work = _Measures(bench.config, bench.folder, bench.fingerprint, bench.candidates, jobs)
+        work = partial(_open_sweep, bench.config, bench.folder, bench.fingerprint, bench.candidates, jobs)
         bench.pool.run(work, range(len(jobs)), description="sweep", progress=bench.progress)
     rows: list[Row] = []
     choices: list[Row] = []
     for target in bench.config.targets:
         mine = [meter.measure(target, k) for k in counts]
         steered = [row for row in mine if row["k"]]
-        front = pareto(np.array([[-row["language_id"], row["perplexity"]] for row in steered]).reshape(-1, 2))
+        # Without language id, perplexity decides alone.
+        costs = [[-np.nan_to_num(row["language_id"]), row["perplexity"]] for row in steered]
+        front = pareto(np.array(costs).reshape(-1, 2))
         for row, best in zip(steered, front, strict=True):
             row["pareto"] = best
         rows += mine
@@ -52,7 +76,7 @@ def sweep(bench: Bench) -> Tables:
 
 
 class _Meter:
-    """Measures of the model's language, kept one by one."""
+    """Measures of the model's language, each kept on disk."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -62,7 +86,7 @@ class _Meter:
         return LanguageIdentifier(self._bench.probe.languages)
 
     def measure(self, target: str, k: int) -> Row:
-        """One count of one target."""
+        """The measures of one count of one target."""
         experts = self._bench.experts(target, k) if k else None
         return {
             "target": target,
@@ -74,11 +98,13 @@ class _Meter:
         }
 
     def _language(self, target: str, experts: Experts | None) -> float:
-        """Mean probability that a free generation is in the target language."""
+        """Mean probability that a free generation is in the target language; NaN if it cannot be identified."""
+        if target not in self._identifier.languages:
+            return float("nan")
         config = self._bench.config
         found = []
         for seed in range(config.seed, config.seed + config.text_seeds):
-            # One table of probabilities serves every target, where no intervention tells them apart.
+            # The job does not name the target: without intervention, all targets share one table of probabilities.
             job = {
                 "intervention": self._bench.describe(experts),
                 "seed": seed,
@@ -104,7 +130,7 @@ class _Meter:
         return {"probabilities": self._identifier.probabilities(texts)}
 
     def _perplexity(self, target: str, experts: Experts | None) -> float:
-        """Of the target's held-out text."""
+        """The perplexity of held-out text in the target language."""
         config = self._bench.config
         job = {
             "intervention": self._bench.describe(experts),
@@ -122,47 +148,35 @@ class _Meter:
         return float(self._bench.once("perplexity", job, score)["perplexity"][0])
 
     def _retrieval(self, target: str, experts: Experts | None) -> float:
-        """Top-1 on rows of the dev split, the target as query: k is never chosen on the test split."""
+        """Top-1 accuracy with the target as query, on the dev split: k must not be chosen on the test split."""
         rows = self._bench.probe.head(self._bench.config.sweep_rows)
         space = self._bench.embed(rows, experts)
         return mean_top1([ranks for (query, _), ranks in all_pair_ranks(space).items() if query == target])
 
 
-class _Measures:
-    """Measures made by a pool's workers: what they keep is what the study then reads."""
-
-    def __init__(
-        self,
-        config: StudyConfig,
-        folder: Path,
-        fingerprint: dict[str, str],
-        candidates: Experts,
-        jobs: list[tuple[str, int]],
-    ) -> None:
-        self._config = config
-        self._folder = folder
-        self._fingerprint = fingerprint
-        self._candidates = candidates
-        self._jobs = jobs
-        self._meter: _Meter | None = None
-
-    def __call__(self, model: Model, number: int) -> None:
-        if self._meter is None:
-            require_same_model(model, self._fingerprint, "the measures of this study", SAME_WEIGHTS)
-            bench = Bench(self._config, model, self._folder, progress=False)
-            bench.candidates = self._candidates
-            self._meter = _Meter(bench)
-        self._meter.measure(*self._jobs[number])
+def _open_sweep(
+    config: StudyConfig,
+    folder: Path,
+    fingerprint: dict[str, str],
+    candidates: Experts,
+    jobs: Sequence[tuple[str, int]],
+    model: Model,
+) -> Callable[[int], object]:
+    """What measures a count of a target on a worker; the study then reads what the worker has kept."""
+    require_same_model(model, fingerprint, "the measures of this study", SAME_WEIGHTS)
+    bench = Bench(config, read_splits(config), model, folder, progress=False, candidates=candidates)
+    meter = _Meter(bench)
+    return lambda number: meter.measure(*jobs[number])
 
 
 def _plain_text(bench: Bench, language: str) -> str:
-    """The bundled passage of a language; where there is none, the dev sentences."""
-    path = data_folder() / "corpus" / "text" / f"{language}.txt"
+    """The bundled passage of a language, or its dev sentences if there is none."""
+    path = path_of_name(data_folder() / "corpus" / "text", language, ".txt")
     return path.read_text("utf-8") if path.is_file() else "\n".join(bench.dev[language].texts)
 
 
 def pareto(costs: Float[np.ndarray, "point cost"]) -> list[bool]:
-    """Which points no other point beats: none is as good in every cost and better in one.
+    """Which points are not beaten: no other point is as good in every cost and better in one.
 
     Examples:
         >>> pareto(np.array([[1.0, 3.0], [2.0, 2.0], [2.0, 4.0]]))
