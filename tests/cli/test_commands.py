@@ -8,7 +8,7 @@ from tl_experts import (
     Experts,
 )
 from tl_experts.cli.commands import app, main
-from tl_experts.errors import TLExpertsError
+from tl_experts.errors import TLExpertsError, TLExpertsWarning
 
 RUN = CliRunner()
 
@@ -76,3 +76,27 @@ def test_the_command_line_finds_shards_and_merges(checkpoint, tmp_path, monkeypa
         assert run.invoke(app, ["find", name, *arguments]).exit_code == 2
     with pytest.raises(TLExpertsError, match="k is 1000"):
         run.invoke(app, ["find", name, "--k", "1000", "--output", str(tmp_path / "x"), *common], catch_exceptions=False)
+
+
+def test_the_command_line_reads_a_table_with_the_options_of_load_sentences(checkpoint, tmp_path):
+    rows = [f'{number}\t{code}\t"{code} {number}' for code in ("en", "de") for number in range(6)]
+    (tmp_path / "table.tsv").write_text("\n".join(["id\tlang\tsentence", *rows, "6\ten\t "]))
+    named = ["--text-column", "sentence", "--language-column", "lang", "--row-column", "id", "--no-quoted", "--quiet"]
+    given = ["--sentences", str(tmp_path / "table.tsv"), *named, "--k", "3", "--output", str(tmp_path / "run")]
+    name, run = str(checkpoint("llama")), CliRunner()
+    with pytest.raises(TLExpertsError, match="row 12 is empty"):
+        run.invoke(app, ["find", name, *given], catch_exceptions=False)
+    with pytest.warns(TLExpertsWarning, match="dropped 1 of 13"):
+        run.invoke(app, ["find", name, *given, "--drop-blanks"], catch_exceptions=False)
+    assert Experts.from_pretrained(tmp_path / "run" / "experts").languages == ("en", "de")
+
+
+def test_a_sentence_is_cut_only_where_that_is_said(checkpoint, tmp_path):
+    for code in ("en", "de"):
+        (tmp_path / f"{code}.txt").write_text("long " * 2000 + "\nshort\n")
+    given = ["--sentences", str(tmp_path), "--k", "3", "--quiet", "--output"]
+    name, run = str(checkpoint("llama")), CliRunner()
+    with pytest.raises(TLExpertsError, match="truncate"):
+        run.invoke(app, ["find", name, *given, str(tmp_path / "a")], catch_exceptions=False)
+    done = run.invoke(app, ["find", name, *given, str(tmp_path / "b"), "--truncate"], catch_exceptions=False)
+    assert done.exit_code == 0

@@ -11,11 +11,19 @@ import typer
 from tl_experts import __version__
 from tl_experts.cli.options import (
     Address,
+    Aligned,
+    Config,
     Device,
+    DropBlanks,
     Executor,
     Gpus,
+    LanguageColumn,
     NDevices,
     Quiet,
+    Quoted,
+    RowColumn,
+    TextColumn,
+    Truncate,
     Workers,
     dtype_option,
     launched_device,
@@ -164,6 +172,14 @@ def find(
     split: Annotated[str | None, typer.Option(help="Split of the sentences; default for bundled: dev.")] = None,
     languages: Annotated[str | None, typer.Option(help="Only these, such as en,de,ja.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Most rows or lines to read.")] = None,
+    text_column: TextColumn = "text",
+    language_column: LanguageColumn = "language",
+    row_column: RowColumn = None,
+    aligned: Aligned = False,
+    drop_blanks: DropBlanks = False,
+    quoted: Quoted = None,
+    config: Config = None,
+    truncate: Truncate = False,
     k: Annotated[int | None, typer.Option(min=1, help="Experts per language; default: 500.")] = None,
     response_dtype: Annotated[
         str, typer.Option(help="Dtype of the responses on disk: float32, float16, bfloat16.")
@@ -185,6 +201,7 @@ def find(
     quiet: Quiet = False,
 ) -> None:
     """Find the experts of every language; responses are kept on disk, and a killed run resumes."""
+    from tl_experts.corpus.options import Columns
     from tl_experts.corpus.readers import load_sentences
     from tl_experts.experts.find import find_experts
     from tl_experts.models import Batching, ModelSource
@@ -192,12 +209,17 @@ def find(
     from tl_experts.responses.reading import Reading
 
     part = shard_part(shard)
-    reading = Reading(dtype=dtype_option(response_dtype, "--response-dtype"), batching=Batching(truncate=True))
+    reading = Reading(dtype=dtype_option(response_dtype, "--response-dtype"), batching=Batching(truncate=truncate))
     corpus = load_sentences(
         sentences,
         split=split or ("dev" if sentences == "bundled" else None),
         languages=languages.split(",") if languages else None,
+        columns=Columns(text=text_column, language=language_column, row=row_column),
+        aligned=aligned,
+        blanks="drop" if drop_blanks else "refuse",
+        quoted=quoted,
         limit=limit,
+        config=config,
     )
     folder = output or RUNS / f"find-{Path(model).name}"
     if device is None and shard == "auto":

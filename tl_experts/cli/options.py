@@ -13,6 +13,14 @@ Executor = Annotated[str | None, typer.Option(help="ray: data-parallel workers."
 Address = Annotated[str | None, typer.Option(help="Address of the Ray cluster; auto: this machine's.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Number of workers; default: one per GPU or machine.")]
 Gpus = Annotated[float, typer.Option(min=0, help="GPUs per worker; the model is spread over 2 or more.")]
+TextColumn = Annotated[str, typer.Option(help="Column of the sentences in a long table.")]
+LanguageColumn = Annotated[str, typer.Option(help="Column of their languages.")]
+RowColumn = Annotated[str | None, typer.Option(help="Column of the row ids that translations share.")]
+Aligned = Annotated[bool, typer.Option("--aligned", help="The n-th lines of all files are translations.")]
+DropBlanks = Annotated[bool, typer.Option("--drop-blanks", help="Drop rows with a blank and count them.")]
+Quoted = Annotated[bool | None, typer.Option(help="Cells of CSV and TSV may be quoted; default: in CSV.")]
+Config = Annotated[str | None, typer.Option(help="Configuration of a data set on the hub.")]
+Truncate = Annotated[bool, typer.Option("--truncate", help="Keep the beginning of sentences that are too long.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Hide progress bars.")]
 
 
