@@ -56,7 +56,7 @@ INNER = {
         ("source",),
     ),
     "responses": (("neurons", "reading"), ("collect",), ("store",), ("collect_to_disk",)),
-    "experts": (("auroc",), ("expertise",), ("experts",), ("find",)),
+    "experts": (("auroc", "hub", "card"), ("expertise",), ("experts",), ("find",)),
     "steering": (
         ("operations", "norms", "positions", "maps", "generation"),
         ("neurons",),

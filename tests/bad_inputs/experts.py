@@ -66,9 +66,12 @@ EXPERTS: list[Row] = [
     *((f"experts[{c!r}]", lambda m, c=c: m.experts[c], (c,)) for c in ["fr", "klingon", "xx"]),
     ("experts only nothing", lambda m: m.experts.only([]), ("name at least one",)),
     *((f"experts head {n}", lambda m, n=n: m.experts.head(n), (f"head({n})", "give 1 to 5")) for n in (0, -1, 6)),
+    *((f"experts head {n!r}", lambda m, n=n: m.experts.head(n), (f"k is {n!r}", "whole")) for n in (5.0, "5", True)),
     ("control seed -1", lambda m: m.experts.random_control(seed=-1), ("seed is -1",)),
     *((f"expertise column {c!r}", lambda m, c=c: m.expertise.column(c), (c,)) for c in ["fr", "klingon"]),
     ("experts from nowhere", lambda _: Experts.from_pretrained("nowhere"), ("nowhere", "is the path right")),
+    ("experts from a repository", lambda _: Experts.from_pretrained("me/nowhere"), ("me/nowhere", "Hugging Face Hub")),
+    ("experts to no repository", lambda m: m.experts.push_to_hub("nowhere"), ("'nowhere'", "user/repo")),
     ("experts of an empty folder", lambda m: Experts.from_pretrained(folder_of(m)), ("experts.json",)),
     *(
         (

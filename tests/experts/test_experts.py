@@ -39,7 +39,7 @@ def test_a_language_without_experts_is_refused_and_one_with_them_given(experts):
         experts["fra_Latn"]
     with pytest.raises(SelectionError, match=r"no experts of 'zh' here; .*'zh-Hant'"):
         experts["zh"]
-    assert len(experts["zh-Hant"]) == 3
+    assert experts["zh-Hant"].total == 3
 
 
 @pytest.mark.parametrize("how", ["top", "bottom"])
@@ -137,7 +137,7 @@ def test_the_control_of_experts_of_some_layers_stays_in_those_layers(expertise):
 
 
 def test_a_control_of_more_experts_than_other_neurons_is_refused(expertise):
-    assert len(select_experts(expertise, k=6).random_control(seed=0)) == 18
+    assert select_experts(expertise, k=6).random_control(seed=0).total == 18
     with pytest.raises(SelectionError, match="7 en experts leave 5 other neurons; lower k"):
         select_experts(expertise, k=7).random_control(seed=0)
 
@@ -158,7 +158,7 @@ def test_a_layer_matched_control_has_as_many_other_neurons_in_every_layer_at_the
 def test_a_layer_matched_control_needs_room_in_the_layer_itself():
     table = NeuronTable((0, 1), (3, 10))
     two = experts_of({"en": [(0, 0), (0, 1)], "de": [(1, 0)]}, table=table)
-    assert len(two.random_control(seed=0)) == 3
+    assert two.random_control(seed=0).total == 3
     with pytest.raises(SelectionError, match="2 en experts of layer 0 leave 1 other neurons; lower k"):
         two.random_control(seed=0, match_layers=True)
 
@@ -196,3 +196,36 @@ def test_experts_of_another_model_are_refused_naming_the_fields_that_differ(llam
         retokenized.require_model(model_of("gpt2"))
     with pytest.raises(ArtefactError, match="another version of tl-experts made it"):
         replace(experts, fingerprint={}).require_model(llama)
+
+
+# --- a mapping from languages ---
+
+
+def test_experts_are_a_mapping_from_languages(experts):
+    assert list(experts) == list(LANGUAGES) == list(experts.keys())
+    assert len(experts) == len(LANGUAGES) == len(list(experts))
+    assert experts.total == sum(experts.counts.values()) == 9
+    assert [one.languages for one in experts.values()] == [(language,) for language in LANGUAGES]
+    for language, one in experts.items():
+        assert_same(one, experts[language])
+    assert dict(experts).keys() == set(LANGUAGES)
+    assert len(experts["es"]) == 1
+    assert experts["es"].total == 3
+
+
+@pytest.mark.parametrize("code", ["es", "spa_Latn", "ES", "spa"])
+def test_a_language_is_in_the_experts_by_any_of_its_codes(experts, code):
+    assert code in experts
+    assert code not in experts["en"]
+
+
+@pytest.mark.parametrize("other", ["fr", "klingon", "", 5, None, ("es",)])
+def test_what_has_no_experts_is_not_in_them(experts, other):
+    assert other not in experts
+
+
+@pytest.mark.parametrize("k", [2.0, True, "2", None])
+def test_head_takes_a_whole_number(experts, k):
+    with pytest.raises(SelectionError, match=f"k is {k!r}; expected a whole number"):
+        experts.head(k)
+    assert experts.head(np.int64(2)).counts == dict.fromkeys(LANGUAGES, 2)

@@ -111,7 +111,7 @@ def test_experts_remember_what_they_were_selected_from(expertise):
         assert getattr(experts, name) == getattr(expertise, name)
     assert experts.candidates == expertise.neurons
     assert experts.metric == "ap"
-    assert len(experts) == 6
+    assert experts.total == 6
 
 
 def test_candidates_are_the_neurons_the_experts_were_chosen_from(expertise):
@@ -160,7 +160,7 @@ def test_a_selection_that_cannot_be_made_is_refused_and_its_neighbour_made(refus
     expertise = expertise_of(np.repeat(np.linspace(0, 0.9, 12), 3))
     with pytest.raises(SelectionError, match=message):
         select_experts(expertise, **refused)
-    assert len(select_experts(expertise, **accepted)) >= 3
+    assert select_experts(expertise, **accepted).total >= 3
 
 
 def test_refusing_a_layer_names_the_layers_that_were_scored(expertise):
@@ -171,14 +171,14 @@ def test_refusing_a_layer_names_the_layers_that_were_scored(expertise):
 
 def test_refusing_a_bottom_threshold_names_the_lowest_score():
     expertise = expertise_of(np.repeat(np.linspace(0.25, 0.875, 12), 3))
-    assert len(select_experts(expertise, threshold=0.25, how="bottom")) == 3
+    assert select_experts(expertise, threshold=0.25, how="bottom").total == 3
     with pytest.raises(SelectionError, match=r"threshold 0.125 for en; .*0\.250"):
         select_experts(expertise, threshold=0.125, how="bottom")
 
 
 def test_refusing_a_threshold_names_the_best_of_the_layers_asked_for():
     expertise = expertise_of(np.repeat(np.linspace(0, 0.99, 12), 3))  # the best of layer 1, the first, has 0.18
-    assert len(select_experts(expertise, threshold=0.17, layers=[1])) == 3
+    assert select_experts(expertise, threshold=0.17, layers=[1]).total == 3
     with pytest.raises(SelectionError, match=r"threshold 0.5 for en; its best is 0\.180"):
         select_experts(expertise, threshold=0.5, layers=[1])
 

@@ -109,7 +109,7 @@ def run_demo(
 
     before = measure("embed: before")
     with steer(model, chosen):
-        after = measure(f"embed: {len(chosen)} {target} experts")
+        after = measure(f"embed: {chosen.total} {target} experts")
     controls = []
     for seed in seeds:
         with steer(model, chosen.random_control(seed=seed)):

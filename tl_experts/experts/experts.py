@@ -1,17 +1,22 @@
-"""`Experts`: selected neurons of each language with their statistics; saved, loaded, compared."""
+"""`Experts`: selected neurons of each language with their statistics; saved, loaded, shared, compared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tl_experts.corpus.languages import language_code
-from tl_experts.errors import ArtefactError, SelectionError, near
+from tl_experts.errors import ArtefactError, SelectionError, TLExpertsError, near, require_whole
 from tl_experts.experts.auroc import STATISTICS
+from tl_experts.experts.card import card
+from tl_experts.experts.hub import download, is_repository, upload
 from tl_experts.jobs.artefacts import Arrays, load_artefact, save_artefact
+from tl_experts.jobs.files import write_text
+from tl_experts.jobs.paths import user_path
 from tl_experts.models import Model, require_same_model
 from tl_experts.responses.neurons import NeuronTable
 
@@ -20,15 +25,19 @@ if TYPE_CHECKING:
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
+_KIND = "experts"
+_FILES = (f"{_KIND}.json", f"{_KIND}.safetensors")
 _MOST = 2**24
-"""Layers of a model, or neurons of a layer: no file may declare more."""
+"""Limit on the layers of a model and on the neurons of a layer: no file may declare more."""
 
 
 @dataclass(frozen=True, eq=False)
 class Experts:
     """Selected neurons of one or more languages, best first, with their statistics. Frozen.
 
-    ``experts["es"]`` is the `Experts` of one language.
+    A mapping from languages to their experts: ``experts["es"]`` is the `Experts` of one language, ``"es" in experts``
+    asks for it by any of its codes, ``for language in experts`` goes through the languages, and ``len(experts)`` is
+    their number. `total` is the number of experts, `counts` that of each language.
 
     Examples:
         >>> from tl_experts import find_experts, load_model, load_sentences
@@ -39,22 +48,24 @@ class Experts:
         {'es': 5}
         >>> bool((experts["es"].statistics["auroc"] > 0.9).all())
         True
+        >>> "spa_Latn" in experts, len(experts), experts.total
+        (True, 9, 45)
     """
 
     languages: tuple[str, ...]
     """The languages, in the corpus's order."""
 
     language_of: Integers
-    """``[expert]``: which language (a place in `languages`) each row belongs to."""
+    """``[expert]``: the language of each row, as an index into `languages`."""
 
     layer: Integers
-    """``[expert]``"""
+    """``[expert]``: index of the layer in the model."""
 
     neuron: Integers
-    """``[expert]``: place within the layer."""
+    """``[expert]``: index within the layer."""
 
     statistics: dict[str, Floats]
-    """``[expert]`` each: auroc, ap, mean, median, p90 (of the positives), negative_mean."""
+    """``[expert]`` each: auroc and ap; mean, median and p90 of the positives; negative_mean."""
 
     candidates: NeuronTable
     """The neurons they were chosen from."""
@@ -66,7 +77,7 @@ class Experts:
     """How responses were pooled."""
 
     metric: str
-    """What they were ranked by."""
+    """The statistic they were ranked by."""
 
     selection: str
     """How they were selected, in words."""
@@ -75,10 +86,10 @@ class Experts:
     """Fingerprint of the corpus they were found on."""
 
     fingerprint: dict[str, str]
-    """Of the model they belong to."""
+    """Fingerprint of the model they belong to."""
 
     def __post_init__(self) -> None:
-        """Check that the columns fit each other, and close them for writing."""
+        """Check that the columns fit each other, and make them read-only."""
         columns: list[NDArray[Any]] = [self.language_of, self.layer, self.neuron, *self.statistics.values()]
         if len({column.shape for column in columns}) != 1 or set(self.statistics) != set(STATISTICS):
             raise SelectionError(
@@ -86,8 +97,9 @@ class Experts:
             )
         if any(column.dtype.kind != "i" for column in columns[:3]):
             raise SelectionError("language_of, layer and neuron must be integers")
-        if len(self) and not (self.language_of[0] >= 0 and self.language_of[-1] < len(self.languages)):
-            raise SelectionError(f"a row of an unknown language, beyond the {len(self.languages)} there are")
+        outside = self.language_of[(self.language_of < 0) | (self.language_of >= len(self.languages))]
+        if len(outside):
+            raise SelectionError(f"a row has language index {outside[0]}; expected 0 to {len(self.languages) - 1}")
         if (np.diff(self.language_of) < 0).any():
             raise SelectionError("the rows must be grouped by language, in the order of `languages`")
         if not self.candidates.holds(self.layer, self.neuron):
@@ -96,11 +108,37 @@ class Experts:
             column.setflags(write=False)
 
     def __len__(self) -> int:
-        return len(self.layer)
+        return len(self.languages)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.languages)
+
+    def __contains__(self, language: object) -> bool:
+        try:
+            return language_code(language) in self.languages  # type: ignore[arg-type]
+        except TLExpertsError:
+            return False
+
+    def keys(self) -> KeysView[str]:
+        """The languages."""
+        return dict.fromkeys(self.languages).keys()
+
+    def values(self) -> "ValuesView[Experts]":
+        """The experts of each language."""
+        return dict(self).values()
+
+    def items(self) -> "ItemsView[str, Experts]":
+        """Each language and its experts."""
+        return dict(self).items()
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{language}: {count}" for language, count in self.counts.items())
         return f"Experts({self.selection} by {self.metric} at {self.site}; {counts})"
+
+    @property
+    def total(self) -> int:
+        """The number of experts of all languages together."""
+        return len(self.layer)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -112,7 +150,7 @@ class Experts:
         """The experts of one language.
 
         Raises:
-            SelectionError: the language was not scored.
+            SelectionError: it has none here.
         """
         code = language_code(language)
         if code not in self.languages:
@@ -131,7 +169,7 @@ class Experts:
         """The experts of some languages, in the order given.
 
         Raises:
-            SelectionError: a language that was not scored, or none.
+            SelectionError: a language without experts here, or no language.
         """
         parts = [self[language] for language in dict.fromkeys(languages)]
         if not parts:
@@ -139,7 +177,7 @@ class Experts:
         return replace(
             self,
             languages=tuple(part.languages[0] for part in parts),
-            language_of=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+            language_of=np.repeat(np.arange(len(parts)), [part.total for part in parts]),
             layer=np.concatenate([part.layer for part in parts]),
             neuron=np.concatenate([part.neuron for part in parts]),
             statistics={name: np.concatenate([part.statistics[name] for part in parts]) for name in self.statistics},
@@ -149,11 +187,12 @@ class Experts:
         """The k best of every language.
 
         Raises:
-            SelectionError: there are fewer.
+            SelectionError: a language has fewer, or k is not a whole number.
         """
+        require_whole(k, "k", SelectionError)
         rows: list[Integers] = []
-        for place, language in enumerate(self.languages):
-            mine = np.flatnonzero(self.language_of == place)
+        for index, language in enumerate(self.languages):
+            mine = np.flatnonzero(self.language_of == index)
             if not 1 <= k <= len(mine):
                 raise SelectionError(f"head({k}): {language} has {len(mine)} experts; give 1 to {len(mine)}")
             rows.append(mine[:k])
@@ -173,7 +212,7 @@ class Experts:
 
         ranks = [rank for count in self.counts.values() for rank in range(1, count + 1)]
         table: dict[str, Any] = {
-            "language": [self.languages[place] for place in self.language_of],
+            "language": [self.languages[index] for index in self.language_of],
             "rank": ranks,
             "layer": self.layer,
             "neuron": self.neuron,
@@ -194,21 +233,21 @@ class Experts:
         return pd.DataFrame(table, index=pd.Index(self.languages), columns=pd.Index(self.languages))
 
     def random_control(self, *, seed: int, match_layers: bool = False) -> "Experts":
-        """As many random neurons, given these experts' own response values (Sundar et al. 2025, section 7).
+        """The same number of random neurons, with these experts' response values (Sundar et al. 2025, section 7).
 
-        Drawn evenly, without replacement, from the candidates that are not experts of the language. They have no
-        AUROC or AP of their own here (NaN).
+        Drawn uniformly, without replacement, from the candidates that are not experts of the language. Their AUROC and
+        AP are not known here (NaN).
 
         Args:
-            seed: of the draw; results differ a lot between seeds, so use several.
-            match_layers: each expert's stand-in comes from its own layer; False: from all layers alike.
+            seed: seed of the draw; results differ a lot between seeds, so use several.
+            match_layers: each expert is replaced by a neuron of its own layer; False: by a neuron of any layer.
 
         Raises:
             SelectionError: more experts than other neurons, or a negative seed.
         """
-        columns = np.empty(len(self), dtype=np.int64)
-        for place, language in enumerate(self.languages):
-            mine = np.flatnonzero(self.language_of == place)
+        columns = np.empty(self.total, dtype=np.int64)
+        for index, language in enumerate(self.languages):
+            mine = np.flatnonzero(self.language_of == index)
             stream = random_stream(seed, language, "control")
             free = np.setdiff1d(
                 np.arange(self.candidates.total), self.candidates.columns_of(self.layer[mine], self.neuron[mine])
@@ -222,21 +261,21 @@ class Experts:
                         f"{len(rows)} {language} experts{where} leave {len(pool)} other neurons; lower k"
                     )
                 columns[rows] = stream.choice(pool, size=len(rows), replace=False)
-        none = np.full(len(self), np.nan, dtype=np.float32)
+        unknown = np.full(self.total, np.nan, dtype=np.float32)
         kind = "random neurons of the same layers" if match_layers else "random neurons"
         return replace(
             self,
             layer=self.candidates.layer_of[columns],
             neuron=self.candidates.neuron_of[columns],
-            statistics=self.statistics | {"auroc": none, "ap": none},
+            statistics=self.statistics | {"auroc": unknown, "ap": unknown},
             selection=f"{kind} (seed {seed}) at the values of: {self.selection}",
         )
 
     def require_model(self, model: Model) -> None:
-        """Refuse a model that these experts were not found in.
+        """Check that these experts were found in this model.
 
         Raises:
-            ArtefactError: naming what differs.
+            ArtefactError: they were not; the message names what differs.
         """
         fix = "find the experts of this model, or pass check=False if you mean it"
         require_same_model(model, self.fingerprint, "these experts", fix)
@@ -272,7 +311,7 @@ class Experts:
         """
         try:
             layers, widths = tuple(header["layers"]), tuple(header["widths"])
-            # A table of neurons is as long as the last layer's number: a damaged one must not fill the memory.
+            # The size of a table of neurons depends on the largest layer: a damaged header must not fill the memory.
             if len(layers) != len(widths) or not all(type(n) is int and 0 <= n < _MOST for n in (*layers, *widths)):
                 raise ValueError(f"layers {layers!r:.80} and widths {widths!r:.80} are not those of a model")
             if not all(isinstance(language, str) for language in header["languages"]):
@@ -287,28 +326,72 @@ class Experts:
                 **{name: header[name] for name in ("site", "pooling", "metric", "selection", "corpus", "fingerprint")},
             )
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, SelectionError) as error:
-            raise ArtefactError(f"{source} is not a complete set of experts ({error!r}); make it again") from error
+            raise ArtefactError(f"{source} is not a complete set of experts ({error!r}); create it again") from error
 
     def save_pretrained(self, path: str | Path) -> Path:
         """Save as a folder (``experts.safetensors`` and ``experts.json``), or as one file if named ``*.safetensors``.
 
         Raises:
-            ArtefactError: the place cannot be written.
+            ArtefactError: the path cannot be written.
         """
-        return save_artefact(path, "experts", *self.as_arrays())
+        return save_artefact(path, _KIND, *self.as_arrays())
 
     @classmethod
-    def from_pretrained(cls, path: str | Path) -> "Experts":
-        """Load what `save_pretrained` wrote.
+    def from_pretrained(cls, path: str | Path, *, revision: str | None = None, token: str | None = None) -> "Experts":
+        """Load what `save_pretrained` wrote or `push_to_hub` uploaded.
+
+        Args:
+            path: a folder or file. Where a string names neither, a repository on the Hugging Face Hub (``user/repo``).
+            revision: branch, tag or commit of the repository.
+            token: access token for the hub; None: the one that ``hf auth login`` saved, if any.
 
         Raises:
-            ArtefactError: nothing there, damaged, or no experts.
+            ArtefactError: not found, damaged, or not experts.
         """
-        return cls.from_arrays(*load_artefact(path, "experts"), source=path)
+        folder = user_path(path)
+        if not folder.exists() and is_repository(path):
+            folder = download(str(path), _FILES, revision=revision, token=token)
+        elif revision is not None:
+            raise ArtefactError(f"revision is {revision!r}, but {folder} is a path on this machine; leave it out")
+        return cls.from_arrays(*load_artefact(folder, _KIND), source=path)
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        model: str | None = None,
+        corpus: str | None = None,
+        private: bool = False,
+        token: str | None = None,
+    ) -> str:
+        """Upload to the Hugging Face Hub, with a card that says what they are, how they were found and how to use them.
+
+        Args:
+            repository: ``user/repo``; created if it does not exist.
+            model: name of the model for the card, as `load_model` takes it.
+            corpus: name of the corpus for the card.
+            private: whether a new repository is private.
+            token: access token; None: the one that ``hf auth login`` saved.
+
+        Returns:
+            The address of the repository.
+
+        Raises:
+            ArtefactError: not the name of a repository, or the hub cannot be reached or refuses.
+
+        Examples:
+            >>> experts.push_to_hub("user/es-experts", model="polyglot-mini", corpus="bundled")  # doctest: +SKIP
+        """
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            text = card(self, repository, model=model, corpus=corpus, version=_version())
+            write_text(Path(folder) / "README.md", text)
+            message = f"Upload experts of {', '.join(self)} with tl-experts"
+            return upload(Path(folder), repository, private=private, token=token, message=message)
 
 
 def random_stream(seed: int, language: str, purpose: str) -> np.random.Generator:
-    """A generator of its own for each seed, language and purpose: draws of one never mirror another's.
+    """A separate generator for each seed, language and purpose, so that their draws are independent.
 
     Raises:
         SelectionError: the seed is negative.

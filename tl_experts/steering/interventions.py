@@ -155,7 +155,7 @@ def describe_intervention(experts: Experts | None, value: str = "mean") -> str:
     digest = hashlib.sha256(experts.layer.tobytes() + experts.neuron.tobytes())
     values = experts.statistics.get(value)
     digest.update(b"zero" if values is None else values.tobytes())
-    return f"{experts.languages[0]} {len(experts)} {value} {digest.hexdigest()[:16]}"
+    return f"{experts.languages[0]} {experts.total} {value} {digest.hexdigest()[:16]}"
 
 
 def _unsteered(positions: Sequence[str], passes: PassTracker) -> str | None:

@@ -85,7 +85,7 @@ class Steering:
         """The steering in a line."""
         value = self.value if isinstance(self.value, str) else "given"
         norm = ", norm kept" if self.keep_norm else ""
-        count, language = len(self.experts), self.experts.languages[0]
+        count, language = self.experts.total, self.experts.languages[0]
         return (
             f"{operation_name(self.operation)} at strength {self.strength:g}, value {value}, {self.positions} "
             f"positions{norm}: {count} {language} experts ({self.experts.selection} by {self.experts.metric} at "

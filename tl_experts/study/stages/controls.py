@@ -58,8 +58,8 @@ def _drawn(bench: Bench, target: str, shuffled: Experts) -> Iterator[tuple[str, 
         for seed in range(bench.config.seed, bench.config.seed + bench.config.control_seeds):
             yield name, seed, experts.random_control(seed=seed, match_layers=match)
     other = _unrelated(bench, target)
-    yield f"experts of {other}", 0, bench.experts(other, len(experts))
-    yield "experts of shuffled labels", 0, shuffled[target].head(len(experts))
+    yield f"experts of {other}", 0, bench.experts(other, experts.total)
+    yield "experts of shuffled labels", 0, shuffled[target].head(experts.total)
 
 
 def _unrelated(bench: Bench, target: str) -> str:
@@ -67,7 +67,7 @@ def _unrelated(bench: Bench, target: str) -> str:
 
     Another target where there is one: its pass was made already.
     """
-    count = len(bench.experts(target))
+    count = bench.experts(target).total
     mine = bench.experts(target).neurons_of(target)
     pool = bench.config.targets if len(bench.config.targets) > 1 else bench.candidates.languages
     others = [language for language in pool if language != target]

@@ -33,7 +33,7 @@ def experts(bench: Bench) -> Tables:
                 "best_auroc": float(mine.statistics["auroc"].max()),
                 f"mean_auroc_{TOP}": float(mine.statistics["auroc"][:TOP].mean()),
                 "mean_auroc": float(mine.statistics["auroc"].mean()),
-                "k": len(mine),
+                "k": mine.total,
                 "layer_q1": float(low),
                 "layer_median": float(middle),
                 "layer_q3": float(high),
