@@ -68,29 +68,39 @@ def text_batches(
 
 
 def text_pieces(model: Model, text: str, count: int) -> list[str]:
-    """The parts of a text that its first tokens stand for; together they are the text they cover.
+    """The text that each of the first tokens stands for; joined, the text they cover.
 
-    A character that several byte tokens share goes to the last of them. A tokenizer that does not tell where its
-    tokens lie gives what each decodes to.
+    Where several byte tokens share a character, the last of them has it and the others are empty. A tokenizer that does
+    not report the offsets of its tokens gives the text that they decode to.
 
     Args:
-        model: its tokenizer.
+        model: the model whose tokenizer is used.
         text: without special tokens.
-        count: how many tokens were kept of it.
+        count: the number of tokens of it that were kept.
     """
-    tokenizer = model.tokenizer
-    if not tokenizer.is_fast:
-        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-        return [tokenizer.decode([token]) for token in ids[:count]]
-    spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"][:count]
+    if not model.tokenizer.is_fast:
+        return _decoded_pieces(model.tokenizer, text, count)
+    encoded = model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    spans = encoded["offset_mapping"][:count]
     pieces, end = [], 0
-    for place, (_, stop) in enumerate(spans):
-        following = spans[place + 1] if place + 1 < len(spans) else None
-        # A token whose character goes on in the next one shows nothing of its own.
+    for index, (_, stop) in enumerate(spans):
+        following = spans[index + 1] if index + 1 < len(spans) else None
         shared = following is not None and following[0] < stop
         upto = end if shared else max(end, stop)
         pieces.append(text[end:upto])
         end = upto
+    return pieces
+
+
+def _decoded_pieces(tokenizer: Any, text: str, count: int) -> list[str]:
+    """Tokens decoded together until they are whole characters: part of one decodes to the replacement character."""
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"][:count]
+    pieces, begin = [], 0
+    for index in range(len(ids)):
+        piece = tokenizer.decode(ids[begin : index + 1])
+        whole = not piece.endswith("\ufffd") or index + 1 == len(ids)
+        pieces.append(piece if whole else "")
+        begin = index + 1 if whole else begin
     return pieces
 
 

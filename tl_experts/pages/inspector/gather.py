@@ -1,11 +1,14 @@
 """One pass of the model that keeps some neurons' activations at every token."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
@@ -15,7 +18,7 @@ from tl_experts.models import Batching, Hook, Model, forward_batches, hook_name,
 from tl_experts.models.batches import Batch
 
 Neuron = tuple[int, int]
-"""Layer and place in it."""
+"""Layer and index within it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +32,30 @@ class TokenActivations:
     """float32; the sentences one after the other."""
 
     starts: NDArray[np.int64]
-    """Where each sentence begins; one more at the end."""
+    """Index of each sentence's first token, and the number of tokens at the end."""
 
     pieces: tuple[tuple[str, ...], ...]
-    """What each token of each sentence stands for."""
+    """The text that each token of each sentence stands for; empty if its character continues in the next token."""
 
     def of(self, sentence: int) -> Float[np.ndarray, "token neuron"]:
-        """Those of one sentence."""
+        """The activations at the tokens of one sentence."""
         return self.values[self.starts[sentence] : self.starts[sentence + 1]]
+
+    def drawn(self, sentence: int) -> Float[np.ndarray, "piece neuron"]:
+        """The activations of one sentence's `drawn_pieces`: the largest over each piece's tokens."""
+        return np.maximum.reduceat(self.of(sentence), self._firsts[sentence], axis=0)
+
+    @cached_property
+    def drawn_pieces(self) -> tuple[tuple[str, ...], ...]:
+        """The text of each sentence in pieces that can be seen: tokens that share a character are one piece."""
+        return tuple(
+            tuple("".join(pieces[begin:end]) for begin, end in zip(firsts, [*firsts[1:], len(pieces)], strict=True))
+            for pieces, firsts in zip(self.pieces, self._firsts, strict=True)
+        )
+
+    @cached_property
+    def _firsts(self) -> tuple[list[int], ...]:
+        return tuple(first_tokens(pieces) for pieces in self.pieces)
 
     def pooled(self, pooling: str) -> Float[np.ndarray, "sentence neuron"]:
         """Responses: the largest value over a sentence's tokens, or their mean."""
@@ -46,15 +65,38 @@ class TokenActivations:
         return np.asarray(sums / np.diff(self.starts)[:, None], dtype=np.float32)
 
 
+def first_tokens(pieces: Sequence[str]) -> list[int]:
+    """Index of the first token of every piece of a sentence that can be seen.
+
+    A token without text belongs to the piece that its character ends in. A token of marks without a width (accents,
+    vowel signs, joiners) belongs to the piece before it, since nothing can be drawn on it.
+
+    >>> first_tokens(["a", "", "", "猫", "b"])
+    [0, 1, 4]
+    """
+    firsts: list[int] = []
+    begin = 0
+    for index, piece in enumerate(pieces):
+        if piece:
+            if not firsts or not _has_no_width(piece):
+                firsts.append(begin)
+            begin = index + 1
+    return firsts or [0]
+
+
+def _has_no_width(piece: str) -> bool:
+    return all(unicodedata.category(letter) in ("Mn", "Me", "Cf") for letter in piece)
+
+
 def gather(
     model: Model, corpus: Corpus, neurons: Sequence[Neuron], site: str, *, progress: bool = True
 ) -> TokenActivations:
     """Run the sentences once; takes tokens x neurons x 4 bytes of memory.
 
-    Sentences longer than the model's context are cut.
+    Sentences longer than the model's context are truncated.
 
     Raises:
-        SiteError: the model has not the site.
+        SiteError: the model does not have the site.
         ModelError: a sentence without a token.
     """
     batches = text_batches(model, corpus.texts, Batching(truncate=True))
@@ -86,7 +128,7 @@ def gather(
 
 
 def _rows(batch: Batch, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where the batch's tokens go, row by row."""
+    """The rows of the result that the batch's tokens fill, sentence by sentence."""
     counts = batch.pooled.sum(dim=1).tolist()
     return np.concatenate(
         [starts[index] + np.arange(count) for index, count in zip(batch.indices.tolist(), counts, strict=True)]
@@ -94,10 +136,12 @@ def _rows(batch: Batch, starts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _reader(
-    batch: Batch, rows: NDArray[np.int64], columns: list[int], places: list[int], out: NDArray[np.float32]
+    batch: Batch, rows: NDArray[np.int64], columns: list[int], neurons: list[int], out: NDArray[np.float32]
 ) -> Any:
     def read(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
-        flat = activation.flatten(2)[..., torch.tensor(places, device=activation.device)]
-        out[rows[:, None], columns] = flat[batch.pooled.to(flat.device)].float().cpu().numpy()
+        # Heads by their dimensions are neurons, too: "batch pos head d_head".
+        every = rearrange(activation, "batch pos ... -> batch pos (...)")
+        chosen = every[..., torch.tensor(neurons, device=activation.device)]
+        out[rows[:, None], columns] = chosen[batch.pooled.to(chosen.device)].float().cpu().numpy()
 
     return read

@@ -3,7 +3,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const app = document.getElementById("app");
-  const byName = new Map(data.neurons.map(([layer, neuron], place) => [`L${layer} N${neuron}`, place]));
+  const byName = new Map(data.neurons.map(([layer, neuron], expert) => [`L${layer} N${neuron}`, expert]));
   const state = { language: Object.keys(data.experts)[0], layer: "", neuron: -1 };
 
   // Control characters and those that turn the direction of writing are shown by their code, not obeyed.
@@ -38,11 +38,11 @@
     return out;
   }
 
-  const name = (place) => `L${data.neurons[place][0]} N${data.neurons[place][1]}`;
+  const name = (expert) => `L${data.neurons[expert][0]} N${data.neurons[expert][1]}`;
   const text = (sentence) => data.sentences[sentence][1].map((piece) => data.strings[piece]).join("");
   const listed = () =>
-    data.experts[state.language].map((place, index) => ({ place, rank: index + 1 }))
-      .filter(({ place }) => state.layer === "" || data.neurons[place][0] === Number(state.layer));
+    data.experts[state.language].map((expert, index) => ({ expert, rank: index + 1 }))
+      .filter(({ expert }) => state.layer === "" || data.neurons[expert][0] === Number(state.layer));
 
   function swatch(language) {
     const dot = make("span", { className: "swatch" });
@@ -50,36 +50,36 @@
     return dot;
   }
 
-  function go(place, language, keepBar = false) {
+  function go(expert, language, keepBar = false) {
     if (language) state.language = language;
-    if (!data.experts[state.language].includes(place)) {
-      const home = Object.keys(data.experts).find((code) => data.experts[code].includes(place));
+    if (!data.experts[state.language].includes(expert)) {
+      const home = Object.keys(data.experts).find((code) => data.experts[code].includes(expert));
       if (home) state.language = home;
     }
-    if (state.layer !== "" && data.neurons[place][0] !== Number(state.layer)) state.layer = "";
-    state.neuron = place;
+    if (state.layer !== "" && data.neurons[expert][0] !== Number(state.layer)) state.layer = "";
+    state.neuron = expert;
     draw(keepBar);
-    try { history.replaceState(null, "", `#${name(place).replace(" ", "")}`); } catch { /* in a frame without an address */ }
+    try { history.replaceState(null, "", `#${name(expert).replace(" ", "")}`); } catch { /* in a frame without an address */ }
   }
 
   function step(by) {
     const rows = listed();
-    const now = rows.findIndex(({ place }) => place === state.neuron);
+    const now = rows.findIndex(({ expert }) => expert === state.neuron);
     const next = rows[Math.min(rows.length - 1, Math.max(0, now + by))];
-    if (next) go(next.place);
+    if (next) go(next.expert);
   }
 
   function bar() {
-    const language = make("select", { id: "language", on: { change: (e) => { state.language = e.target.value; state.layer = ""; go(listed()[0].place, state.language); } } });
+    const language = make("select", { id: "language", on: { change: (e) => { state.language = e.target.value; state.layer = ""; go(listed()[0].expert, state.language); } } });
     for (const code of Object.keys(data.experts)) language.append(make("option", { text: code, value: code, selected: code === state.language }));
-    const layers = [...new Set(data.experts[state.language].map((place) => data.neurons[place][0]))].sort((a, b) => a - b);
-    const layer = make("select", { id: "layer", on: { change: (e) => { state.layer = e.target.value; go(listed()[0].place); } } }, make("option", { text: "all", value: "" }));
+    const layers = [...new Set(data.experts[state.language].map((expert) => data.neurons[expert][0]))].sort((a, b) => a - b);
+    const layer = make("select", { id: "layer", on: { change: (e) => { state.layer = e.target.value; go(listed()[0].expert); } } }, make("option", { text: "all", value: "" }));
     for (const number of layers) layer.append(make("option", { text: number, value: String(number), selected: String(number) === state.layer }));
     const rows = listed();
-    const now = rows.findIndex(({ place }) => place === state.neuron);
+    const now = rows.findIndex(({ expert }) => expert === state.neuron);
     const rank = make("input", { type: "range", id: "rank", min: 1, max: rows.length, value: now + 1, on: { input: (e) => {
       shown.textContent = String(rows[e.target.value - 1].rank);
-      go(rows[e.target.value - 1].place, undefined, true);
+      go(rows[e.target.value - 1].expert, undefined, true);
     } } });
     const shown = make("span", { text: now >= 0 ? `${rows[now].rank}` : "–" });
     const message = make("span", { className: "warn", id: "message" });
@@ -94,8 +94,8 @@
 
   function search(typed, message) {
     const found = /^\s*L?\s*(\d+)(?:\s*[ .,:/]\s*N?|\s*N)\s*(\d+)\s*$/i.exec(typed);
-    const place = found && byName.get(`L${Number(found[1])} N${Number(found[2])}`);
-    if (place !== undefined && place !== null) go(place);
+    const expert = found && byName.get(`L${Number(found[1])} N${Number(found[2])}`);
+    if (expert !== undefined && expert !== null) go(expert);
     else message.textContent = visible(found ? `L${found[1]} N${found[2]} is not among the ${data.neurons.length} experts of this page; the live inspector (tl-experts inspect) has every neuron` : `cannot read ${JSON.stringify(typed)}; write L12 N847`);
   }
 
@@ -108,24 +108,24 @@
       step(by);
     } } });
     const column = data.languages.indexOf(state.language);
-    for (const { place, rank } of listed()) {
-      const value = column < 0 ? "" : data.auroc[place][column].toFixed(3);
-      box.append(make("button", { className: place === state.neuron ? "now" : "", tabIndex: place === state.neuron ? 0 : -1, on: { click: () => go(place) } },
-        make("span", { text: rank }), make("span", { text: name(place) }), make("span", { text: value })));
+    for (const { expert, rank } of listed()) {
+      const value = column < 0 ? "" : data.auroc[expert][column].toFixed(3);
+      box.append(make("button", { className: expert === state.neuron ? "now" : "", tabIndex: expert === state.neuron ? 0 : -1, on: { click: () => go(expert) } },
+        make("span", { text: rank }), make("span", { text: name(expert) }), make("span", { text: value })));
     }
     return box;
   }
 
-  function scores(place) {
-    const order = data.languages.map((_, i) => i).sort((a, b) => data.auroc[place][b] - data.auroc[place][a]);
+  function scores(expert) {
+    const order = data.languages.map((_, i) => i).sort((a, b) => data.auroc[expert][b] - data.auroc[expert][a]);
     const rows = order.map((i) => make("tr", {}, make("td", {}, swatch(i), make("span", { text: data.languages[i] })),
-      ...[data.auroc, data.ap, data.mean].map((table) => make("td", { text: table[place][i].toFixed(table === data.mean ? 2 : 4) }))));
+      ...[data.auroc, data.ap, data.mean].map((table) => make("td", { text: table[expert][i].toFixed(table === data.mean ? 2 : 4) }))));
     return make("table", { id: "scores" }, make("tr", {}, ...["language", "AUROC", "AP", "mean response"].map((head) => make("th", { text: head }))), ...rows);
   }
 
-  function responses(place) {
-    const values = numbers(data.responses[place], 16);
-    const [low, high] = data.responses[place];
+  function responses(expert) {
+    const values = numbers(data.responses[expert], 16);
+    const [low, high] = data.responses[expert];
     const rowHeight = 26, left = 46, width = 860, height = rowHeight * data.languages.length + 24;
     const canvas = make("canvas", { width, height });
     const pen = canvas.getContext("2d");
@@ -134,7 +134,7 @@
     const rows = data.languages.map(() => []);
     for (let i = 0; i < values.length; i++) {
       const language = data.sentences[i][0];
-      // A place in its row that looks random and is always the same.
+      // A position in its row that looks random and is always the same.
       const y = rowHeight * (language + 0.5) + (((i * 7919) % 97) / 97 - 0.5) * rowHeight * 0.7;
       points.push([x(values[i]), y, i]);
       rows[language].push(values[i]);
@@ -151,7 +151,7 @@
     });
     pen.fillText(low.toPrecision(3), left, height - 6);
     pen.fillText(high.toPrecision(3), width - 60, height - 6);
-    const caption = make("div", { className: "quiet", text: "One point a sentence; the line is the median. Point at one to read it." });
+    const caption = make("div", { className: "quiet", text: "One point per sentence; the line is the median. Point at one to read it." });
     canvas.addEventListener("mousemove", (event) => {
       const box = canvas.getBoundingClientRect();
       const at = [((event.clientX - box.left) * width) / box.width, ((event.clientY - box.top) * height) / box.height];
@@ -167,25 +167,25 @@
 
   function sentence(index, values, start, low, high, response) {
     const line = make("div", { className: "sentence", dir: "auto" });
-    data.sentences[index][1].forEach((piece, place) => {
-      const value = values[start + place];
-      // Nothing below zero is shaded: there the neuron is silent.
+    data.sentences[index][1].forEach((piece, offset) => {
+      const value = values[start + offset];
+      // Nothing below zero is shaded: the neuron is silent there.
       const floor = Math.max(0, low);
       const share = high > floor ? Math.max(0, (value - floor) / (high - floor)) : 0;
-      const token = make("span", { text: data.strings[piece], title: value.toFixed(3) });
-      // Never so dark that the black text on it falls below WCAG's 4.5 to 1.
-      token.style.background = `rgba(0, 114, 178, ${(share * 0.8).toFixed(3)})`;
-      line.append(token);
+      const span = make("span", { text: data.strings[piece], title: value.toFixed(3) });
+      // Light enough for black text to keep WCAG's contrast of 4.5 to 1.
+      span.style.background = `rgba(0, 114, 178, ${(share * 0.8).toFixed(3)})`;
+      line.append(span);
     });
     line.append(make("span", { className: "score", text: ` ${response.toFixed(2)}` }));
     return line;
   }
 
-  function sentences(place) {
-    const shown = data.shown[place];
-    const values = numbers(shown.tokens, 8);
-    const [low, high] = shown.tokens;
-    const pooled = numbers(data.responses[place], 16);
+  function sentences(expert) {
+    const shown = data.shown[expert];
+    const values = numbers(shown.pieces, 8);
+    const [low, high] = shown.pieces;
+    const pooled = numbers(data.responses[expert], 16);
     let start = 0;
     const boxes = data.languages.map((code, language) => {
       const part = (which) => shown[which][language].map((index) => {
@@ -207,14 +207,14 @@
       make("li", {}, make("bdi", { text: JSON.stringify(data.strings[piece]) }), make("span", { className: "score", text: ` ${value.toFixed(2)}` })))));
   }
 
-  function link(place, value) {
-    return make("li", {}, make("button", { className: "link", text: name(place), on: { click: () => go(place) } }), make("span", { className: "score", text: ` ${value.toFixed(2)}` }));
+  function link(expert, value) {
+    return make("li", {}, make("button", { className: "link", text: name(expert), on: { click: () => go(expert) } }), make("span", { className: "score", text: ` ${value.toFixed(2)}` }));
   }
 
-  function detail(place) {
-    const said = data.words[place];
-    const homes = Object.keys(data.experts).filter((code) => data.experts[code].includes(place))
-      .map((code) => `${code} (rank ${data.experts[code].indexOf(place) + 1})`);
+  function detail(expert) {
+    const said = data.words[expert];
+    const homes = Object.keys(data.experts).filter((code) => data.experts[code].includes(expert))
+      .map((code) => `${code} (rank ${data.experts[code].indexOf(expert) + 1})`);
     const readers = said.readers.map(([layer, neuron, cosine]) => {
       const known = byName.get(`L${layer} N${neuron}`);
       return known === undefined ? make("li", { text: `L${layer} N${neuron}` }, make("span", { className: "score", text: ` ${cosine.toFixed(2)}` })) : link(known, cosine);
@@ -224,12 +224,12 @@
       lists.append(words("promotes", said.promoted), words("suppresses", said.suppressed), words("is excited by", said.read));
       if (readers.length) lists.append(make("div", {}, make("b", { text: "is read by (cosine)" }), make("ol", {}, ...readers)));
     } else lists.append(make("div", { className: "quiet", text: "This site's neurons have no weights of their own." }));
-    lists.append(make("div", {}, make("b", { text: "responds like (Pearson's r)" }), make("ol", {}, ...data.neighbours[place].map(([other, r]) => link(other, r)))));
+    lists.append(make("div", {}, make("b", { text: "responds like (Pearson's r)" }), make("ol", {}, ...data.neighbours[expert].map(([other, r]) => link(other, r)))));
     return make("article", {},
-      make("h2", { id: "name", text: name(place) }), make("div", { className: "quiet", text: `expert of ${homes.join(", ")}` }),
-      make("h3", { text: "How well it tells each language" }), scores(place),
-      make("h3", { text: "Responses" }), responses(place),
-      make("h3", { text: "What drives it" }), make("div", { className: "quiet", text: "Each token shaded by its activation; the number is the sentence's response." }), sentences(place),
+      make("h2", { id: "name", text: name(expert) }), make("div", { className: "quiet", text: `expert of ${homes.join(", ")}` }),
+      make("h3", { text: "How well it identifies each language" }), scores(expert),
+      make("h3", { text: "Responses" }), responses(expert),
+      make("h3", { text: "What drives it" }), make("div", { className: "quiet", text: "Each token is shaded by its activation, a character of several tokens by the largest of theirs. The number is the sentence's response." }), sentences(expert),
       make("h3", { text: "What its weights say" }), lists);
   }
 

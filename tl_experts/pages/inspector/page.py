@@ -1,7 +1,7 @@
 """The inspector's page: data as JSON that cannot end its own element, one script, one style, nothing loaded.
 
-Everything that comes from outside (sentences, tokens, names) reaches the browser inside that JSON and is put on the
-page as text nodes by the script; a content security policy forbids every request.
+Everything that comes from outside (sentences, tokens, names) reaches the browser inside that JSON, and the script puts
+it on the page as text nodes; a content security policy forbids every request.
 """
 
 import base64
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tl_experts.pages.inspector.inspection import Inspection
 
 SHOWN = 4
-"""Sentences at either end of each language."""
+"""Sentences with the largest and with the smallest responses of each language."""
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
@@ -37,12 +37,13 @@ def page(inspection: "Inspection") -> str:
 
 
 def document(inspection: "Inspection") -> dict[str, Any]:
-    """What the script is given; numbers that are many as base64 of little-endian integers, scaled per neuron."""
+    """The script's input; long lists of numbers are base64 of little-endian integers, scaled per neuron."""
     strings = _Strings()
     corpus = inspection.corpus
     languages = list(corpus.languages)
     experts = inspection.experts
-    place = {neuron: column for column, neuron in enumerate(inspection.neurons)}
+    column_of = {neuron: column for column, neuron in enumerate(inspection.neurons)}
+    columns = range(len(column_of))
     return {
         "title": inspection.title,
         "site": experts.site,
@@ -53,12 +54,12 @@ def document(inspection: "Inspection") -> dict[str, Any]:
         "colours": [_colour(language) for language in languages],
         "sentences": [
             [languages.index(label), [strings.number(piece) for piece in pieces]]
-            for label, pieces in zip(corpus.labels, inspection.activations.pieces, strict=True)
+            for label, pieces in zip(corpus.labels, inspection.activations.drawn_pieces, strict=True)
         ],
         "neurons": [list(neuron) for neuron in inspection.neurons],
         "experts": {
             language: [
-                place[neuron]
+                column_of[neuron]
                 for neuron in zip(experts[language].layer.tolist(), experts[language].neuron.tolist(), strict=True)
             ]
             for language in experts.languages
@@ -66,25 +67,23 @@ def document(inspection: "Inspection") -> dict[str, Any]:
         "auroc": _rounded(inspection.auroc),
         "ap": _rounded(inspection.ap),
         "mean": _rounded(inspection.mean),
-        "responses": [_scaled(inspection.responses[:, column], np.uint16) for column in range(len(place))],
-        "shown": [_shown(inspection, column, languages) for column in range(len(place))],
-        "neighbours": [
-            [[other, round(r, 3)] for other, r in inspection.neighbours(column)] for column in range(len(place))
-        ],
+        "responses": [_scaled(inspection.responses[:, column], np.uint16) for column in columns],
+        "shown": [_shown(inspection, column, languages) for column in columns],
+        "neighbours": [[[other, round(r, 3)] for other, r in inspection.neighbours(column)] for column in columns],
         "words": [_words(words, strings) for words in inspection.words],
-        # Last: everything above has put its texts there by now.
+        # Last: everything above has added its texts by now.
         "strings": strings.texts,
     }
 
 
 def safe_json(value: Any) -> str:
-    """JSON that may stand inside a script element: ASCII, and no character that begins markup."""
+    """JSON that is safe inside a script element: ASCII, without the characters that begin markup."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 class _Strings:
-    """Texts that occur often, each kept once."""
+    """Texts that occur often, each stored once."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -98,14 +97,14 @@ class _Strings:
 
 
 def _shown(inspection: "Inspection", column: int, languages: list[str]) -> dict[str, Any]:
-    """The sentences at both ends of each language, and the activation at each of their tokens."""
+    """The sentences at both ends of each language, and the activation at each of their pieces."""
     ends = [inspection.sentences(column, language, count=SHOWN) for language in languages]
     sentences = [sentence for top, bottom in ends for sentence in (*top, *bottom)]
-    values = np.concatenate([inspection.activations.of(sentence)[:, column] for sentence in sentences])
+    values = np.concatenate([inspection.activations.drawn(sentence)[:, column] for sentence in sentences])
     return {
         "top": [top for top, _ in ends],
         "bottom": [bottom for _, bottom in ends],
-        "tokens": _scaled(values, np.uint8),
+        "pieces": _scaled(values, np.uint8),
     }
 
 
@@ -146,7 +145,7 @@ def _part(name: str) -> str:
 
 
 def _fill(parts: dict[str, str]) -> str:
-    """The template with its parts put in, each once and in one go: what is put in is not searched again."""
+    """The template with its parts filled in, each once and in one pass: the parts themselves are not searched."""
     pieces = _part("page.html").split("{{")
     filled = [pieces[0]]
     for piece in pieces[1:]:

@@ -217,11 +217,11 @@ def _neuron_tokens(live: "Live", layer: int, neuron: int) -> Any:
 
     lines = []
     for language, response, found, row in live.tokens(layer, neuron):
-        values = found.of(row)[:, 0]
+        values = found.drawn(row)[:, 0]
         top = max(float(found.values.max()), 1e-12)
         spans = [
             html.Span(piece, title=f"{value:.3f}", style={"background": _SHADE.format(max(0.0, value) / top * 0.8)})
-            for piece, value in zip(found.pieces[row], values.tolist(), strict=True)
+            for piece, value in zip(found.drawn_pieces[row], values.tolist(), strict=True)
         ]
         lines.append(html.P([html.B(f"{language} {response:.2f} "), html.Bdi(spans)], dir="auto"))
     words = live.words(layer, neuron)
