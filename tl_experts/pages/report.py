@@ -1,6 +1,6 @@
-"""One HTML file that tells a study: verdict, setting, tables, figures. Opens without a network.
+"""One HTML file that reports a study: verdict, setting, figures, tables. It opens without a network.
 
-Whatever comes from outside (texts, names) is escaped: tables through pandas, words through `html.escape`.
+Whatever comes from outside (texts, names) is escaped with `html.escape`.
 """
 
 import html
@@ -18,7 +18,7 @@ from tl_experts.study.bench import Row
 from tl_experts.study.config import StudyConfig
 from tl_experts.study.result import StudyResult, records
 from tl_experts.study.stages.retrieval import ALL
-from tl_experts.study.verdict import verdict
+from tl_experts.study.verdict import power_note, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,30 +32,30 @@ code { background: #f5f5f5; padding: .1rem .3rem } .note { color: #555; font-siz
 """
 
 NOTES = {
-    "baselines": "What needs no intervention, beside it and on top of it. Top-1 with its 95% bootstrap interval.",
-    "gains": "Paired bootstrap over sentences; p by Holm's correction over the table.",
-    "gain_spread": "Over candidate languages, the target as query; the paper prints median and largest over all.",
+    "baselines": "Methods without intervention, alone and combined with it. Top-1 with its 95% bootstrap interval.",
+    "gains": "Paired bootstrap over sentences; p_holm is corrected over the table (Holm).",
+    "gain_spread": "Over candidate languages, the target as query; the paper reports median and largest over all.",
     "layers": "Every layer without intervention; the best was chosen on the dev split.",
     "table1": "The paper's Table 1: mean over targets ± standard error.",
-    "geometry": "Isotropy (1: even; mean cosine 0: even), language subspace, shares of variance.",
-    "control_summary": "Other neurons in the experts' place; the experts' lead with its 95% interval.",
+    "geometry": "Isotropy (even: 1; for the mean cosine: 0), language subspace, shares of variance.",
+    "control_summary": "Other neurons instead of the experts; the experts' lead with its 95% interval.",
     "sweep": "The paper's Figure 3; k = 0 is without intervention. Language id: mean probability of the target.",
     "paraphrases": "The paper's Tables 3, 5 and 6; top1_hard: hard negatives among the candidates.",
     "pair_sets": "The paper's Table 7.",
     "correlations": "The paper's Table 2, Pearson's r over candidate languages with bootstrap intervals.",
-    "stability": "Found on one half of the sentences, scored on the other; length: the text's tokens alone.",
+    "stability": "Experts found on one half of the sentences, scored on the other; length: the number of tokens alone.",
 }
-"""What is said above a table; the tables in the order they are shown in."""
+"""The note above each table, in the order of the tables."""
 
 HIDDEN = ("picture", "pair_distances", "retrieval", "mining", "pair_gains", "candidates", "overlap", "controls")
-"""Long tables, shown as figures or left to the files."""
+"""Long tables, shown as figures or only saved as files."""
 
 
 def write_report(result: StudyResult, path: str | Path | None = None) -> Path:
     """Write the report; default: ``report.html`` in the study's folder.
 
     Raises:
-        ArtefactError: the place cannot be written.
+        ArtefactError: the path cannot be written.
 
     Examples:
         >>> from tl_experts import StudyResult
@@ -86,7 +86,7 @@ def report(result: StudyResult) -> str:
 
 
 def _figures(result: StudyResult) -> Iterable[Any]:
-    """Every figure the study has the tables for; plotly is imported here, so that the command line stays quick."""
+    """Every figure that the study has the tables for. Plotly is imported here to keep the command line fast."""
     from tl_experts import plots
 
     yield plots.baseline_bars(result)
@@ -118,7 +118,7 @@ def _setting(result: StudyResult) -> Iterable[str]:
         f"Experts per target: {counts}. Each is set to its {config.value} response at every token.",
         f"Measured on {about['rows']} aligned rows in {', '.join(about['languages'])} ({config.test_split}); sentence "
         "vectors are means over the text's tokens of the last hidden state; no BOS, no padding.",
-        f"Where the paper's text is open: distance between languages as {LEVELS[config.distance_level]!r}, medoid as "
+        f"Where the paper leaves a choice: distance between languages as {LEVELS[config.distance_level]!r}, medoid as "
         f"{MEDOIDS[config.medoid]!r}, responses pooled by {config.pooling}.",
         f"Intervals: {config.resamples} resamples of sentences, seed {config.seed}.",
     ]
@@ -132,22 +132,23 @@ def _tables(result: StudyResult) -> Iterable[str]:
     shown = [name for name in NOTES if name in result]
     rest = [name for name in result if name not in NOTES and name not in HIDDEN]
     for name in shown + rest:
-        yield f"<h3>{html.escape(name)}</h3><p class=note>{html.escape(NOTES.get(name, ''))}</p>"
+        note = f"{NOTES.get(name, '')} {power_note(result, name)}".strip()
+        yield f"<h3>{html.escape(name)}</h3><p class=note>{html.escape(note)}</p>"
         yield f"<div class=wide>{_html(beside_paper(result, name), inspector)}</div>"
     listed = ", ".join(HIDDEN)
     yield f"<p class=note>Also in the folder, as .csv and .parquet: {html.escape(listed)}.</p>"
 
 
 def beside_paper(result: StudyResult, name: str) -> "pd.DataFrame":
-    """A table, with the paper's printed values in columns of their own where the model is one of its three."""
+    """A table, with the paper's printed values in extra columns if the model is one of its three."""
     table = result[name].copy()
     study = result.config.name
     if study not in paper.MODELS:
         return table
     if name == "table1":
-        there = paper.printed_table1(study)
-        for place, condition in enumerate(("pre", "post")):
-            table[f"paper {condition}"] = [there[measure][place] for measure in table["measure"]]
+        printed_distances = paper.printed_table1(study)
+        for index, condition in enumerate(("pre", "post")):
+            table[f"paper {condition}"] = [printed_distances[measure][index] for measure in table["measure"]]
     if name == "correlations":
         printed = paper.printed_correlations(study)
         table["paper"] = [printed.get(key) for key in zip(table["target"], table["of"], strict=True)]
@@ -170,20 +171,20 @@ def beside_paper(result: StudyResult, name: str) -> "pd.DataFrame":
 
 
 def _printed_pair(study: str, row: Row, condition: str) -> float | None:
-    """The paper pairs each target with English and does not say which side asks: its value stands beside both."""
+    """The paper pairs each target with English and does not name the query; its value is shown for both."""
     if "en" not in (row["query"], row["candidate"]):
         return None
     return paper.printed_pair_sets(study, row["corpus"]).get((row["target"], condition))
 
 
 def as_toml(config: StudyConfig) -> str:
-    """All options, as `load_config` reads them; a None is left out. JSON's texts, numbers and lists are TOML's too."""
+    """All options except None, as `load_config` reads them. JSON's strings, numbers and lists are valid TOML."""
     options = {name: value for name, value in config.as_dict().items() if value is not None}
     return "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in options.items()) + "\n"
 
 
 def _html(table: "pd.DataFrame", inspector: str | None) -> str:
-    """A table, every text escaped; languages that have experts lead to them where the inspector's page is there."""
+    """A table with every text escaped; languages link to their experts if the inspector's page exists."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     shown = table.copy()
@@ -203,8 +204,8 @@ def _cell(value: object, inspector: str | None) -> str:
 
 
 def _origin(result: StudyResult) -> Iterable[str]:
-    yield "<h2>How it was made</h2>"
-    yield "<p>These options, saved as <code>study.toml</code>: <code>tl-experts study study.toml</code></p>"
+    yield "<h2>How to reproduce it</h2>"
+    yield "<p>Save these options as <code>study.toml</code> and run <code>tl-experts study study.toml</code>.</p>"
     yield f"<pre>{html.escape(as_toml(result.config))}</pre>"
     facts = {f"{key} fingerprint": value for key, value in result.about["model"].items()}
     facts |= {f"{split} corpus": result.about[split] for split in ("dev", "test")} | result.about["versions"]

@@ -1,4 +1,4 @@
-"""What costs nothing, beside the intervention and on top of it: centring, projection, another layer."""
+"""Baselines that need no intervention, compared with it and combined with it: centring, projection, another layer."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ def baselines(bench: Bench) -> Tables:
 
     Returns:
         ``baselines``: top-1 with its interval by target, condition, method and kind of pair; ``layers``: top-1 over all
-        pairs of every layer without intervention, as it is and centred.
+        pairs of every layer without intervention, unchanged and centred.
     """
     methods = _methods(bench.config.subspace_rank)
     rows: list[Row] = []
@@ -42,7 +42,7 @@ def _methods(rank: int | None) -> dict[str, Callable[[Space], Space]]:
 
 
 def centred(space: Space) -> Space:
-    """Each language's mean subtracted."""
+    """The vectors with each language's mean subtracted."""
     return {language: centre(vectors) for language, vectors in space.items()}
 
 
@@ -55,7 +55,7 @@ def without_subspace(space: Space, rank: int | None) -> Space:
 def _layers(bench: Bench) -> tuple[list[Row], Ranks]:
     """Top-1 of every layer, and the ranks of the best.
 
-    The best is chosen on the dev split, or it would be flattered by the choice.
+    The best layer is chosen on the dev split: chosen on the test split, it would look better than it is.
     """
     wanted = [*range(int(bench.model.cfg.n_layers)), None]
     dev = bench.probe.head(bench.config.sweep_rows)

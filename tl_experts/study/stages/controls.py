@@ -1,6 +1,6 @@
-"""Is it the experts, or any neurons? Random ones, those of an unrelated language, those of shuffled labels.
+"""Is it the experts, or would any neurons do? Random neurons, another language's experts, experts of shuffled labels.
 
-Source: Sundar et al. 2025, section 7, table 6, figures 13 to 15, for the random neurons; the rest is ours.
+Source: Sundar et al. 2025, section 7, table 6, figures 13 to 15, for the random neurons; the others are ours.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def controls(bench: Bench) -> Tables:
             )
         for name, draws in hits.items():
             summary += [_summary(bench, target, name, kind, hits[EXPERTS][0][kind], draws) for kind in draws[0]]
-    correct([row for row in summary if row["control"] != EXPERTS])
+    correct(bench, [row for row in summary if row["control"] != EXPERTS])
     return {"controls": rows, "control_summary": summary}
 
 
@@ -65,7 +65,7 @@ def _drawn(bench: Bench, target: str, shuffled: Experts) -> Iterator[tuple[str, 
 def _unrelated(bench: Bench, target: str) -> str:
     """The language whose experts share least with the target's: unrelated as this model sees it.
 
-    Another target where there is one: its pass was made already.
+    Among the targets if there are several, since their passes are already stored.
     """
     count = bench.experts(target).total
     mine = bench.experts(target).neurons_of(target)
@@ -75,11 +75,11 @@ def _unrelated(bench: Bench, target: str) -> str:
 
 
 def _shuffled(bench: Bench) -> Experts:
-    """Experts of languages whose labels were dealt out at random: what finding picks up by chance."""
+    """Experts of languages whose labels were shuffled: what the search finds by chance."""
     responses = bench.responses
     corpus = responses.corpus
     order = np.random.default_rng(bench.config.seed).permutation(len(corpus))
-    labels = tuple(corpus.labels[place] for place in order)
+    labels = tuple(corpus.labels[index] for index in order)
     renamed = Corpus(corpus.texts, labels, tuple(None for _ in labels), f"{corpus.name}, labels shuffled")
     found = score_responses(replace(responses, corpus=renamed), progress=False)
     return select_experts(found, k=max(bench.chosen_k.values()))

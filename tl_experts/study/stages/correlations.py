@@ -1,22 +1,23 @@
-"""What goes with what over candidate languages: Table 2, and the same for our own measurements.
+"""Correlations over candidate languages: the paper's Table 2, and the same for our own measurements.
 
 Source: Sundar et al. 2025, table 2.
 """
 
 import numpy as np
 import torch
+from einops import reduce
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.analysis.isotropy import isoscore
 from tl_experts.analysis.retrieval import cosine_similarity, scores_of_ranks, translation_ranks
 from tl_experts.analysis.statistics import pearson
-from tl_experts.analysis.subspace import LanguageSubspace, language_subspace
+from tl_experts.analysis.subspace import LanguageSubspace, coordinates, language_subspace
 from tl_experts.errors import TLExpertsError
 from tl_experts.study.bench import Bench, Row, Space, Tables
 
 Values = dict[str, NDArray[np.float64]]
-"""One number per candidate language, by what it measures."""
+"""One number per candidate language, by the name of the measurement."""
 
 PAPER = {
     "acc_post~d_post": ("accuracy post", "distance post"),
@@ -37,8 +38,8 @@ def correlations(bench: Bench) -> Tables:
     """Pearson's r over candidate languages, the target as query, with a bootstrap interval.
 
     Returns:
-        ``correlations``: by target and pair of measures (r is empty where one does not vary); ``candidates``: what was
-        measured of every candidate language.
+        ``correlations``: by target and pair of measures (r is empty where one does not vary); ``candidates``: the
+        measurements of every candidate language.
     """
     pre = bench.space()
     shape = _shape(pre)
@@ -47,8 +48,8 @@ def correlations(bench: Bench) -> Tables:
         post = bench.space(bench.experts(target))
         values = _measured(_of_space(bench, target, pre, shape), _of_space(bench, target, post, _shape(post)))
         others = [language for language in pre if language != target]
-        for place, language in enumerate(others):
-            numbers = {name: float(column[place]) for name, column in values.items()}
+        for index, language in enumerate(others):
+            numbers = {name: float(column[index]) for name, column in values.items()}
             tables["candidates"].append({"target": target, "candidate": language, **numbers})
         for name, (x, y) in (PAPER | OWN).items():
             tables["correlations"].append({"target": target, "of": name, **_pearson(bench, values[x], values[y])})
@@ -86,22 +87,23 @@ def _of_space(bench: Bench, target: str, space: Space, shape: dict[str, tuple[fl
 
 
 def _share(space: Space, language: str, subspace: LanguageSubspace) -> float:
-    """The share of a language's squared length, about the mean of all, in the language subspace."""
-    shifted = space[language].double() - torch.cat(list(space.values())).double().mean(dim=0)
-    return float((shifted @ subspace.basis.T).square().sum() / shifted.square().sum())
+    """The share of a language's squared length, about the mean of all languages, in the language subspace."""
+    everything = torch.cat(list(space.values())).double()
+    shifted = space[language].double() - reduce(everything, "sentence dim -> dim", "mean")
+    return float(coordinates(shifted, subspace).square().sum() / shifted.square().sum())
 
 
 def _margin(similarity: Tensor) -> float:
     """How far the right candidate's cosine lies above the best wrong one's, on average."""
     right = similarity.diagonal()
     wrong = similarity.clone().fill_diagonal_(-2)
-    return float((right - wrong.amax(dim=1)).double().mean())
+    return float((right - reduce(wrong, "query candidate -> query", "max")).double().mean())
 
 
 def _pearson(bench: Bench, x: NDArray[np.float64], y: NDArray[np.float64]) -> Row:
     try:
         found = pearson(x, y, seed=bench.config.seed, resamples=bench.config.resamples)
     except TLExpertsError:
-        # Nothing to correlate: two languages only, or the same accuracy for all. The paper leaves the cell empty.
+        # Nothing to correlate: only two languages, or the same accuracy for all. The paper leaves such a cell empty.
         return {"r": float("nan"), "low": float("nan"), "high": float("nan")}
     return {"r": found.value, "low": found.low, "high": found.high}

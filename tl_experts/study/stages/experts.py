@@ -1,4 +1,4 @@
-"""The experts of every language, and how stable they are."""
+"""The experts of every language, and their stability."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,18 @@ from tl_experts.responses.collect import Responses
 from tl_experts.study.bench import Bench, Row, Tables
 
 TOP = 100
-"""Experts of the summary's mean AUROC."""
+"""Number of experts in the mean AUROC of the summary."""
 
 STRATA = 10
-"""Classes of like length, as even as ties allow."""
+"""Number of classes of similar length, as equal in size as ties allow."""
 
 KEPT = 0.5
-"""Of its lead over chance: what an expert must keep among sentences of like length, or length is what it tracks."""
+"""The share of its lead over chance that an expert must keep among sentences of similar length; below, it tracks
+length."""
 
 
 def experts(bench: Bench) -> Tables:
-    """A row per language: best AUROC, means of the first 100 and k, the layers the experts lie in."""
+    """A row per language: best AUROC, means of the first 100 and k, the quartiles of their layers."""
     bench.candidates.save_pretrained(bench.folder / "experts")
     rows = []
     for language in bench.candidates.languages:
@@ -43,13 +44,13 @@ def experts(bench: Bench) -> Tables:
 
 
 def stability(bench: Bench) -> Tables:
-    """Would other sentences have given the same experts, and do they track language or only length?
+    """Would other sentences give the same experts, and do the experts track language or only length?
 
     Returns:
-        ``stability``: AUROC on the half of the sentences the experts were not found on, Jaccard index of the two
-        halves' experts, AUROC of the sentence's length in tokens of the text alone, the experts' mean AUROC among
-        sentences of like length, and the share of experts that merely track length (which there lose more than half of
-        what they are above chance); ``overlap``: Jaccard index of every two languages.
+        ``stability``: AUROC on the half of the sentences that the experts were not found on, Jaccard index of the
+        two halves' experts, AUROC of the sentence's length alone (in tokens of the text), the experts' mean AUROC among
+        sentences of similar length, and the share of experts that merely track length (there they lose more than half
+        of their lead over chance); ``overlap``: Jaccard index of every two languages.
     """
     halves = _halves(bench.responses, bench.config.seed)
     scored = [score_responses(half, progress=False) for half in halves]
@@ -94,9 +95,9 @@ def _columns(experts: Experts) -> NDArray[np.int64]:
 
 
 def _halves(responses: Responses, seed: int) -> list[Responses]:
-    """Two halves of the sentences, each language cut evenly; translations of a row stay on the same side."""
+    """Two halves of the sentences, each language split evenly; translations of a row stay in the same half."""
     corpus = responses.corpus
-    keys = [row if row is not None else str(place) for place, row in enumerate(corpus.rows)]
+    keys = [row if row is not None else str(index) for index, row in enumerate(corpus.rows)]
     unique = sorted(set(keys))
     first = set(np.random.default_rng(seed).permutation(unique)[: len(unique) // 2].tolist())
     sides = [[i for i, key in enumerate(keys) if (key in first) == side] for side in (True, False)]
@@ -119,7 +120,7 @@ def _token_counts(bench: Bench) -> NDArray[np.float32]:
 
 
 def _length_auroc(bench: Bench, tokens: NDArray[np.float32]) -> dict[str, float]:
-    """How well a sentence's number of tokens alone tells each language; whichever direction tells it better."""
+    """AUROC of a sentence's number of tokens alone for each language, in whichever direction is better."""
     labels = np.array([bench.probe.languages.index(label) for label in bench.probe.labels])
     auroc = score(tokens[:, None], labels, len(bench.probe.languages))[STATISTICS.index("auroc"), 0]
     return {
@@ -128,10 +129,10 @@ def _length_auroc(bench: Bench, tokens: NDArray[np.float32]) -> dict[str, float]
 
 
 def _matched_auroc(bench: Bench, target: str, tokens: NDArray[np.float32]) -> NDArray[np.float64]:
-    """AUROC of the target's experts, each sentence compared with those of like length only.
+    """AUROC of the target's experts, each sentence compared only with sentences of similar length.
 
-    The mean over classes of length, weighted by pairs of a target's sentence and another's, as in a stratified
-    Mann-Whitney test (van Elteren 1960).
+    The mean over classes of length, weighted by the number of pairs of a sentence of the target and another, as in a
+    stratified Mann-Whitney test (van Elteren 1960).
     """
     experts = bench.experts(target)
     columns = bench.expertise.neurons.columns_of(experts.layer, experts.neuron)
@@ -140,8 +141,8 @@ def _matched_auroc(bench: Bench, target: str, tokens: NDArray[np.float32]) -> ND
     edges = np.unique(np.quantile(tokens, np.linspace(0, 1, STRATA + 1)[1:-1]))
     stratum = np.searchsorted(edges, tokens, side="right")
     total, weight = np.zeros(len(columns)), 0
-    for place in np.unique(stratum):
-        inside = stratum == place
+    for number in np.unique(stratum):
+        inside = stratum == number
         pairs = int(mine[inside].sum()) * int((~mine[inside]).sum())
         if pairs:
             total += pairs * score(values[inside], mine[inside].astype(int), 2)[STATISTICS.index("auroc"), :, 1]

@@ -6,7 +6,7 @@ Source: Sundar et al. 2025, tables 3, 5, 6 (random neurons) and 7.
 import torch
 from torch import Tensor
 
-from tl_experts.analysis.retrieval import top1_hits
+from tl_experts.analysis.retrieval import top1_hits, translation_ranks
 from tl_experts.analysis.vectors import normalise
 from tl_experts.corpus.pairs import Pairs, Paraphrases, load_pairs, load_paraphrases
 from tl_experts.corpus.sentences import Corpus
@@ -25,7 +25,7 @@ def paraphrases(bench: Bench) -> Tables:
 
     Returns:
         ``paraphrases``: by target, language, neurons (experts, or random at their values) and condition: top-1 among
-        all paraphrases, and among paraphrases and negatives; ``paraphrase_gains``: post less pre with interval.
+        all paraphrases, and among paraphrases and negatives; ``paraphrase_gains``: post minus pre, with interval.
     """
     tables: Tables = {"paraphrases": [], "paraphrase_gains": []}
     if not bench.config.paraphrases:
@@ -54,7 +54,7 @@ def paraphrases(bench: Bench) -> Tables:
                 ]
                 hits = [top1_hits(side[0], side[1]).double().numpy() for side in (pre[language], post)]
                 tables["paraphrase_gains"].append({**labels, **gain(bench, *hits)})
-    correct(tables["paraphrase_gains"])
+    correct(bench, tables["paraphrase_gains"])
     return tables
 
 
@@ -74,13 +74,13 @@ def _scores(queries: Parts, candidates: Parts) -> Row:
     right = top1_hits(queries[0], candidates[1])
     row: Row = {"top1": float(right.double().mean()), "top1_hard": float("nan")}
     if len(candidates[2]):
-        nearest = (normalise(queries[0]) @ normalise(torch.cat(candidates[1:])).T).argmax(dim=1)
-        row["top1_hard"] = float((nearest == torch.arange(len(nearest))).double().mean())
+        among_all = normalise(queries[0]) @ normalise(torch.cat(candidates[1:])).T
+        row["top1_hard"] = float((translation_ranks(among_all) < 1).double().mean())
     return row
 
 
 def pair_sets(bench: Bench) -> Tables:
-    """Translations of the configured Tatoeba or BUCC folder, wherever a target is one of the two languages.
+    """Translations of the configured Tatoeba or BUCC folder, for every pair of languages that includes a target.
 
     Returns:
         ``pair_sets``: by corpus, target, query and candidate: top-1 pre and post, and the gain with its interval.
@@ -93,7 +93,7 @@ def pair_sets(bench: Bench) -> Tables:
         for pairs in sets:
             if target in pairs.languages:
                 rows += _pair_rows(bench, target, pairs)
-    correct(rows)
+    correct(bench, rows)
     return {"pair_sets": rows}
 
 

@@ -21,16 +21,16 @@ from tl_experts.study.bench import Bench, Row, Space, Tables
 from tl_experts.study.measures import Ranks, correct, gain, hits_by_kind
 
 ALL = "all"
-"""In the place of a target: over all of them."""
+"""Instead of a target: over all targets."""
 
 
 def retrieval(bench: Bench) -> Tables:
     """Every ordered pair.
 
     Returns:
-        ``retrieval``: top-1, top-5 and MRR by target, condition and measure (a pre row has no target); ``gains``: of
-        every kind of pair, with interval and Holm-corrected p; ``pair_gains``: of every pair; ``gain_spread``: median
-        and extremes of the latter with the target as query; ``mining``: MEXA, mutual neighbours and hubness of every
+        ``retrieval``: top-1, top-5 and MRR by target, condition and measure (a pre row has no target); ``gains``: by
+        kind of pair, with interval and Holm-corrected p; ``pair_gains``: by pair; ``gain_spread``: their median and
+        extremes with the target as query; ``mining``: MEXA, mutual neighbours and hubness of every
         pair.
     """
     pre = bench.space()
@@ -50,8 +50,8 @@ def retrieval(bench: Bench) -> Tables:
                     tables["gains"] += _gains(bench, target, condition, before[measure], ranks)
                 tables["pair_gains"] += _pair_gains(bench, target, before[measure], after)
         tables["mining"] += _mining(target, "post", post)
-    correct(tables["gains"])
-    correct(tables["pair_gains"])
+    correct(bench, tables["gains"])
+    correct(bench, tables["pair_gains"])
     tables["gain_spread"] = _spread(tables["pair_gains"])
     return tables
 
@@ -99,7 +99,7 @@ def _pair_gains(bench: Bench, target: str, before: Ranks, after: Ranks) -> list[
 
 
 def _spread(rows: list[Row]) -> list[Row]:
-    """Over candidate languages, of each target and of all (as section 6 of the paper tells its gains)."""
+    """The spread over candidate languages, for each target and for all, as the paper reports its gains (section 6)."""
     by_target: dict[str, list[float]] = {}
     for row in rows:
         if row["query"] == row["target"]:

@@ -2,6 +2,9 @@
 
 import numpy as np
 import torch
+from einops import einsum, rearrange, reduce
+from jaxtyping import Float
+from torch import Tensor
 
 from tl_experts.analysis.distances import LanguageDistances
 from tl_experts.analysis.isotropy import isoscore, mean_random_cosine, partition_ratio
@@ -20,15 +23,15 @@ from tl_experts.study.bench import Bench, Row, Space, Tables
 from tl_experts.study.config import StudyConfig
 
 PICTURED = 60
-"""Rows of each language in the picture."""
+"""Sentences of each language in the picture."""
 
 
 def space(bench: Bench) -> Tables:
-    """Everything that is said of a space as such.
+    """Measures of the space itself.
 
     Returns:
         ``distances``: the paper's four rows for each target; ``table1``: their mean and standard error over targets;
-        ``pair_distances``: of every two languages; ``geometry``: isotropy, subspace and variance; ``picture``: points.
+        ``pair_distances``: for every two languages; ``geometry``: isotropy, subspace and variance; ``picture``: points.
     """
     tables: Tables = {"distances": [], "pair_distances": [], "geometry": [], "picture": []}
     pre = bench.space()
@@ -62,14 +65,14 @@ def _table1(rows: list[Row]) -> list[Row]:
 
 
 def _pairs(target: str, condition: str, found: LanguageDistances) -> list[Row]:
-    place = {language: index for index, language in enumerate(found.languages)}
+    index_of = {language: index for index, language in enumerate(found.languages)}
     return [
         {
             "target": target,
             "condition": condition,
             "language": one,
             "other": other,
-            "distance": float(found.between[place[one], place[other]]),
+            "distance": float(found.between[index_of[one], index_of[other]]),
         }
         for one, other in ordered_pairs(found.languages)
     ]
@@ -93,7 +96,7 @@ def _geometry(vectors: Space, own: LanguageSubspace, original: LanguageSubspace)
 
 
 def _picture(config: StudyConfig, target: str, pre: Space, post: Space) -> list[Row]:
-    """Points of pre and post in one plane (Figure 6)."""
+    """Points of pre and post projected together to one plane (Figure 6)."""
     labelled = [
         (condition, language, row)
         for condition, vectors in (("pre", pre), ("post", post))
@@ -109,17 +112,17 @@ def _picture(config: StudyConfig, target: str, pre: Space, post: Space) -> list[
     ]
 
 
-def _pca(cloud: torch.Tensor) -> torch.Tensor:
-    centred = (cloud - cloud.mean(dim=0)).double()
-    _, vectors = torch.linalg.eigh(centred.T @ centred)
-    plane = vectors[:, -2:].flip(1)
-    # An eigenvector has no sign of its own: the largest part is made positive, so that pictures come out alike.
-    signs = plane.gather(0, plane.abs().argmax(dim=0)[None]).sign()
-    points: torch.Tensor = centred @ (plane * signs)
+def _pca(cloud: Float[Tensor, "point dim"]) -> Float[Tensor, "point axis"]:
+    centred = (cloud - reduce(cloud, "point dim -> dim", "mean")).double()
+    _, directions = torch.linalg.eigh(einsum(centred, centred, "point dim, point other -> dim other"))
+    plane = directions[:, -2:].flip(1)
+    # The sign of an eigenvector is arbitrary: its largest component is made positive, for reproducible pictures.
+    largest = rearrange(plane.abs().argmax(dim=0), "axis -> 1 axis")
+    points: Tensor = centred @ (plane * plane.gather(0, largest).sign())
     return points
 
 
-def _umap(cloud: torch.Tensor, seed: int) -> torch.Tensor:
+def _umap(cloud: Float[Tensor, "point dim"], seed: int) -> Float[Tensor, "point axis"]:
     try:
         import umap
     except ImportError as error:
