@@ -71,8 +71,8 @@ INNER = {
     ),
     "plots": (("style",), ("maps",), ("experts", "retrieval", "space", "sweep")),
     "pages": (("report", "inspector"),),
-    "pages.inspector": (("gather", "saved"), ("words",), ("page",), ("inspection", "live"), ("runs", "server")),
-    "cli": (("demo", "options"), ("commands",)),
+    "pages.inspector": (("gather", "saved"), ("weight_view",), ("page",), ("inspection", "live"), ("runs", "server")),
+    "cli": (("demo", "options"), ("demo_tables",), ("commands",)),
 }
 """The same inside each package."""
 

@@ -61,7 +61,7 @@ EXPERTS: list[Row] = [
     (
         "one language to find",
         lambda m: find_experts(m.model, m.corpus.only(["en"]), k=1, **QUIET),
-        ("one language only", "add some"),
+        ("only one language", "add some"),
     ),
     *((f"experts[{c!r}]", lambda m, c=c: m.experts[c], (c,)) for c in ["fr", "klingon", "xx"]),
     ("experts only nothing", lambda m: m.experts.only([]), ("name at least one",)),

@@ -14,7 +14,7 @@ from tests.experts.scoring import LANGUAGES, columns_of, expertise_of, same_bits
 from tl_experts.experts.auroc import STATISTICS, score
 
 # Where languages are drawn by chance, one has often a single sentence.
-pytestmark = pytest.mark.filterwarnings("ignore:.*one sentence only")
+pytestmark = pytest.mark.filterwarnings("ignore:.*only one sentence")
 
 DENORMAL = float(np.float32(1.4e-45))
 

@@ -14,11 +14,11 @@ from tl_experts.experts.expertise import score_responses
 from tl_experts.responses.neurons import NeuronTable
 
 # Where languages are drawn by chance, one has often a single sentence.
-pytestmark = pytest.mark.filterwarnings("ignore:.*one sentence only")
+pytestmark = pytest.mark.filterwarnings("ignore:.*only one sentence")
 
 
 def test_a_language_with_one_sentence_warns_and_has_that_response_as_mean_median_and_p90():
-    with pytest.warns(TLExpertsWarning, match="^en: one sentence only"):
+    with pytest.warns(TLExpertsWarning, match="^en: only one sentence"):
         result = expertise_of([[7.5], [1], [2]], ["en", "de", "de"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -67,7 +67,7 @@ def test_nan_in_any_chunk_is_named_by_its_own_place(wide, row, column):
 @pytest.mark.parametrize("labels", [["en", "en", "en"], ["en", "eng_Latn", "eng"]])
 def test_one_language_is_refused_and_two_are_scored(labels):
     values = [[1.0], [2.0], [3.0]]
-    with pytest.raises(ResponseError, match=r"one language only \(en\)"):
+    with pytest.raises(ResponseError, match=r"only one language \(en\)"):
         expertise_of(values, labels)
     assert expertise_of(values, [*labels[:2], "de"]).languages == ("en", "de")
 

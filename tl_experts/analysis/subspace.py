@@ -20,7 +20,7 @@ Vectors = Mapping[str, Float[Array, "..."]]
 """Language to ``[sentence dim]``."""
 
 _TINY = 1e-300
-"""Divisor in place of a variance of zero: the share is then 0, not NaN."""
+"""Divisor instead of a variance of zero: the share is then 0, not NaN."""
 
 
 @dataclass(frozen=True, eq=False)

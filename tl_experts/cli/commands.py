@@ -124,7 +124,8 @@ def demo(
     console = Console()
     started = time.perf_counter()
     with console.status(f"loading {model}") if not quiet else _nothing():
-        from tl_experts.cli.demo import distances_line, experts_table, retrieval_table, run_demo, save_demo
+        from tl_experts.cli.demo import run_demo, save_demo
+        from tl_experts.cli.demo_tables import distances_line, experts_table, retrieval_table
         from tl_experts.corpus.readers import load_sentences
         from tl_experts.experts.find import DEFAULT_K
         from tl_experts.models import load_model

@@ -1,15 +1,14 @@
-"""The main job from end to end: find the experts of every language, steer with one's, see translations meet.
+"""The main job from end to end: find the experts of every language, steer with those of one, retrieve translations.
 
-What `tl-experts demo` runs; each stage is one call of the public API.
+`tl-experts demo` runs it; each stage is one call of the public API. `tl_experts.cli.demo_tables` prints the result.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 from torch import Tensor
 
 from tl_experts.analysis.retrieval import top1_accuracy
@@ -33,13 +32,13 @@ Parallel = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class ExpertsRow:
-    """One language's line in the table of experts."""
+    """One language in the table of experts."""
 
     language: str
     best_auroc: float
     mean_auroc: float
     layers: str
-    """The layers' quartiles: where the middle half of the experts lies."""
+    """Quartiles of the experts' layers."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,12 @@ class PairRow:
     random_spread: float
     """Standard deviation over the seeds (0 for one)."""
     centred: float
-    """No intervention; each language's mean vector subtracted: the baseline that costs nothing."""
+    """No intervention; each language's mean vector is subtracted: the baseline without a cost."""
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Everything the demo measured."""
+    """Everything that the demo measured."""
 
     experts: Experts
     target: str
@@ -80,24 +79,24 @@ def run_demo(
     seeds: Sequence[int],
     progress: bool = True,
 ) -> DemoResult:
-    """Find experts on `dev`, steer with the target's, and compare retrieval on `test`.
+    """Find experts on `dev`, steer with those of the target, and compare retrieval on `test`.
 
     Args:
         model: from `load_model`.
         dev: sentences to find experts on.
-        test: aligned sentences to measure with; none of them in `dev`.
+        test: aligned sentences to measure on; none of them may be in `dev`.
         target: the language whose experts steer.
         k: experts per language.
-        seeds: of the random controls.
-        progress: show a bar per stage.
+        seeds: one random control is drawn with each.
+        progress: show a progress bar per stage.
 
     Raises:
-        CorpusError: the splits share a sentence, or the target is in neither.
+        CorpusError: the splits share a sentence, or `test` lacks the target.
         TLExpertsError: no seed.
     """
     target = language_code(target)
     dev.require_disjoint(test)
-    test[target]
+    test[target]  # an error that names the languages there are
     if not seeds:
         raise TLExpertsError("no seed; the random control needs at least one")
     expertise = score_responses(collect_responses(model, dev, progress=progress), progress=progress)
@@ -128,7 +127,7 @@ def run_demo(
 
 
 def save_demo(result: DemoResult, folder: Path, settings: dict[str, Any]) -> list[Path]:
-    """Save experts, tables and settings; returns what was written."""
+    """Save experts, tables and settings; returns the paths."""
     experts = result.experts.save_pretrained(folder / "experts")
     table = result.experts.to_pandas()
     return [
@@ -158,8 +157,8 @@ def _pairs(target: str, vectors: Parallel) -> list[tuple[str, str]]:
 
 
 def _pair(query: str, candidate: str, before: Parallel, after: Parallel, controls: list[Parallel]) -> PairRow:
-    def top1(vectors: Parallel, change: Callable[[Tensor], Tensor] = lambda x: x) -> float:
-        return top1_accuracy(change(vectors[query]), change(vectors[candidate]))
+    def top1(vectors: Parallel) -> float:
+        return top1_accuracy(vectors[query], vectors[candidate])
 
     random = [top1(control) for control in controls]
     return PairRow(
@@ -169,59 +168,10 @@ def _pair(query: str, candidate: str, before: Parallel, after: Parallel, control
         after=top1(after),
         random=float(np.mean(random)),
         random_spread=float(np.std(random, ddof=1)) if len(random) > 1 else 0.0,
-        centred=top1(before, centre),
+        centred=top1_accuracy(centre(before[query]), centre(before[candidate])),
     )
 
 
 def _distance(target: str, vectors: Parallel) -> float:
     others = [mean_cosine_distance(vectors[target], v) for language, v in vectors.items() if language != target]
     return float(np.mean(others))
-
-
-def experts_table(result: DemoResult, k: int) -> Table:
-    """Of each language, how good its experts are and where they lie."""
-    table = Table(title=f"Experts: the {k} neurons of highest AUROC per language", title_justify="left")
-    table.add_column("language")
-    for column in ("best AUROC", f"mean of {k}", "layers (quartiles)"):
-        table.add_column(column, justify="right")
-    for row in result.experts_table:
-        table.add_row(row.language, f"{row.best_auroc:.4f}", f"{row.mean_auroc:.4f}", row.layers)
-    return table
-
-
-def retrieval_table(result: DemoResult, candidates: int) -> Table:
-    """Retrieval before, after, with random neurons and with centring."""
-    table = Table(
-        title=f"Retrieval: top-1 in % of {candidates}, last layer; {result.target} experts set to their mean",
-        title_justify="left",
-        caption="random: as many random neurons at the experts' values, mean ± s.d. over seeds; "
-        "centred: no intervention, each language's mean subtracted",
-        caption_justify="left",
-    )
-    table.add_column("query → candidates")
-    for column in ("before", "after", "random", "centred"):
-        table.add_column(column, justify="right")
-    for row in result.pairs:
-        table.add_row(
-            f"{row.query} → {row.candidate}",
-            f"{100 * row.before:.1f}",
-            f"{100 * row.after:.1f}",
-            f"{100 * row.random:.1f} ± {100 * row.random_spread:.1f}",
-            f"{100 * row.centred:.1f}",
-        )
-    table.add_section()
-    for label, rows in (
-        (f"mean {result.target} → others", [row for row in result.pairs if row.query == result.target]),
-        (f"mean others → {result.target}", [row for row in result.pairs if row.candidate == result.target]),
-    ):
-        means = [
-            100 * sum(getattr(row, c) for row in rows) / len(rows) for c in ("before", "after", "random", "centred")
-        ]
-        table.add_row(label, *[f"{mean:.1f}" for mean in means])
-    return table
-
-
-def distances_line(result: DemoResult) -> str:
-    """The mean distances, in a line."""
-    parts = ", ".join(f"{name} {value:.3f}" for name, value in result.distances.items())
-    return f"Mean cosine distance between {result.target} and the other languages: {parts}"

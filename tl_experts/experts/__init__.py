@@ -1,6 +1,6 @@
-"""Experts: how well each neuron tells each language, and the neurons that tell it best.
+"""Experts: how well each neuron identifies each language, and the neurons that identify it best.
 
-Inner order: `auroc` (the kernel), `expertise`, `experts`, `find`.
+Inner order: `auroc` (the kernel), `hub` and `card` (sharing), `expertise`, `experts`, `find`.
 """
 
 from tl_experts.experts.expertise import Expertise, score_responses

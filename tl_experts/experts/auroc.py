@@ -1,14 +1,17 @@
 """The kernel of expertise: AUROC and average precision of many scores for many classes, from one sort of each.
 
-For one neuron the responses are turned into 64-bit keys, the float's order-preserving bits above a small label, and
-sorted: no index array is moved. One walk down the sorted keys then gives, for every language at once,
+For one neuron, the responses are turned into 64-bit keys: the order-preserving bits of the float above the label of the
+language. The keys are sorted, without an index array. One walk down the sorted keys then gives, for every language at
+once,
 
 - AUROC = P(positive > negative) + P(positive = negative) / 2, the Mann-Whitney statistic: ties count half;
-- average precision = sum over thresholds of (recall step x precision), tied scores forming one threshold: the
-  definition of scikit-learn's `average_precision_score`;
+- average precision = sum over thresholds of (recall step x precision), tied scores form one threshold, as in
+  scikit-learn's `average_precision_score`;
 - mean, median and 90th percentile (NumPy's linear interpolation) of the positives, mean of the negatives.
 
-Counts are integers and sums float64, so the results equal scikit-learn's to rounding of the float32 they end in.
+Counts are integers and sums float64, so the results equal scikit-learn's up to the rounding of the float32 result.
+
+This is the hot path of scoring: NumPy and numba only, no einops.
 """
 
 import inspect
@@ -28,18 +31,18 @@ STATISTICS = ("auroc", "ap", "mean", "median", "p90", "negative_mean")
 
 _QUANTILES = (0.5, 0.9)
 _CHUNK_BYTES = 1 << 20  # keys of a chunk stay in a core's second-level cache
-_LEAST = 16  # neurons of a chunk: a cache line of float32
+_MIN_WIDTH = 16  # neurons of a chunk: a cache line of float32
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a kernel once, for good; it runs without the interpreter's lock."""
-    # Shape checks of a test run wrap every function of the package; numba compiles only the bare one.
+    """Compile a kernel once and cache it on disk; it runs without the interpreter's lock."""
+    # Shape checks of a test run wrap every function of the package; numba compiles only the unwrapped one.
     kernel: Callable[..., Any] = numba.njit(nogil=True, cache=True)(inspect.unwrap(function))
     return kernel
 
 
 class ByColumns(Protocol):
-    """Responses that are read a few neurons at a time."""
+    """Responses that are read in chunks of neurons."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -47,7 +50,7 @@ class ByColumns(Protocol):
         ...
 
     def columns(self, start: int, stop: int) -> Array:
-        """``[sentence neuron]``, float32, of some neurons; called from several threads."""
+        """``[sentence neuron]``, float32, for a range of neurons; called from several threads."""
         ...
 
 
@@ -62,11 +65,12 @@ def score(
     """Score every column of a matrix for every label.
 
     Args:
-        values: float32, ``[sentence neuron]``, or what gives them by neurons; no NaN (infinities are fine).
-        labels: the language of each sentence, 0 to ``languages - 1``; each occurs, and none is all.
-        languages: how many.
-        threads: default: the cores this process may use.
-        advance: called with the number of neurons done, for a progress bar.
+        values: float32, ``[sentence neuron]``, or an object that reads them by neurons; no NaN, but
+            infinities are allowed.
+        labels: the language of each sentence, 0 to ``languages - 1``; at least two, and each occurs.
+        languages: number of languages.
+        threads: default: the number of cores that this process may use.
+        advance: called with the number of neurons that were scored, for a progress bar.
 
     Returns:
         float32, ``[statistic neuron language]``, statistics as in `STATISTICS`.
@@ -78,7 +82,7 @@ def score(
     counts = np.bincount(labels, minlength=languages).astype(np.int64)
     targets, fractions = _quantile_ranks(counts)
     out = np.empty((len(STATISTICS), neurons, languages), dtype=np.float32)
-    width = max(_LEAST, _CHUNK_BYTES // (8 * max(1, sentences)))
+    width = max(_MIN_WIDTH, _CHUNK_BYTES // (8 * max(1, sentences)))
     starts = range(0, neurons, width)
     labels = labels.astype(np.uint64)
 
@@ -104,23 +108,23 @@ def _cores() -> int:
 
 
 def _quantile_ranks(counts: Array) -> tuple[Array, Array]:
-    """For each language: the ranks from the top of the two positives around each quantile, and the weight between."""
+    """For each language: the ranks (from the top) of the two positives around each quantile, and the weight between."""
     targets = np.empty((len(counts), 2 * len(_QUANTILES)), dtype=np.int64)
     fractions = np.empty((len(counts), len(_QUANTILES)), dtype=np.float64)
     for language, count in enumerate(counts):
         for q, quantile in enumerate(_QUANTILES):
-            place = quantile * (count - 1)
-            low = int(np.floor(place))
+            rank = quantile * (count - 1)
+            low = int(np.floor(rank))
             high = min(low + 1, count - 1)
             targets[language, 2 * q] = count - 1 - low
             targets[language, 2 * q + 1] = count - 1 - high
-            fractions[language, q] = place - low
+            fractions[language, q] = rank - low
     return targets, fractions
 
 
 @_compiled
 def _build_keys(values: Array, labels: Array, keys: Array) -> int:
-    """Fill ``keys[neuron, sentence]``; returns the flat place of the first NaN, or -1."""
+    """Fill ``keys[neuron, sentence]``; returns the flat index of the first NaN, or -1."""
     sentences, neurons = values.shape
     for i in range(sentences):
         bits = (values[i] + np.float32(0.0)).view(np.uint32)  # adding 0 makes -0.0 the 0.0 it equals
@@ -168,7 +172,7 @@ def _walk(keys: Array, counts: Array, targets: Array, fractions: Array, out: Arr
                 language = keys[n, i] & low_word
                 mine = here[language]
                 if mine == 0:
-                    continue  # this language's part of the group is done
+                    continue  # this language's part of the group has been counted
                 here[language] = 0
                 others = size - mine
                 negatives_below = (sentences - counts[language]) - (seen - above[language]) - others
@@ -195,7 +199,7 @@ def _walk(keys: Array, counts: Array, targets: Array, fractions: Array, out: Arr
                 low = marks[language, 2 * q]
                 high = marks[language, 2 * q + 1]
                 weight = fractions[language, q]
-                # Weighed so that an infinity beside the quantile does not make it NaN (0 x inf, inf - inf).
+                # Weighted so that an infinity next to the quantile does not make it NaN (0 x inf, inf - inf).
                 middle = low if weight == 0.0 or low == high else (1.0 - weight) * low + weight * high
                 out[3 + q, n, language] = middle
             out[5, n, language] = rest / negatives

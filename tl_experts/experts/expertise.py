@@ -1,4 +1,4 @@
-"""Expertise: how well each neuron's response tells each language from the others. One pass, exact.
+"""Expertise: how well each neuron's response tells one language from the others. One pass, exact.
 
 Source: Sundar et al. 2025, section 3 (AUROC); Suau et al. 2022 and Kojima et al. 2024 (average precision).
 """
@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from tl_experts.responses.store import StoredResponses
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS = ("auroc", "ap")
+Metric = Literal["auroc", "ap"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
 Scores = NDArray[np.float32]
 
 
@@ -43,16 +44,16 @@ class Expertise:
     """
 
     languages: tuple[str, ...]
-    """The columns."""
+    """The languages of the columns."""
 
     neurons: NeuronTable
-    """The rows."""
+    """The neurons of the rows."""
 
     auroc: Scores
     """``[neuron language]``: P(positive > negative) + P(equal) / 2."""
 
     ap: Scores
-    """``[neuron language]``: average precision, tied scores one threshold."""
+    """``[neuron language]``: average precision; tied scores form one threshold."""
 
     mean: Scores
     """``[neuron language]``: mean response over the positives."""
@@ -76,7 +77,7 @@ class Expertise:
     """Fingerprint of the corpus."""
 
     fingerprint: dict[str, str]
-    """Of the model."""
+    """Fingerprint of the model."""
 
     def __post_init__(self) -> None:
         """Check the shapes."""
@@ -98,7 +99,7 @@ class Expertise:
         """The column of a language.
 
         Raises:
-            ResponseError: it was not scored.
+            ResponseError: the language was not scored.
         """
         from tl_experts.corpus.languages import language_code
         from tl_experts.errors import near
@@ -113,18 +114,18 @@ def score_responses(responses: Responses | StoredResponses, *, progress: bool = 
     """Score every neuron for every language of the corpus, in one pass over the responses.
 
     Args:
-        responses: of a corpus of two languages or more, in memory or on disk (`store_responses`): read from there a
-            few neurons at a time.
+        responses: responses to a corpus of two or more languages, in memory or on disk (`store_responses`); those on
+            disk are read in chunks of neurons.
         progress: show a progress bar, in neurons.
 
     Returns:
         float32 statistics; AUROC and AP equal scikit-learn's (`roc_auc_score`, `average_precision_score`) to 1e-6.
 
     Raises:
-        ResponseError: one language only, or a NaN (naming layer, neuron and sentence).
+        ResponseError: only one language, or a NaN (the message names layer, neuron and sentence).
 
     Warns:
-        TLExpertsWarning: a language of one sentence: many neurons tell one sentence from all others.
+        TLExpertsWarning: a language has only one sentence: many neurons separate one sentence from all others.
 
     Examples:
         >>> from tl_experts import collect_responses, load_model, load_sentences
@@ -137,12 +138,12 @@ def score_responses(responses: Responses | StoredResponses, *, progress: bool = 
     languages = responses.corpus.languages
     if len(languages) < 2:
         raise ResponseError(
-            f"the corpus has one language only ({languages[0]}); expertise tells a language from others: add some"
+            f"the corpus has only one language ({languages[0]}); expertise compares a language with others: add some"
         )
-    _warn_of_one(responses.corpus.labels)
-    # Numbered by name: sums over the other languages must not depend on which of them came first.
-    places = {language: place for place, language in enumerate(sorted(languages))}
-    labels = np.array([places[label] for label in responses.corpus.labels], dtype=np.int64)
+    _warn_of_single_sentences(responses.corpus.labels)
+    # Numbered by name: sums over the other languages must not depend on their order in the corpus.
+    index_of = {language: index for index, language in enumerate(sorted(languages))}
+    labels = np.array([index_of[label] for label in responses.corpus.labels], dtype=np.int64)
     from tqdm.auto import tqdm
 
     try:
@@ -158,7 +159,7 @@ def score_responses(responses: Responses | StoredResponses, *, progress: bool = 
     return Expertise(
         languages=languages,
         neurons=responses.neurons,
-        **dict(zip(STATISTICS, statistics[:, :, [places[language] for language in languages]], strict=True)),
+        **dict(zip(STATISTICS, statistics[:, :, [index_of[language] for language in languages]], strict=True)),
         site=responses.site,
         pooling=responses.pooling,
         corpus=responses.corpus.fingerprint,
@@ -166,12 +167,12 @@ def score_responses(responses: Responses | StoredResponses, *, progress: bool = 
     )
 
 
-def _warn_of_one(labels: Sequence[str]) -> None:
+def _warn_of_single_sentences(labels: Sequence[str]) -> None:
     single = sorted(language for language, count in Counter(labels).items() if count == 1)
     if single:
         warnings.warn(
-            f"{', '.join(single)}: one sentence only; the neurons that tell it from all others need not be the "
-            "language's. Give some dozens of each language",
+            f"{', '.join(single)}: only one sentence; neurons that separate it may not be language-specific. Use at "
+            "least a few dozen per language",
             TLExpertsWarning,
             stacklevel=3,
         )

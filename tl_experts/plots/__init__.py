@@ -1,7 +1,8 @@
-"""Figures: a result in, a `plotly.graph_objects.Figure` out; never shown or saved here.
+"""Figures: each function takes a result and returns a `plotly.graph_objects.Figure`; it never shows or saves one.
 
 ``figure.show()`` in a notebook; ``figure.write_html("x.html")`` for a file that opens offline; ``figure.write_image``
-(PNG, SVG, PDF) with the extra ``png``. A study's figures take the study: ``retrieval_maps(StudyResult.load(folder))``.
+(PNG, SVG, PDF) needs the extra ``png``. Figures of a study take the study:
+``retrieval_maps(StudyResult.load(folder))``.
 """
 
 from tl_experts.plots.experts import (

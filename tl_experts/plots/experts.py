@@ -1,4 +1,4 @@
-"""Figures of the experts themselves: where they lie, how well they tell, how they respond, what they share."""
+"""Figures of the experts themselves: their layers, their AUROC, their responses, their overlap."""
 
 import math
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ from tl_experts.plots.style import (
 from tl_experts.responses.collect import Responses
 
 POINTS = 400
-"""Of a curve over all neurons: spaced evenly on its logarithmic axis, nothing is lost to the eye."""
+"""Points of a curve over all neurons: evenly spaced on its logarithmic axis, they look like the whole curve."""
 
 SHOWN = 200
-"""Sentences of a language drawn as points of their own."""
+"""Sentences of a language that are drawn as single points."""
 
 
 def experts_per_layer(experts: Experts) -> Figure:
@@ -73,23 +73,23 @@ def experts_heatmap(experts: Experts) -> Figure:
     )
     return finish(
         figure,
-        "Where each language's experts lie",
+        "Layers of each language's experts",
         xaxis_title="layer",
         yaxis={"title": "language", "autorange": "reversed", "type": "category"},
     )
 
 
 def auroc_by_rank(expertise: Expertise, *, k: int | None = None, languages: Sequence[str] | None = None) -> Figure:
-    """Curves: AUROC of every neuron by its rank, one a language; the k best are left of the line.
+    """Curves: AUROC of every neuron by its rank, one per language; the k best are left of the line.
 
     Args:
-        expertise: of all neurons.
-        k: where experts are cut; None: no line.
-        languages: only these.
+        expertise: from `score_responses`.
+        k: number of experts, marked by a line; None: no line.
+        languages: languages to draw; None: all.
 
     Raises:
         ResponseError: a language that was not scored.
-        TLExpertsError: k beyond the neurons.
+        TLExpertsError: k is larger than the number of neurons.
     """
     total = expertise.neurons.total
     if k is not None and not 1 <= k <= total:
@@ -111,11 +111,11 @@ def auroc_by_rank(expertise: Expertise, *, k: int | None = None, languages: Sequ
     figure.add_hline(y=0.5, line={"color": "#888", "dash": "dot"}, annotation_text="chance")
     if k is not None:
         figure.add_vline(x=k, line={"color": "#1a1a1a", "dash": "dash"})
-        # On a logarithmic axis plotly places lines by their value, but annotations by its logarithm.
+        # On a logarithmic axis, plotly positions lines by their value, but annotations by its logarithm.
         figure.add_annotation(x=math.log10(k), y=1.0, yref="paper", text=f"k = {k}", showarrow=False, xanchor="left")
     return finish(
         figure,
-        "How well neurons tell a language",
+        "How well neurons identify a language",
         xaxis={"title": "rank of the neuron", "type": "log"},
         yaxis={"title": "AUROC", "range": [0, 1.02]},
         legend_title="language",
@@ -126,7 +126,7 @@ def response_distributions(responses: Responses, layer: int, neuron: int) -> Fig
     """Boxes and points: one neuron's responses to the sentences of each language.
 
     Raises:
-        TLExpertsError: the responses are not of this neuron.
+        TLExpertsError: the neuron is not among those of the responses.
     """
     where = (responses.neurons.layer_of == layer) & (responses.neurons.neuron_of == neuron)
     if not where.any():
@@ -136,7 +136,7 @@ def response_distributions(responses: Responses, layer: int, neuron: int) -> Fig
     figure = go.Figure()
     for language in language_order(responses.corpus.languages):
         mine = np.flatnonzero(labels == language)
-        # The box is of all sentences; of the points a part evenly spread over the corpus is enough to see and hover.
+        # The box shows all sentences; points are drawn for a part of them, spread evenly over the corpus.
         drawn = mine[:: max(1, -(-len(mine) // SHOWN))]
         low, middle, high = np.quantile(values[mine], [0.25, 0.5, 0.75])
         figure.add_box(
@@ -155,7 +155,7 @@ def response_distributions(responses: Responses, layer: int, neuron: int) -> Fig
             y=values[drawn],
             mode="markers",
             marker={"color": colour_of(language), "size": 4, "opacity": 0.5},
-            text=[shorten(responses.corpus.texts[place]) for place in drawn],
+            text=[shorten(responses.corpus.texts[index]) for index in drawn],
             hovertemplate=f"{words(language)}, response %{{y:.3f}}<br>%{{text}}<extra></extra>",
             showlegend=False,
         )
@@ -168,11 +168,11 @@ def response_distributions(responses: Responses, layer: int, neuron: int) -> Fig
 
 
 def expert_overlap(experts: Experts) -> Figure:
-    """Heat map: Jaccard index of every two languages' expert sets."""
+    """Heat map: Jaccard index of the expert sets of every two languages."""
     order = language_order(experts.languages)
     table = experts.overlap().reindex(index=order, columns=order).to_numpy(dtype=float, copy=True)
     shared = [[len(experts.neurons_of(one) & experts.neurons_of(other)) for other in order] for one in order]
-    np.fill_diagonal(table, np.nan)  # 1 by definition; it would flatten the colours of all others
+    np.fill_diagonal(table, np.nan)  # 1 by definition; it would flatten all other colours
     figure = go.Figure(
         go.Heatmap(
             z=table,
@@ -187,7 +187,7 @@ def expert_overlap(experts: Experts) -> Figure:
     )
     return finish(
         figure,
-        "What languages' experts share",
+        "Overlap of the languages' experts",
         yaxis={"autorange": "reversed", "scaleanchor": "x", "type": "category"},
         xaxis={"constrain": "domain", "type": "category"},
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WRITTEN = 10
-"""Up to so many languages the values stand in the cells."""
+"""Up to this many languages, the values are written in the cells."""
 
 
 def before_after_maps(
@@ -30,17 +30,17 @@ def before_after_maps(
     """Three maps side by side with a menu of targets.
 
     Args:
-        before: one row a cell.
-        after: the same under each target's experts.
+        before: one row per cell.
+        after: the same with each target's experts set.
         rows: column of the tables that names the map's rows.
-        columns: and its columns.
-        value: and what is shown.
+        columns: column of the tables that names the map's columns.
+        value: column of the tables that is shown.
         difference: name of the third map.
         sign: 1: after - before; -1: before - after.
-        top: end of the colours; None: the largest value there is.
+        top: largest value of the colour scale; None: the largest value in the tables.
     """
     if before.empty or not after:
-        raise TLExpertsError("the maps need rows from before and, for a target at least, from after the intervention")
+        raise TLExpertsError("the maps need rows from before and, for at least one target, from after the intervention")
     order = language_order([*before[rows], *before[columns]])
     grid_before = _grid(before, rows, columns, value, order)
     grids = {target: _grid(table, rows, columns, value, order) for target, table in after.items()}
@@ -55,8 +55,8 @@ def before_after_maps(
     text = len(order) <= WRITTEN
     even = {"coloraxis": "coloraxis"}
     figure.add_trace(_map(grid_before, labels, f"{hover} before<extra></extra>", text) | even, row=1, col=1)
-    for place, target in enumerate(grids):
-        shown = {"visible": place == 0}
+    for index, target in enumerate(grids):
+        shown = {"visible": index == 0}
         figure.add_trace(
             _map(grids[target], labels, f"{hover} with {words(target)} experts<extra></extra>", text) | even | shown,
             row=1,
@@ -70,12 +70,12 @@ def before_after_maps(
             col=3,
         )
     flags = [[True, *(target == other for other in grids for _ in range(2))] for target in grids]
-    # Every language is named: plotly would leave out every other one where they are many.
+    # Every language is named: with many languages, plotly would omit every other name.
     ticks = {"type": "category", "constrain": "domain", "dtick": 1, "tickfont_size": 14 if text else 9}
     figure.update_xaxes(title_text=columns, tickangle=0, **ticks)
     figure.update_yaxes(autorange="reversed", **ticks)
-    for place in range(1, 4):
-        figure.update_yaxes(scaleanchor=f"x{place if place > 1 else ''}", row=1, col=place)
+    for column in range(1, 4):
+        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
     figure.update_yaxes(title_text=rows, row=1, col=1)
     return finish(
         figure,
@@ -99,5 +99,5 @@ def _map(grid: np.ndarray, labels: list[str], hover: str, text: bool) -> dict[st
     return dict(trace.to_plotly_json())
 
 
-def _bar(title: str, place: float) -> dict[str, object]:
-    return {"title": words(title), "len": 0.45, "y": place, "thickness": 12}
+def _bar(title: str, height: float) -> dict[str, object]:
+    return {"title": words(title), "len": 0.45, "y": height, "thickness": 12}

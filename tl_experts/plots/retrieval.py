@@ -1,4 +1,4 @@
-"""Figures of retrieval: every pair, every layer, what needs no intervention, controls, gain against distance."""
+"""Figures of retrieval: every pair, every layer, baselines, controls, gain against distance."""
 
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ def retrieval_maps(study: Tables, *, measure: str = "cosine", condition: str = "
     """Heat maps: top-1 of every ordered pair, before | after | gain.
 
     Args:
-        study: a study.
+        study: the study's tables.
         measure: ``"cosine"``, ``"csls"`` or ``"margin"``.
         condition: ``"post"``, or ``"mixed"``: queries before, candidates after.
     """
@@ -53,15 +53,15 @@ def retrieval_maps(study: Tables, *, measure: str = "cosine", condition: str = "
 
 
 def gain_against_distance(study: Tables) -> Figure:
-    """Points: gain in top-1 over reduction of distance, one a candidate language, with each target's fitted line.
+    """Points: gain in top-1 over reduction of distance, one per candidate language, with each target's fitted line.
 
-    The band is the line's 95% bootstrap interval over candidate languages. One target at a time, by the legend.
+    The band is the line's 95% bootstrap interval over candidate languages. The legend selects the targets.
     """
     table = table_of(study, "candidates")
     figure = go.Figure()
-    for place, target in enumerate(targets_of(table)):
+    for index, target in enumerate(targets_of(table)):
         mine = table[table["target"] == target]
-        shown: dict[str, object] = {"legendgroup": target, "visible": True if place == 0 else "legendonly"}
+        shown: dict[str, object] = {"legendgroup": target, "visible": True if index == 0 else "legendonly"}
         figure.add_scatter(
             name=f"{words(target)} experts",
             x=mine["distance reduction"],
@@ -70,7 +70,7 @@ def gain_against_distance(study: Tables) -> Figure:
             text=[words(candidate) for candidate in mine["candidate"]],
             textposition="top center",
             marker={"color": colour_of(target), "symbol": symbol_of(target), "size": 9},
-            hovertemplate="%{text}: distance less by %{x:.3f}, top-1 %{y:+.3f}<extra>%{fullData.name}</extra>",
+            hovertemplate="%{text}: distance reduced by %{x:.3f}, top-1 %{y:+.3f}<extra>%{fullData.name}</extra>",
             **shown,
         )
         _add_line(figure, mine, target, shown)
@@ -78,7 +78,7 @@ def gain_against_distance(study: Tables) -> Figure:
     return finish(
         figure,
         "Gain against reduction of distance",
-        xaxis_title="mean cosine distance to the target, before less after",
+        xaxis_title="mean cosine distance to the target, before minus after",
         yaxis_title="gain in top-1, the target as query",
     )
 
@@ -89,7 +89,7 @@ def _add_line(figure: Figure, table: "pd.DataFrame", target: str, shown: dict[st
     try:
         line, low, high = fitted_line(x, y, at, seed=0)
     except TLExpertsError:
-        return  # two candidate languages: the points are all there is
+        return  # only two candidate languages: points without a line
     quiet = {"hoverinfo": "skip", "showlegend": False, "mode": "lines"} | shown
     figure.add_scatter(x=at, y=line, line={"color": colour_of(target)}, **quiet)
     figure.add_scatter(
@@ -104,16 +104,16 @@ def _add_line(figure: Figure, table: "pd.DataFrame", target: str, shown: dict[st
 
 
 def layer_retrieval(study: Tables) -> Figure:
-    """Lines: top-1 over all pairs by every layer without intervention; the layer chosen on dev is marked."""
+    """Lines: top-1 over all pairs for every layer without intervention; the layer chosen on dev is marked."""
     table = table_of(study, "layers")
     figure = go.Figure()
-    for place, (column, name) in enumerate((("top1", "as it is"), ("top1_centred", "languages centred"))):
+    for index, (column, name) in enumerate((("top1", "unchanged"), ("top1_centred", "languages centred"))):
         figure.add_scatter(
             name=name,
             x=table["layer"],
             y=table[column],
             mode="lines+markers",
-            line={"color": COLOURS[place], "dash": ("solid", "dash")[place]},
+            line={"color": COLOURS[index], "dash": ("solid", "dash")[index]},
             hovertemplate="layer %{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
         )
     chosen = table[table["chosen"]]
@@ -134,7 +134,7 @@ def layer_retrieval(study: Tables) -> Figure:
 
 
 def baseline_bars(study: Tables, *, kind: str = "target as query") -> Figure:
-    """Bars: the intervention beside what needs none, before and after, with 95% intervals."""
+    """Bars: the intervention and the baselines that need none, before and after, with 95% intervals."""
     table = table_of(study, "baselines")
     table = table[table["kind"] == kind]
     if table.empty:
@@ -152,14 +152,14 @@ def baseline_bars(study: Tables, *, kind: str = "target as query") -> Figure:
             error_y={"array": rows["high"] - rows["top1"], "arrayminus": rows["top1"] - rows["low"]},
             marker={
                 "color": COLOURS[methods.index(str(method)) % len(COLOURS)],
-                # The same colour before and after; hatched after: told apart in grey, too.
+                # The same colour before and after; hatched after, so that they also differ in grey.
                 "pattern_shape": "" if condition == "pre" else "/",
             },
             hovertemplate="%{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
         )
     return finish(
         figure,
-        f"The intervention and what needs none ({kind})",
+        f"The intervention and baselines without it ({kind})",
         barmode="group",
         xaxis={"title": "target", "type": "category"},
         yaxis_title=TOP1,
@@ -167,23 +167,23 @@ def baseline_bars(study: Tables, *, kind: str = "target as query") -> Figure:
 
 
 def control_bars(study: Tables, *, kind: str = "target as query") -> Figure:
-    """Bars: the experts and other neurons in their place; the bars' whiskers are the spread over seeds."""
+    """Bars: the experts and other neurons instead of them; the whiskers are the spread over seeds."""
     table = table_of(study, "control_summary")
     table = table[table["kind"] == kind]
     if table.empty:
         raise TLExpertsError(f"the study has no controls of kind {kind!r}")
     order = language_order(table["target"])
-    # "experts of fr" for one target, "experts of ja" for another: one bar.
+    # "experts of fr" for one target and "experts of ja" for another share a bar.
     name = table["control"].where(~table["control"].str.fullmatch(r"experts of \S+"), "another language's experts")
     figure = go.Figure()
-    for place, (control, rows) in enumerate(table.groupby(name, sort=False)):
+    for index, (control, rows) in enumerate(table.groupby(name, sort=False)):
         rows = rows.set_index("target").reindex(order)
         figure.add_bar(
             name=words(control),
             x=[words(target) for target in order],
             y=rows["top1"],
             error_y={"array": rows["spread"]},
-            marker_color=COLOURS[place % len(COLOURS)],
+            marker_color=COLOURS[index % len(COLOURS)],
             customdata=rows[["seeds", "experts_lead", "p_holm"]],
             hovertemplate="%{x}: %{y:.3f}, %{customdata[0]} draws; the experts lead by %{customdata[1]:.3f}"
             "<extra>%{fullData.name}</extra>",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STEPS = 10
-"""Between pre and post on the slider."""
+"""Steps of the slider between pre and post."""
 
 MEASURES = {
     "all_pairs": "all pairs of languages",
@@ -53,13 +53,13 @@ def distance_bars(study: Tables) -> Figure:
     """Bars: the paper's Table 1, distances before and after, mean ± standard error over targets."""
     table = table_of(study, "table1")
     figure = go.Figure()
-    for place, condition in enumerate(("pre", "post")):
+    for index, condition in enumerate(("pre", "post")):
         figure.add_bar(
             name="before" if condition == "pre" else "after",
             x=[MEASURES.get(measure, measure) for measure in table["measure"]],
             y=table[condition],
             error_y={"array": table[f"{condition}_se"]},
-            marker_color=COLOURS[place],
+            marker_color=COLOURS[index],
             hovertemplate="%{x}: %{y:.3f} ± %{error_y.array:.3f}<extra>%{fullData.name}</extra>",
         )
     return finish(
@@ -68,7 +68,7 @@ def distance_bars(study: Tables) -> Figure:
 
 
 def isotropy_bars(study: Tables) -> Figure:
-    """Bars: three measures of isotropy, before and under each target's experts."""
+    """Bars: three measures of isotropy, before and with each target's experts set."""
     names = {
         "mean_cosine": "mean cosine of random pairs (isotropic: 0)",
         "partition_ratio": "partition-function ratio (isotropic: 1)",
@@ -78,7 +78,7 @@ def isotropy_bars(study: Tables) -> Figure:
 
 
 def subspace_bars(study: Tables) -> Figure:
-    """Bars: what share of the variance tells languages apart, before and under each target's experts."""
+    """Bars: the share of variance between languages, before and with each target's experts set."""
     names = {
         "variance_language": "share of variance between languages",
         "variance_meaning": "share between rows (meaning)",
@@ -93,12 +93,12 @@ def _bars(study: Tables, names: dict[str, str], title: str) -> Figure:
     table = table.sort_values("target", key=lambda targets: targets.map(order.index))
     labels = ["before" if not target else f"{words(target)} experts" for target in table["target"]]
     figure = go.Figure()
-    for place, (column, name) in enumerate(names.items()):
+    for index, (column, name) in enumerate(names.items()):
         figure.add_bar(
             name=name,
             x=labels,
             y=table[column],
-            marker_color=COLOURS[place],
+            marker_color=COLOURS[index],
             hovertemplate="%{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
         )
     return finish(figure, title, barmode="group", legend={"orientation": "h", "y": -0.15})
@@ -107,10 +107,10 @@ def _bars(study: Tables, names: dict[str, str], title: str) -> Figure:
 def language_scatter(study: Tables, target: str) -> Figure:
     """Sentences in one plane, with a slider from before to after (Figure 6).
 
-    Pre and post were projected together, so that every point moves on its own line from one to the other.
+    Pre and post were projected together, so every point moves along a line from one to the other.
 
     Raises:
-        TLExpertsError: no such target.
+        TLExpertsError: the study has no such target.
     """
     table = table_of(study, "picture")
     targets = targets_of(table)
@@ -129,7 +129,7 @@ def language_scatter(study: Tables, target: str) -> Figure:
     margin = (high - low) * 0.05
     return finish(
         figure,
-        f"Sentences under {target} experts: from before to after",
+        f"Sentences with {target} experts set: from before to after",
         sliders=[_slider()],
         xaxis={"range": [low["x"] - margin["x"], high["x"] + margin["x"]], "showticklabels": False},
         yaxis={"range": [low["y"] - margin["y"], high["y"] + margin["y"]], "showticklabels": False},
@@ -139,7 +139,7 @@ def language_scatter(study: Tables, target: str) -> Figure:
 
 
 def _points(pre: "pd.DataFrame", post: "pd.DataFrame", language: str, share: float, *, whole: bool = False) -> Any:
-    """One language's points, so far on their way; a frame holds the places only, the figure all the rest."""
+    """One language's points, a share of the way to post; a frame holds only coordinates, the figure the rest."""
     of_language = pre.index.get_level_values(0) == language
     points = ((1 - share) * pre + share * post)[of_language].droplevel(0)
     trace = go.Scatter(x=points["x"].round(5), y=points["y"].round(5))

@@ -1,7 +1,8 @@
-"""What all figures share: one template, and for every language its colour, marker, dash and place.
+"""Style of all figures: one template, and the colour, marker, dash and rank of every language.
 
-Colours are Okabe and Ito's (2008), apart for the colour-blind. They repeat after eight languages; marker, dash and
-pattern repeat after seven, so that no two of the first 55 languages look alike, and no two of the first 14 in grey.
+Colours are those of Okabe and Ito (2008), which colour-blind readers can distinguish. They repeat after eight
+languages; marker, dash and pattern repeat after seven, so no two of the first 55 languages look alike, nor two of the
+first 14 in grey.
 """
 
 import html
@@ -27,7 +28,7 @@ SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexag
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,6px")
 PATTERNS = ("", "/", "x", "-", "|", "+", ".")
 FILLED = {"fillmode": "overlay", "fgcolor": "#ffffff", "size": 6, "solidity": 0.25}
-"""Patterns in white over the language's colour."""
+"""Patterns are drawn in white on the language's colour."""
 
 SEQUENTIAL = "Cividis"
 DIVERGING = "PuOr"
@@ -57,8 +58,8 @@ TEMPLATE = go.layout.Template(
 
 
 def language_order(languages: Iterable[str]) -> list[str]:
-    """Languages in the one order that every figure uses: the paper's first, unknown ones last by name."""
-    return sorted(set(languages), key=lambda code: (_place(code) if code in _KNOWN else len(_KNOWN), code))
+    """Languages in the order that every figure uses: the paper's first, unknown ones last by name."""
+    return sorted(set(languages), key=lambda code: (_rank(code) if code in _KNOWN else len(_KNOWN), code))
 
 
 def colour_of(language: str) -> str:
@@ -68,49 +69,49 @@ def colour_of(language: str) -> str:
         >>> colour_of("en")
         '#0072B2'
     """
-    return COLOURS[_place(language) % len(COLOURS)]
+    return COLOURS[_rank(language) % len(COLOURS)]
 
 
 def symbol_of(language: str) -> str:
-    """Its marker."""
-    return SYMBOLS[_place(language) % len(SYMBOLS)]
+    """The marker of a language."""
+    return SYMBOLS[_rank(language) % len(SYMBOLS)]
 
 
 def dash_of(language: str) -> str:
-    """Its line's dash."""
-    return DASHES[_place(language) % len(DASHES)]
+    """The dash of a language's line."""
+    return DASHES[_rank(language) % len(DASHES)]
 
 
 def pattern_of(language: str) -> str:
-    """What its bars are filled with."""
-    return PATTERNS[_place(language) % len(PATTERNS)]
+    """The pattern of a language's bars."""
+    return PATTERNS[_rank(language) % len(PATTERNS)]
 
 
-def _place(language: str) -> int:
-    # A language that is not listed gets a place from its name: the same in every session.
+def _rank(language: str) -> int:
+    # A language that is not listed is ranked by its name, so that it looks the same in every session.
     return _KNOWN.index(language) if language in _KNOWN else zlib.crc32(language.encode())
 
 
 def finish(figure: Figure, title: str, **layout: Any) -> Figure:
-    """The template and the title on a figure; its words are escaped (plotly reads titles as a kind of HTML)."""
+    """Apply the template and the title to a figure; the title is escaped (plotly reads it as a kind of HTML)."""
     return figure.update_layout(template=TEMPLATE, title_text=words(title), **layout)
 
 
 def words(text: object) -> str:
-    """Text from outside as text, where plotly would read markup."""
+    """Escape text from outside, which plotly would read as markup."""
     return html.escape(str(text), quote=False)
 
 
 def shorten(text: str, most: int = 90) -> str:
-    """A sentence for a hover text."""
+    """A sentence, shortened and escaped for a hover text."""
     return words(text if len(text) <= most else text[: most - 1] + "…")
 
 
 def table_of(study: Tables, name: str) -> "pd.DataFrame":
-    """A table of a study; rows without a target have an empty one, as those read back from a .csv have not.
+    """A table of a study; a missing target (as in a table read from a .csv) becomes an empty one.
 
     Raises:
-        TLExpertsError: the study has none of this name, or it is empty.
+        TLExpertsError: the study has no table of this name, or it is empty.
     """
     if name not in study:
         raise TLExpertsError(f"the figure needs the study's table {name!r}; {near(name, list(study))}")
@@ -121,7 +122,7 @@ def table_of(study: Tables, name: str) -> "pd.DataFrame":
 
 
 def targets_of(table: "pd.DataFrame") -> list[str]:
-    """The targets of a table, in the common order; the rows without one (pre) left out."""
+    """The targets of a table in the common order, without the empty one (pre)."""
     return language_order(str(target) for target in table["target"] if target)
 
 

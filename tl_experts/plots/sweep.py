@@ -6,7 +6,7 @@ from tl_experts.plots.style import Figure, Tables, colour_of, dash_of, finish, t
 
 
 def sweep_front(study: Tables) -> Figure:
-    """Lines: language id against perplexity over k, one a target; the Pareto front filled."""
+    """Lines: language id against perplexity over k, one per target; marks on the Pareto front are filled."""
     table = table_of(study, "sweep")
     figure = go.Figure()
     for target in targets_of(table):
@@ -28,7 +28,7 @@ def sweep_front(study: Tables) -> Figure:
     return finish(
         figure,
         "How many experts: language id against perplexity",
-        xaxis={"title": "perplexity of the target's own text", "type": "log"},
+        xaxis={"title": "perplexity of the target's text", "type": "log"},
         yaxis={"title": "probability of the target language", "range": [-0.03, 1.08]},
         legend_title="target",
     )

@@ -34,5 +34,5 @@ def test_sentences_are_the_extremes_of_their_language(corpus, found):
 
 def test_one_language_is_refused(llama, corpus):
     experts = find_experts(llama, corpus, k=2, progress=False)
-    with pytest.raises(TLExpertsError, match="one language only"):
+    with pytest.raises(TLExpertsError, match="only one language"):
         inspect(llama, experts, Corpus.from_texts({"en": ["One."]}), progress=False)

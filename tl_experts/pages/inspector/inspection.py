@@ -1,4 +1,4 @@
-"""What is known of every inspected expert, gathered in one pass over the corpus; renders as one self-contained page."""
+"""Everything known about the inspected experts, gathered in one pass over the corpus; renders as a single page."""
 
 import html
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from einops import einsum
 from jaxtyping import Float
 from numpy.typing import NDArray
 
@@ -17,19 +18,19 @@ from tl_experts.jobs.files import write_text
 from tl_experts.models import Model
 from tl_experts.pages.inspector.gather import Neuron, TokenActivations, gather
 from tl_experts.pages.inspector.page import page
-from tl_experts.pages.inspector.words import Words, neuron_words
+from tl_experts.pages.inspector.weight_view import WeightView, weight_views
 
 K = 50
-"""Experts of each language, unless told otherwise."""
+"""Default number of experts per language."""
 
 NEIGHBOURS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """Experts with everything there is to see of them.
+    """Experts with everything that the inspector shows about them.
 
-    Shown by itself at the end of a notebook's cell; `save` writes the same as one HTML file that needs no network.
+    Displayed as the last value of a notebook cell; `save` writes the same as one HTML file that needs no network.
 
     Examples:
         >>> from tl_experts import find_experts, inspect, load_model, load_sentences
@@ -43,27 +44,28 @@ class Inspection:
     """
 
     experts: Experts
-    """Those of every language, as many as were asked for; a neuron may be an expert of several."""
+    """The experts of every language; a neuron may be an expert of several."""
 
     neurons: tuple[Neuron, ...]
-    """Each of them once: what the columns below are."""
+    """Each neuron once, in the order of the columns below."""
 
     activations: TokenActivations
-    """At every token of the corpus."""
+    """Activations at every token of the corpus."""
 
     responses: Float[np.ndarray, "sentence neuron"]
     """Pooled as the experts' responses were."""
 
     auroc: Float[np.ndarray, "neuron language"]
-    """On this corpus, whatever the experts were found on."""
+    """On this corpus, also if the experts were found on another."""
 
     ap: Float[np.ndarray, "neuron language"]
     mean: Float[np.ndarray, "neuron language"]
 
     correlations: Float[np.ndarray, "neuron neuron"]
-    """Pearson's r of their responses."""
+    """Pearson's r between the responses of two neurons."""
 
-    words: tuple[Words, ...]
+    weights: tuple[WeightView, ...]
+    """What each neuron's weights say."""
 
     title: str
     """The model's name."""
@@ -88,19 +90,19 @@ class Inspection:
         return top.tolist(), order[max(len(top), len(order) - count) :][::-1].tolist()
 
     def to_html(self) -> str:
-        """The page: self-contained, nothing is loaded, texts of corpus and model appear as text."""
+        """The page as HTML: it loads nothing, and texts of corpus and model appear as text."""
         return page(self)
 
     def save(self, path: str | Path) -> Path:
         """Write the page.
 
         Raises:
-            ArtefactError: the place cannot be written.
+            ArtefactError: the path cannot be written.
         """
         return write_text(path, self.to_html())
 
     def _repr_html_(self) -> str:
-        # A frame of its own: neither do the page's styles reach the notebook, nor the notebook's the page.
+        # A separate frame keeps the styles of the page and of the notebook apart.
         return (
             f'<iframe srcdoc="{html.escape(self.to_html())}" style="width:100%;height:820px;border:1px solid #ddd" '
             'sandbox="allow-scripts" title="Expert inspector"></iframe>'
@@ -122,21 +124,21 @@ def inspect(
     languages: Sequence[str] | None = None,
     progress: bool = True,
 ) -> Inspection:
-    """Gather everything there is to see of the experts: one pass of the model over the corpus.
+    """Gather everything that the inspector shows about experts, in one pass of the model over the corpus.
 
     Args:
-        model: the one the experts are of.
+        model: the model that the experts belong to.
         experts: from `find_experts`.
         corpus: sentences in two languages or more; AUROC and AP are computed on these.
-        k: so many of each language; None: 50, or all if there are fewer.
-        languages: experts of these only.
+        k: experts per language; None: 50, or all if there are fewer.
+        languages: only experts of these; None: of all.
         progress: show a progress bar, in tokens.
 
     Raises:
-        ArtefactError: the experts are of another model.
-        ResponseError: an activation is not finite (naming neuron and sentence).
+        ArtefactError: the experts belong to another model.
+        ResponseError: an activation is not finite (the message names neuron and sentence).
         SelectionError: fewer than k experts, or a language without any.
-        TLExpertsError: a corpus of one language.
+        TLExpertsError: the corpus has only one language.
 
     Examples:
         >>> from tl_experts import find_experts, load_model, load_sentences
@@ -148,7 +150,7 @@ def inspect(
     require_corpus(corpus)
     experts.require_model(model)
     if len(corpus.languages) < 2:
-        raise TLExpertsError(f"the corpus has one language only ({corpus.languages[0]}); experts tell one from others")
+        raise TLExpertsError(f"the corpus has only one language ({corpus.languages[0]}); experts tell one from others")
     chosen = _chosen(experts, k, languages)
     neurons = tuple(dict.fromkeys(zip(chosen.layer.tolist(), chosen.neuron.tolist(), strict=True)))
     activations = gather(model, corpus, neurons, chosen.site, progress=progress)
@@ -164,7 +166,7 @@ def inspect(
         ap=statistics["ap"],
         mean=statistics["mean"],
         correlations=_correlations(responses),
-        words=tuple(neuron_words(model, neurons, chosen.site)),
+        weights=tuple(weight_views(model, neurons, chosen.site)),
         title=str(model.cfg.model_name),
     )
 
@@ -187,7 +189,7 @@ def _require_finite(responses: NDArray[np.float32], neurons: Sequence[Neuron], c
 
 
 def _scores(responses: NDArray[np.float32], corpus: Corpus) -> NDArray[np.float32]:
-    """``[statistic neuron language]``, languages in the corpus's order."""
+    """``[statistic neuron language]``, with the languages in the corpus's order."""
     labels = np.array([corpus.languages.index(label) for label in corpus.labels])
     found: NDArray[np.float32] = score(np.ascontiguousarray(responses), labels, len(corpus.languages))
     return found
@@ -196,6 +198,6 @@ def _scores(responses: NDArray[np.float32], corpus: Corpus) -> NDArray[np.float3
 def _correlations(responses: NDArray[np.float32]) -> NDArray[np.float32]:
     shifted = responses - responses.mean(axis=0)
     scale = np.sqrt((shifted**2).sum(axis=0))
-    # A neuron that never varies goes with no other.
+    # A neuron that never varies correlates with no other.
     unit = np.divide(shifted, scale, out=np.zeros_like(shifted), where=scale > 0)
-    return np.asarray(unit.T @ unit, dtype=np.float32)
+    return np.asarray(einsum(unit, unit, "sentence neuron, sentence other -> neuron other"), dtype=np.float32)

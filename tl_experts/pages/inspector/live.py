@@ -1,4 +1,4 @@
-"""What needs a model at hand: any neuron, and generation before and after an intervention."""
+"""Views that need a loaded model: any neuron, and generation before and after an intervention."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from tl_experts.experts.auroc import STATISTICS, score
 from tl_experts.experts.experts import Experts
 from tl_experts.models import Batching, Model, attached, hook_name, text_batches
 from tl_experts.pages.inspector.gather import TokenActivations, gather
-from tl_experts.pages.inspector.words import Words, neuron_words
+from tl_experts.pages.inspector.weight_view import WeightView, weight_views
 from tl_experts.responses.collect import Responses
 from tl_experts.steering.generation import LanguageIdentifier, generate_texts
 from tl_experts.steering.interventions import steer
@@ -32,12 +33,12 @@ class Comparison:
 
     languages: tuple[str, ...]
     probability_before: tuple[float, ...]
-    """Of each language, by langid.py, of the continuation."""
+    """Probability of each language for the continuation, by langid.py."""
 
     probability_after: tuple[float, ...]
 
     logits: tuple[tuple[str, float], ...]
-    """The next token's logits that changed most, with the change; largest gain first, largest loss last."""
+    """The tokens whose next-token logits changed most, with the change; largest gain first, largest loss last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,16 +51,16 @@ class NeuronView:
     ap: dict[str, float]
     low: float
     high: float
-    """Smallest and largest response: the range of a slider."""
+    """Smallest and largest response: the range of the slider."""
 
 
 class Live:
-    """A model with the responses of a run. One question is answered at a time: a model's hooks are shared.
+    """A model with the responses of a run. It answers one question at a time, since hooks belong to the model.
 
     Args:
-        model: the run's.
-        experts: of every language.
-        responses: of all neurons to the run's corpus.
+        model: the run's model.
+        experts: experts of every language.
+        responses: responses of all neurons to the run's corpus.
     """
 
     def __init__(self, model: Model, experts: Experts, responses: Responses) -> None:
@@ -78,7 +79,7 @@ class Live:
         return np.array([languages.index(label) for label in self.responses.corpus.labels])
 
     def view(self, layer: int, neuron: int) -> NeuronView:
-        """How well a neuron tells each language.
+        """How well a neuron identifies each language.
 
         Raises:
             SelectionError: the model has no such neuron.
@@ -97,22 +98,26 @@ class Live:
         )
 
     def tokens(self, layer: int, neuron: int, *, count: int = 3) -> list[tuple[str, float, TokenActivations, int]]:
-        """The sentences with the largest responses of each language: language, response, activations, place there."""
+        """The sentences with the largest responses of each language.
+
+        Returns:
+            For each sentence: language, response, activations, and its index in the activations.
+        """
         column = self._column(layer, neuron)
         values = self.responses.values[:, column].float().numpy()
         corpus = self.responses.corpus
         chosen = []
-        for place in range(len(corpus.languages)):
-            mine = np.flatnonzero(self._labels == place)
+        for language in range(len(corpus.languages)):
+            mine = np.flatnonzero(self._labels == language)
             chosen += mine[np.argsort(-values[mine], kind="stable")[:count]].tolist()
         with self._lock:
             found = gather(self.model, corpus.take(chosen), [(layer, neuron)], self.responses.site, progress=False)
         return [(corpus.labels[index], float(values[index]), found, row) for row, index in enumerate(chosen)]
 
-    def words(self, layer: int, neuron: int) -> Words:
-        """What its weights say."""
+    def weights(self, layer: int, neuron: int) -> WeightView:
+        """What a neuron's weights say."""
         self._column(layer, neuron)
-        return neuron_words(self.model, [(layer, neuron)], self.responses.site)[0]
+        return weight_views(self.model, [(layer, neuron)], self.responses.site)[0]
 
     def compare_experts(self, prompt: str, language: str, k: int, *, seed: int = 0, tokens: int = 40) -> Comparison:
         """Continue a prompt without and with the k best experts of a language at their mean.
@@ -158,7 +163,7 @@ class Live:
             self._changes(logits[1] - logits[0]),
         )
 
-    def _next_logits(self, prompt: str) -> Float[Tensor, " word"]:
+    def _next_logits(self, prompt: str) -> Float[Tensor, " token"]:
         if not prompt:
             raise TLExpertsError("the prompt is empty; write the beginning of a text")
         (batch,) = text_batches(self.model, [prompt], Batching(truncate=True))
@@ -186,9 +191,9 @@ class Live:
 @contextmanager
 def _set(model: Model, layer: int, neuron: int, value: float, site: str) -> Iterator[None]:
     def edit(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001 (TransformerLens's signature)
-        changed = activation.clone()
-        changed.view(*changed.shape[:2], -1)[..., neuron] = value
-        return changed
+        changed = rearrange(activation, "batch pos ... -> batch pos (...)").clone()
+        changed[..., neuron] = value
+        return changed.view_as(activation)
 
     with attached(model, [(hook_name(layer, site), edit)]):
         yield

@@ -202,7 +202,7 @@
     return make("div", { id: "sentences" }, ...boxes.sort((a, b) => a[0] - b[0]).map(([, box]) => box));
   }
 
-  function words(title, rows) {
+  function tokens(title, rows) {
     return make("div", {}, make("b", { text: title }), make("ol", {}, ...rows.map(([piece, value]) =>
       make("li", {}, make("bdi", { text: JSON.stringify(data.strings[piece]) }), make("span", { className: "score", text: ` ${value.toFixed(2)}` })))));
   }
@@ -212,7 +212,7 @@
   }
 
   function detail(expert) {
-    const said = data.words[expert];
+    const said = data.weights[expert];
     const homes = Object.keys(data.experts).filter((code) => data.experts[code].includes(expert))
       .map((code) => `${code} (rank ${data.experts[code].indexOf(expert) + 1})`);
     const readers = said.readers.map(([layer, neuron, cosine]) => {
@@ -221,9 +221,9 @@
     });
     const lists = make("div", { className: "cols" });
     if (said.promoted.length) {
-      lists.append(words("promotes", said.promoted), words("suppresses", said.suppressed), words("is excited by", said.read));
+      lists.append(tokens("promotes", said.promoted), tokens("suppresses", said.suppressed), tokens("is excited by", said.read));
       if (readers.length) lists.append(make("div", {}, make("b", { text: "is read by (cosine)" }), make("ol", {}, ...readers)));
-    } else lists.append(make("div", { className: "quiet", text: "This site's neurons have no weights of their own." }));
+    } else lists.append(make("div", { className: "quiet", text: "Neurons of this site have no weights of their own." }));
     lists.append(make("div", {}, make("b", { text: "responds like (Pearson's r)" }), make("ol", {}, ...data.neighbours[expert].map(([other, r]) => link(other, r)))));
     return make("article", {},
       make("h2", { id: "name", text: name(expert) }), make("div", { className: "quiet", text: `expert of ${homes.join(", ")}` }),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_experts.pages.inspector.words import Scored, Words
+from tl_experts.pages.inspector.weight_view import Scored, WeightView
 
 if TYPE_CHECKING:
     from tl_experts.pages.inspector.inspection import Inspection
@@ -70,7 +70,7 @@ def document(inspection: "Inspection") -> dict[str, Any]:
         "responses": [_scaled(inspection.responses[:, column], np.uint16) for column in columns],
         "shown": [_shown(inspection, column, languages) for column in columns],
         "neighbours": [[[other, round(r, 3)] for other, r in inspection.neighbours(column)] for column in columns],
-        "words": [_words(words, strings) for words in inspection.words],
+        "weights": [_weights(view, strings) for view in inspection.weights],
         # Last: everything above has added its texts by now.
         "strings": strings.texts,
     }
@@ -108,15 +108,15 @@ def _shown(inspection: "Inspection", column: int, languages: list[str]) -> dict[
     }
 
 
-def _words(words: Words, strings: _Strings) -> dict[str, Any]:
+def _weights(view: WeightView, strings: _Strings) -> dict[str, Any]:
     def listed(scored: Scored) -> list[list[float]]:
         return [[strings.number(text), float(f"{value:.4g}")] for text, value in scored]
 
     return {
-        "promoted": listed(words.promoted),
-        "suppressed": listed(words.suppressed),
-        "read": listed(words.read),
-        "readers": [[layer, neuron, round(cosine, 3)] for layer, neuron, cosine in words.readers],
+        "promoted": listed(view.promoted),
+        "suppressed": listed(view.suppressed),
+        "read": listed(view.read),
+        "readers": [[layer, neuron, round(cosine, 3)] for layer, neuron, cosine in view.readers],
     }
 
 

@@ -1,4 +1,4 @@
-"""What a saved run holds for the inspector: the folder of a study or of a demo."""
+"""Saved runs for the inspector: the folder of a study or of a demo."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ from tl_experts.study.bench import Bench
 from tl_experts.study.result import MANIFEST
 from tl_experts.study.splits import read_split, read_splits
 
+_FIX = "run the same command again"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -34,10 +36,10 @@ class Run:
     dtype: str
     experts: Experts
     corpus: Corpus
-    """The sentences the experts were found on."""
+    """The sentences that the experts were found on."""
 
     responses: Callable[[Model], Responses]
-    """Of every neuron to the corpus: read back where the run kept them, collected where not."""
+    """Responses of every neuron to the corpus: loaded if the run stored them, otherwise collected."""
 
     def load_model(self, device: str | None = None) -> Model:
         """The run's model."""
@@ -47,11 +49,11 @@ class Run:
         """The run's model with the responses of all neurons."""
         model = self.load_model(device)
         live = Live(model, self.experts, self.responses(model))
-        live.view(live.responses.neurons.layers[0], 0)  # the compiled kernel is loaded before the first question
+        live.view(live.responses.neurons.layers[0], 0)  # loads the compiled kernel before the first request
         return live
 
     def inspection(self, model: Model, *, k: int | None = None, progress: bool = True) -> Inspection:
-        """The experts of the run, as many as the page is for."""
+        """The experts of the run on one page, at most k per language (default 50)."""
         counts = min(self.experts.counts.values())
         return inspect(model, self.experts, self.corpus, k=min(K if k is None else k, counts), progress=progress)
 
@@ -60,55 +62,55 @@ def open_run(folder: str | Path) -> Run:
     """Open the folder of ``tl-experts study`` or ``tl-experts demo``.
 
     Raises:
-        ArtefactError: it is neither, or its experts are not there yet.
+        ArtefactError: it is neither, or its experts have not been saved yet.
     """
-    place = user_path(folder)
-    if (place / MANIFEST).is_file():
-        return _study(place)
-    if (place / "settings.json").is_file():
-        return _demo(place)
+    path = user_path(folder)
+    if (path / MANIFEST).is_file():
+        return _study(path)
+    if (path / "settings.json").is_file():
+        return _demo(path)
     raise ArtefactError(
-        f"{place} holds no run; give a folder that `tl-experts study` or `tl-experts demo` wrote, such as "
+        f"{path} does not hold a run; give a folder that `tl-experts study` or `tl-experts demo` wrote, such as "
         "tl-experts-runs/study-polyglot-mini"
     )
 
 
-def _study(place: Path) -> Run:
-    config = StudyConfig.from_dict(_read(place / MANIFEST, (dict, "config"))["config"])
+def _study(folder: Path) -> Run:
+    config = StudyConfig.from_dict(_read(folder / MANIFEST, (dict, "config"))["config"])
     dev = read_split(config, config.dev_split, config.dev_rows)
 
     def responses(model: Model) -> Responses:
-        return Bench(config, read_splits(config), model, place, progress=False).responses
+        return Bench(config, read_splits(config), model, folder, progress=False).responses
 
     return Run(
-        folder=place,
+        folder=folder,
         model=config.model,
         dtype=config.dtype,
-        experts=Experts.from_pretrained(place / "experts"),
+        experts=Experts.from_pretrained(folder / "experts"),
         corpus=dev.only(config.probe_languages) if config.probe_languages else dev,
         responses=responses,
     )
 
 
-def _demo(place: Path) -> Run:
-    settings = _read(place / "settings.json", (str, "model"))
+def _demo(folder: Path) -> Run:
+    settings = _read(folder / "settings.json", (str, "model"))
     rows = settings.get("rows")
     if rows is not None and (type(rows) is not int or not 1 <= rows < 2**31):
-        raise ArtefactError(f"{place / 'settings.json'}: rows is {rows!r}; expected a count; run the demo again")
+        raise ArtefactError(f"{folder / 'settings.json'}: rows is {rows!r}; expected a count; run the demo again")
     corpus = load_sentences("bundled", split="dev", limit=rows)
-    experts = Experts.from_pretrained(place / "experts")
+    experts = Experts.from_pretrained(folder / "experts")
 
     def responses(model: Model) -> Responses:
         pooling = cast("Pooling", experts.pooling)
         reading = Reading(experts.site, pooling, batching=Batching(truncate=True))
         return collect_responses(model, corpus, reading=reading, progress=False)
 
-    return Run(place, str(settings["model"]), "float32", experts, corpus, responses)
+    return Run(folder, str(settings["model"]), "float32", experts, corpus, responses)
 
 
 def _read(path: Path, needed: tuple[type, str]) -> dict[str, Any]:
-    document = read_json(path, fix="run the same command again")
+    document = read_json(path, fix=_FIX)
     kind, name = needed
     if not isinstance(document.get(name), kind):
-        raise ArtefactError(f"{path} has no {name!r} of a run; run the same command again")
+        raise ArtefactError(f"{path} lacks the {name!r} of a run; {_FIX}")
     return document

@@ -1,4 +1,4 @@
-"""What can be told of a run before torch is imported, so that the live inspector opens at once."""
+"""What can be read of a run before torch is imported, so that the live inspector opens at once."""
 
 import re
 from pathlib import Path
@@ -10,21 +10,21 @@ _NEURON = re.compile(r"\s*L?\s*(\d+)(?:\s*[ .,:/]\s*N?|\s*N)\s*(\d+)\s*", re.IGN
 
 
 def expert_counts(folder: str | Path) -> dict[str, int]:
-    """How many experts of each language a run's folder holds.
+    """The number of experts of each language in a run's folder.
 
     Raises:
-        ArtefactError: none there, or damaged.
+        ArtefactError: no experts, or damaged ones.
     """
     arrays, header = load_artefact(Path(folder) / "experts", "experts")
     try:
-        # One count a language, not `bincount`: that makes room up to the largest number a damaged file holds.
+        # One count per language, not `bincount`: its memory grows with the largest number, which may be damaged.
         return {str(code): int((arrays["language_of"] == at).sum()) for at, code in enumerate(header["languages"])}
     except (KeyError, TypeError) as error:
-        raise ArtefactError(f"{folder} holds no complete set of experts ({error!r}); make it again") from error
+        raise ArtefactError(f"{folder} does not hold a complete set of experts ({error!r}); create it again") from error
 
 
 def parse_neuron(text: str) -> tuple[int, int]:
-    """Layer and place from ``L12 N847``.
+    """Layer and neuron from ``L12 N847``.
 
     Examples:
         >>> parse_neuron("L12 N847")

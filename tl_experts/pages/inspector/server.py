@@ -1,7 +1,7 @@
-"""The inspector served live with Dash, to this machine only unless told otherwise.
+"""The inspector served live with Dash, by default to this machine only.
 
-The page of the experts is one string in memory at one address; no address leads to a file. Requests that name another
-host are refused, so that no page elsewhere can reach the server through a name that points here (DNS rebinding).
+The page of the experts is a string in memory at one address; no address leads to a file. Requests that name another
+host are rejected, so that no page elsewhere can reach the server through a name that points here (DNS rebinding).
 """
 
 import logging
@@ -15,19 +15,19 @@ from tl_experts.pages.inspector.saved import parse_neuron
 
 if TYPE_CHECKING:
     from tl_experts.pages.inspector.live import Comparison, Live
-    from tl_experts.pages.inspector.words import Scored
+    from tl_experts.pages.inspector.weight_view import Scored
 
 HOST = "127.0.0.1"
 PORT = 8050
 
 WAIT = 600
-"""Seconds that a question waits for the model to be loaded."""
+"""Seconds that a request waits for the model to be loaded."""
 
 _SHADE = "rgba(0, 114, 178, {:.2f})"
 
 
 class Loading:
-    """Something that is made in the background and asked for later."""
+    """The live model, loaded in the background."""
 
     def __init__(self, make: "Callable[[], Live]") -> None:
         self._made: "Live | None" = None
@@ -38,15 +38,15 @@ class Loading:
     def _run(self, make: "Callable[[], Live]") -> None:
         try:
             self._made = make()
-        except Exception as error:  # whatever it is, the question that waits gets it
+        except Exception as error:  # any error is raised in the request that waits
             self._error = error
         self._done.set()
 
     def get(self) -> "Live":
-        """What was made.
+        """The live model.
 
         Raises:
-            TLExpertsError: it could not be made, or not in time.
+            TLExpertsError: it could not be loaded, or not in time.
         """
         if not self._done.wait(WAIT):
             raise TLExpertsError(f"the model is not loaded after {WAIT} s")
@@ -60,9 +60,9 @@ def make_app(page: str, live: Loading, counts: dict[str, int], *, host: str = HO
 
     Args:
         page: the experts' page, from `Inspection.to_html`.
-        live: the model, perhaps still loading.
-        counts: experts of each language.
-        host: where it will be served: requests must name it.
+        live: the model, which may still be loading.
+        counts: number of experts of each language.
+        host: the host that serves it; requests must name it.
 
     Raises:
         TLExpertsError: Dash is not installed.
@@ -76,7 +76,7 @@ def make_app(page: str, live: Loading, counts: dict[str, int], *, host: str = HO
         "tl_experts_inspector",
         title="Expert inspector",
         update_title="",
-        # Everything is in the package; nothing is looked for on disk or in the network.
+        # Everything is in the package; nothing is read from disk or from the network.
         assets_folder="__none__",
         serve_locally=True,
     )
@@ -84,7 +84,7 @@ def make_app(page: str, live: Loading, counts: dict[str, int], *, host: str = HO
     _refuse_other_hosts(app.server, host)
     app.layout = html.Div(
         [
-            # Not dcc.Tabs: the keyboard does not reach those.
+            # Not dcc.Tabs, which the keyboard cannot reach.
             dcc.RadioItems(list(_VIEWS), _VIEWS[0], id="view", inline=True, style=_BAR),
             html.Div(html.Iframe(src="/experts", title="Experts", style=_FRAME), id="view-0"),
             html.Div(_neuron_view_parts(dcc, html), id="view-1", style=_HIDDEN),
@@ -140,7 +140,7 @@ def _steer_view_parts(dcc: Any, html: Any, languages: list[str], most: int) -> A
 
 
 def _connect(app: Any, live: Loading) -> None:
-    """Questions and answers. Words from outside go into Dash components as children, which React renders as text."""
+    """Connect inputs and outputs. Text from outside becomes children of Dash components, which React renders as text."""
     from dash import Input, Output, State, callback_context
 
     def view(text: str) -> Any:
@@ -154,7 +154,7 @@ def _connect(app: Any, live: Loading) -> None:
             seen = live.get().view(*parse_neuron(text or ""))
         except TLExpertsError:
             return 0, 1, 0, 0.01
-        # Half as far again on either side: an intervention may go beyond what text alone brings about.
+        # Half the range more on either side: an intervention may go beyond the responses to text.
         more = (seen.high - seen.low) / 2
         step = 10.0 ** round(math.log10(max(more, 1e-9)) - 2)
         low, high, now = (round(value / step) * step for value in (seen.low - more, seen.high + more, seen.high))
@@ -169,24 +169,24 @@ def _connect(app: Any, live: Loading) -> None:
     def show(chosen: str) -> list[dict[str, str]]:
         return [{} if name == chosen else _HIDDEN for name in _VIEWS]
 
-    app.callback([Output(f"view-{place}", "style") for place in range(len(_VIEWS))], Input("view", "value"))(show)
-    app.callback(Output("neuron-view", "children"), Input("neuron", "value"))(_told(view))
-    # After the view, which needs no pass of the model: it is not to wait for one.
+    app.callback([Output(f"view-{index}", "style") for index in range(len(_VIEWS))], Input("view", "value"))(show)
+    app.callback(Output("neuron-view", "children"), Input("neuron", "value"))(_with_errors(view))
+    # After the view, which needs no pass of the model and should not wait for one.
     app.callback(Output("neuron-tokens", "children"), Input("neuron-view", "children"), State("neuron", "value"))(
-        _told(tokens)
+        _with_errors(tokens)
     )
     app.callback(*(Output("value", name) for name in ("min", "max", "value", "step")), Input("one", "value"))(reach)
     states = [State(name, "value") for name in ("prompt", "language", "k", "one", "value")]
     clicks = [Input(name, "n_clicks") for name in ("steer", "set")]
-    app.callback(Output("comparison", "children"), *clicks, *states, prevent_initial_call=True)(_told(compare))
+    app.callback(Output("comparison", "children"), *clicks, *states, prevent_initial_call=True)(_with_errors(compare))
 
 
-def _told(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Our own errors as a sentence on the page."""
+def _with_errors(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Show our own errors as a sentence on the page."""
     from functools import wraps
 
     @wraps(answer)
-    def tell(*args: Any) -> Any:
+    def answer_or_error(*args: Any) -> Any:
         from dash import html
 
         try:
@@ -194,7 +194,7 @@ def _told(answer: Callable[..., Any]) -> Callable[..., Any]:
         except TLExpertsError as error:
             return html.P(str(error), style={"color": "#a03000"})
 
-    return tell
+    return answer_or_error
 
 
 def _neuron_view(live: "Live", layer: int, neuron: int) -> Any:
@@ -224,8 +224,8 @@ def _neuron_tokens(live: "Live", layer: int, neuron: int) -> Any:
             for piece, value in zip(found.drawn_pieces[row], values.tolist(), strict=True)
         ]
         lines.append(html.P([html.B(f"{language} {response:.2f} "), html.Bdi(spans)], dir="auto"))
-    words = live.words(layer, neuron)
-    lists = [("promotes", words.promoted), ("suppresses", words.suppressed), ("is excited by", words.read)]
+    weights = live.weights(layer, neuron)
+    lists = [("promotes", weights.promoted), ("suppresses", weights.suppressed), ("is excited by", weights.read)]
     columns = [html.Div([html.B(title), html.Ol(_items(scored))]) for title, scored in lists if scored]
     return html.Div([html.H4("What drives it"), *lines, html.Div(columns, style={"display": "flex", "gap": "3rem"})])
 
@@ -233,7 +233,7 @@ def _neuron_tokens(live: "Live", layer: int, neuron: int) -> Any:
 def _items(scored: "Scored") -> list[Any]:
     from dash import html
 
-    return [html.Li([html.Bdi(repr(word)), f" {value:+.2f}"]) for word, value in scored]
+    return [html.Li([html.Bdi(repr(token)), f" {value:+.2f}"]) for token, value in scored]
 
 
 def _comparison(found: "Comparison") -> Any:
@@ -243,8 +243,8 @@ def _comparison(found: "Comparison") -> Any:
     from tl_experts.plots.style import COLOURS, finish
 
     figure = go.Figure()
-    for place, (name, row) in enumerate((("before", found.probability_before), ("after", found.probability_after))):
-        figure.add_bar(name=name, x=list(found.languages), y=list(row), marker_color=COLOURS[place])
+    for index, (name, row) in enumerate((("before", found.probability_before), ("after", found.probability_after))):
+        figure.add_bar(name=name, x=list(found.languages), y=list(row), marker_color=COLOURS[index])
     finish(figure, "Language of the continuation", barmode="group", yaxis={"range": [0, 1], "title": "probability"})
     return html.Div(
         [
@@ -263,7 +263,7 @@ def _comparison(found: "Comparison") -> Any:
 
 
 def serve(app: Any, host: str, port: int) -> None:
-    """Serve until Ctrl-C, without a line for every request."""
+    """Serve until Ctrl-C, without logging every request."""
     for name in ("werkzeug", "dash.dash"):
         logging.getLogger(name).setLevel(logging.ERROR)
     app.run(host=host, port=port, debug=False)
@@ -276,7 +276,7 @@ def _refuse_other_hosts(server: Any, host: str) -> None:
 
     def check() -> None:
         name = request.host if request.host.endswith("]") else request.host.rsplit(":", 1)[0]
-        # Bound to every address (0.0.0.0), it was told to be reached by any name.
+        # Bound to every address (0.0.0.0), it may be reached by any name.
         if host not in ("0.0.0.0", "::") and name not in known:  # noqa: S104
             abort(403)
 
