@@ -140,7 +140,7 @@ def _steer_view_parts(dcc: Any, html: Any, languages: list[str], most: int) -> A
 
 
 def _connect(app: Any, live: Loading) -> None:
-    """Connect inputs and outputs. Text from outside becomes children of Dash components, which React renders as text."""
+    """Connect inputs and outputs. Text from outside becomes children of Dash components: React renders it as text."""
     from dash import Input, Output, State, callback_context
 
     def view(text: str) -> Any:
