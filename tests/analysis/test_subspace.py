@@ -22,8 +22,8 @@ LANGUAGES = ("en", "de", "ja")
 def spaces(shift: float = 3.0) -> dict[str, torch.Tensor]:
     meaning = cloud(60, 10, seed=1)
     return {
-        language: meaning + 0.3 * cloud(60, 10, seed=10 + place) + shift * torch.eye(10, dtype=torch.float64)[place]
-        for place, language in enumerate(LANGUAGES)
+        language: meaning + 0.3 * cloud(60, 10, seed=10 + place) + shift * torch.eye(10, dtype=torch.float64)[index]
+        for index, language in enumerate(LANGUAGES)
     }
 
 

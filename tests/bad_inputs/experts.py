@@ -47,6 +47,16 @@ EXPERTS: list[Row] = [
             [("metric", "auc"), ("metric", "AP"), ("metric", ""), ("how", "best"), ("how", "Top")],
         )
     ),
+    *(
+        (f"{name} k {k!r}", lambda m, f=f, k=k: f(m, k=k), (f"k is {k!r}", "whole number"))
+        for (name, f), k in product(
+            [
+                ("find", lambda m, **o: find_experts(m.model, m.corpus, **o, **QUIET)),
+                ("select", lambda m, **o: select_experts(m.expertise, **o)),
+            ],
+            (5.0, "5", True),
+        )
+    ),
     ("random with a threshold", lambda m: select_experts(m.expertise, threshold=0.5, how="random"), ("takes k",)),
     (
         "a threshold nobody reaches",

@@ -77,7 +77,7 @@ NOT_REFUSING = {"available_models"}
 @pytest.mark.parametrize(
     ("what", "words"), [(what, words) for _, what, words in ROWS], ids=[name for name, _, _ in ROWS]
 )
-def test_a_bad_input_is_refused_by_name(what, words, made, tmp_path, monkeypatch):
+def test_a_bad_input_raises_an_error_that_names_it(what, words, made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made.folder, made.ignored, made.kept = tmp_path, set(), tmp_path / "kept"
     with pytest.raises(TLExpertsError) as refused:
@@ -145,7 +145,7 @@ WORDS = {*METRICS, *POOLINGS, *SITES, *OPERATIONS, *VALUES, *POSITIONS, *MEASURE
 @pytest.mark.parametrize("option", CHOICES)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=ANYTHING)
-def test_what_is_none_of_the_words_is_refused_by_name(option, value, made, tmp_path):
+def test_an_invalid_option_value_raises_an_error_that_names_it(option, value, made, tmp_path):
     assume(not (isinstance(value, str) and value in WORDS))
     made.kept = tmp_path / "kept"
     with pytest.raises(TLExpertsError) as refused:

@@ -1,6 +1,6 @@
 """Expertise and experts made by hand, without a model."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -41,7 +41,7 @@ def expertise_of(auroc, *, table=TABLE, languages=LANGUAGES, **others) -> Expert
 
 def experts_of(sets, *, table=TABLE) -> Experts:
     """Experts of hand-made sets of (layer, neuron)."""
-    rows = [(place, *pair) for place, pairs in enumerate(sets.values()) for pair in pairs]
+    rows = [(index, *pair) for index, pairs in enumerate(sets.values()) for pair in pairs]
     language_of, layer, neuron = np.array(rows, dtype=np.int64).T
     statistics = {name: np.linspace(0, 1, len(rows), dtype=np.float32) for name in STATISTICS}
     return Experts(
@@ -78,3 +78,9 @@ def assert_even(draws, expected):
     share = len(draws) / len(expected)
     assert counts.sum() == len(draws)
     assert np.abs(counts - share).max() < 4 * np.sqrt(share)
+
+
+def example() -> Experts:
+    """Four experts of two languages, as they could have been found."""
+    made = experts_of({"es": [(1, 0), (4, 2), (7, 3)], "no": [(4, 1)]})
+    return replace(made, fingerprint={"weights": "0123456789abcdef"}, corpus="c0ffee", selection="top 3")

@@ -26,7 +26,7 @@ def expertise_of(values, labels):
 
 def columns_of(expertise, name):
     """One statistic by language, so that the order of the languages does not count."""
-    return {language: getattr(expertise, name)[:, place] for place, language in enumerate(expertise.languages)}
+    return {language: getattr(expertise, name)[:, index] for index, language in enumerate(expertise.languages)}
 
 
 def same_bits(one, other, names=STATISTICS):

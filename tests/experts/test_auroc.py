@@ -108,9 +108,9 @@ def test_means_and_median_are_numpys_among_infinities(case):
 @example([-np.inf, 2.0])
 def test_p90_among_infinities_is_the_neighbour_or_the_infinity_and_nan_only_between_opposite_ones(positives):
     actual = expertise_of([[value] for value in [*positives, 0.0]], ["en"] * len(positives) + ["de"]).p90[0, 0]
-    place = 0.9 * (len(positives) - 1)
-    low, high = (float(sorted(positives)[min(int(place) + step, len(positives) - 1)]) for step in (0, 1))
-    weight = place - int(place)
+    index = 0.9 * (len(positives) - 1)
+    low, high = (float(sorted(positives)[min(int(index) + step, len(positives) - 1)]) for step in (0, 1))
+    weight = index - int(index)
     if weight == 0 or low == high:
         expected = low
     elif np.isinf(low) and np.isinf(high):
@@ -214,8 +214,8 @@ def test_scoring_columns_together_or_apart_changes_no_bit(wide):
 
 def test_number_of_threads_changes_no_bit(wide):
     values, labels = wide
-    places = np.array([LANGUAGES.index(label) for label in labels])
-    results = [score(values, places, 4, threads=threads).tobytes() for threads in (1, 2, 7, None)]
+    numbers = np.array([LANGUAGES.index(label) for label in labels])
+    results = [score(values, numbers, 4, threads=threads).tobytes() for threads in (1, 2, 7, None)]
     assert len(set(results)) == 1
 
 

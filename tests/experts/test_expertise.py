@@ -56,7 +56,7 @@ def test_nan_is_refused_naming_layer_neuron_and_sentence_and_infinity_is_not(bit
 
 @pytest.mark.parametrize("row", [0, 637, 999])
 @pytest.mark.parametrize("column", [0, 130, 131, 262, 399])
-def test_nan_in_any_chunk_is_named_by_its_own_place(wide, row, column):
+def test_nan_in_any_chunk_is_named_by_its_own_index(wide, row, column):
     values, labels = wide
     values = values.copy()
     values[row, column] = np.nan

@@ -18,8 +18,8 @@ from tl_experts.responses.neurons import NeuronTable
 def test_indexing_gives_the_experts_of_one_language(expertise):
     experts = select_experts(expertise, threshold=0.5)
     assert len(set(experts.counts.values())) > 1
-    for place, language in enumerate(LANGUAGES):
-        one, rows = experts[language], experts.language_of == place
+    for index, language in enumerate(LANGUAGES):
+        one, rows = experts[language], experts.language_of == index
         assert one.languages == (language,)
         assert one.counts == {language: experts.counts[language]}
         assert pairs_of(one, language) == pairs_of(experts, language)
@@ -109,7 +109,7 @@ def test_a_random_control_is_the_same_for_a_seed_and_another_for_another(experts
     assert len(drawn) == 9
 
 
-def test_random_controls_are_spread_evenly_over_the_neurons_that_are_no_experts(experts):
+def test_random_controls_are_spread_evenly_over_the_neurons_that_are_not_experts(experts):
     controls = [experts.random_control(seed=seed) for seed in range(1_000)]
     for language in LANGUAGES:
         others = [pair for pair in PAIRS if pair not in pairs_of(experts, language)]

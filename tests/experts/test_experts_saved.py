@@ -62,8 +62,8 @@ def test_a_folder_is_not_written_over_a_file_nor_below_one(experts, tmp_path):
 
 
 def spread(content, start=0, number=40):
-    """Places all over some bytes, both ends among them."""
-    return sorted({int(place) for place in np.linspace(start, len(content) - 1, number)})
+    """Offsets spread over some bytes, both ends included."""
+    return sorted({int(index) for index in np.linspace(start, len(content) - 1, number)})
 
 
 @pytest.mark.parametrize("file", ["experts.safetensors", "experts.json"])
@@ -91,8 +91,8 @@ def test_a_folder_without_one_of_its_files_is_refused(experts, tmp_path, file):
 def test_a_folder_with_a_changed_byte_among_its_tensors_is_refused(experts, tmp_path):
     path = experts.save_pretrained(tmp_path / "experts") / "experts.safetensors"
     content = path.read_bytes()
-    for place in spread(content):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    for index in spread(content):
+        path.write_bytes(content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :])
         with pytest.raises(ArtefactError, match=r"does not match the checksum in experts\.json"):
             Experts.from_pretrained(tmp_path / "experts")
     path.write_bytes(content)
@@ -126,8 +126,8 @@ def test_a_truncated_single_file_is_refused(experts, tmp_path):
 def test_a_single_file_with_a_changed_byte_among_its_tensors_is_refused(experts, tmp_path):
     path = experts.save_pretrained(tmp_path / "experts.safetensors")
     content = path.read_bytes()
-    for place in spread(content, start=8 + int.from_bytes(content[:8], "little")):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    for index in spread(content, start=8 + int.from_bytes(content[:8], "little")):
+        path.write_bytes(content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :])
         with pytest.raises(ArtefactError):
             Experts.from_pretrained(path)
     path.write_bytes(content)
@@ -147,15 +147,15 @@ FOREIGN = {
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
-@pytest.mark.parametrize("place", ["experts.safetensors", "experts/experts.safetensors", "experts/experts.json"])
-def test_a_foreign_file_is_refused(experts, tmp_path, content, place):
-    home = tmp_path / place.split("/")[0]
+@pytest.mark.parametrize("file", ["experts.safetensors", "experts/experts.safetensors", "experts/experts.json"])
+def test_a_foreign_file_is_refused(experts, tmp_path, content, file):
+    home = tmp_path / file.split("/")[0]
     experts.save_pretrained(home)
-    own = (tmp_path / place).read_bytes()
-    (tmp_path / place).write_bytes(content)
+    own = (tmp_path / file).read_bytes()
+    (tmp_path / file).write_bytes(content)
     with pytest.raises(ArtefactError, match=home.name):
         Experts.from_pretrained(home)
-    (tmp_path / place).write_bytes(own)
+    (tmp_path / file).write_bytes(own)
     assert_same(Experts.from_pretrained(home), experts)
 
 
@@ -212,7 +212,7 @@ def test_a_missing_or_short_column_is_refused(experts, tmp_path, name, damage):
 
 
 @pytest.mark.parametrize(("name", "value"), [("language_of", 3), ("language_of", -1), ("layer", 2), ("neuron", -1)])
-def test_a_row_of_no_language_or_neuron_is_refused(experts, tmp_path, name, value):
+def test_a_row_without_a_language_or_neuron_of_the_model_raises_an_error(experts, tmp_path, name, value):
     arrays, header = load_artefact(experts.save_pretrained(tmp_path / "experts"), "experts")
     arrays[name] = arrays[name].copy()
     arrays[name][-1] = value

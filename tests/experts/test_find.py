@@ -26,8 +26,8 @@ def test_top_k_are_a_plain_argsort_over_all_layers(scores, k, metric):
     expertise = expertise_of(scores, ap=scores) if metric == "auroc" else expertise_of(1 - scores, ap=scores)
     experts = select_experts(expertise, k=k, metric=metric)
     assert experts.counts == dict.fromkeys(LANGUAGES, k)
-    for place, language in enumerate(LANGUAGES):
-        order = np.argsort(-scores[:, place], kind="stable")[:k]
+    for index, language in enumerate(LANGUAGES):
+        order = np.argsort(-scores[:, index], kind="stable")[:k]
         assert pairs_of(experts, language) == [PAIRS[i] for i in order]
 
 
@@ -35,8 +35,8 @@ def test_top_k_are_a_plain_argsort_over_all_layers(scores, k, metric):
 @given(SCORES, st.integers(1, len(PAIRS)))
 def test_bottom_k_are_the_same_argsort_from_the_other_end(scores, k):
     experts = select_experts(expertise_of(scores), k=k, how="bottom")
-    for place, language in enumerate(LANGUAGES):
-        order = np.argsort(scores[:, place], kind="stable")[:k]
+    for index, language in enumerate(LANGUAGES):
+        order = np.argsort(scores[:, index], kind="stable")[:k]
         assert pairs_of(experts, language) == [PAIRS[i] for i in order]
 
 
@@ -88,8 +88,8 @@ def test_a_layers_filter_leaves_only_those_layers(expertise, how, layers):
     assert set(experts.layer.tolist()) <= set(layers)
     if how != "random":
         sign = -1 if how == "top" else 1
-        for place, language in enumerate(LANGUAGES):
-            order = np.argsort(sign * expertise.auroc[allowed, place], kind="stable")[:3]
+        for index, language in enumerate(LANGUAGES):
+            order = np.argsort(sign * expertise.auroc[allowed, index], kind="stable")[:3]
             assert pairs_of(experts, language) == [PAIRS[allowed[i]] for i in order]
     everyone = select_experts(expertise, k=len(allowed), how=how, layers=layers)
     assert all(sorted(pairs_of(everyone, language)) == [PAIRS[i] for i in allowed] for language in LANGUAGES)

@@ -23,7 +23,7 @@ def test_it_is_one_file_that_loads_nothing(result):
         assert f"<h3>{name}</h3>" in text
 
 
-def test_words_from_outside_stay_words(result):
+def test_text_from_outside_stays_text(result):
     evil = "<script>alert(1)</script>"
     hostile = replace(result, config=replace(result.config, name=evil, model=evil))
     choice = result["choice"].assign(why=evil)
@@ -32,7 +32,7 @@ def test_words_from_outside_stay_words(result):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
 
 
-def test_the_papers_numbers_stand_beside_ours_for_its_models_only(result):
+def test_the_papers_numbers_are_shown_for_its_models_only(result):
     assert "paper pre" not in beside_paper(result, "table1")
     theirs = replace(result, config=replace(result.config, name="aya-8b"))
     table = beside_paper(theirs, "table1").set_index("measure")
@@ -49,7 +49,7 @@ def test_the_papers_numbers_stand_beside_ours_for_its_models_only(result):
     assert pd.isna(spread.loc["ja", "paper median"])
 
 
-def test_table_7_stands_beside_pairs_with_english(result):
+def test_table_7_is_shown_for_pairs_with_english(result):
     rows = [
         ("tatoeba", "ja", "ja", "en"),
         ("tatoeba", "ja", "en", "ja"),

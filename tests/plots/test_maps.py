@@ -23,7 +23,7 @@ def test_the_third_map_is_the_difference_of_the_others_for_every_target(maps, re
     assert (shown[:, 1:].sum(axis=0) == 1).all(), "every other map under one target only"
 
 
-def test_maps_without_an_after_are_refused(result):
+def test_maps_without_an_after_raise_an_error(result):
     table = result["pair_distances"]
     with pytest.raises(TLExpertsError, match="from before and"):
         plots.distance_maps({"pair_distances": table[table["condition"] == "pre"]})

@@ -28,7 +28,7 @@ def test_a_study_gives_every_figure(name, result):
 
 
 @pytest.mark.parametrize("name", STUDY_FIGURES)
-def test_a_study_without_the_table_is_told_its_name(name, result):
+def test_a_missing_table_raises_an_error_that_names_it(name, result):
     table = TABLES[name]
     with pytest.raises(TLExpertsError, match=f"'{table}'"):
         STUDY_FIGURES[name]({"another": pd.DataFrame()})

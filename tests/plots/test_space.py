@@ -7,7 +7,7 @@ from tl_experts import plots
 from tl_experts.errors import TLExpertsError
 
 
-def test_the_slider_ends_at_the_places_after(result):
+def test_the_slider_ends_at_the_points_after(result):
     figure = plots.language_scatter(result, "en")
     table = result["picture"]
     last = table[(table["target"] == "en") & (table["condition"] == "post")].set_index(["language", "row"])
@@ -21,7 +21,7 @@ def test_the_slider_ends_at_the_places_after(result):
         plots.language_scatter(result, "de")
 
 
-def test_bars_stand_in_the_common_order_with_before_first(result):
+def test_bars_are_in_the_common_order_with_before_first(result):
     table = result["geometry"].iloc[::-1]
     (trace, *_) = plots.isotropy_bars({"geometry": table}).data
     assert list(trace.x) == ["before", "en experts", "ja experts"]

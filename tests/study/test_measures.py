@@ -1,9 +1,14 @@
 """Measures that stages share, by hand: hits by kind of pair, gains, Holm's correction."""
 
+import warnings
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from tl_experts.errors import TLExpertsWarning
 from tl_experts.study.measures import KINDS, accuracy, correct, gain, hits_by_kind, mean_top1
 
 RANKS = {
@@ -54,10 +59,10 @@ def test_equal_hits_are_no_gain(bench):
     assert gain(bench, same, same) == {"gain": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
 
 
-def test_holms_correction_by_hand():
+def test_holms_correction_by_hand(bench):
     # In ascending order 0.01, 0.03, 0.04 are multiplied by 3, 2, 1 and never fall below their predecessor.
     rows = [{"p": 0.01}, {"p": 0.04}, {"p": 0.03}]
-    correct(rows)
+    correct(bench, rows)
     assert [row["p_holm"] for row in rows] == pytest.approx([0.03, 0.06, 0.06])
     assert [row["p"] for row in rows] == [0.01, 0.04, 0.03]
 
@@ -68,3 +73,13 @@ def test_accuracy_is_the_mean_of_the_hits_inside_its_interval(bench):
     assert found["top1"] == pytest.approx(0.6)
     assert found["low"] < 0.6 < found["high"]
     assert accuracy(bench, np.ones(5)) == {"top1": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_too_few_resamples_for_a_table_give_a_warning(result):
+    bench = SimpleNamespace(config=replace(result.config, resamples=200))
+    with pytest.warns(TLExpertsWarning, match="p is at least 0.24 .* over 24 gains.*set resamples to 960 or more"):
+        correct(bench, [{"p": 0.01} for _ in range(24)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        correct(SimpleNamespace(config=replace(result.config, resamples=960)), [{"p": 0.01} for _ in range(24)])
+        correct(bench, [])

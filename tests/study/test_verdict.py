@@ -1,15 +1,9 @@
 """The verdict says what the tables say."""
 
-import warnings
 from dataclasses import replace
-from types import SimpleNamespace
-
-import pytest
 
 from tests.study.tables import with_tables
 from tl_experts.analysis.statistics import enough_resamples, smallest_p
-from tl_experts.errors import TLExpertsWarning
-from tl_experts.study.measures import correct
 from tl_experts.study.verdict import verdict
 
 
@@ -62,16 +56,6 @@ def test_controls_are_counted_as_ahead_where_the_test_has_no_power(result):
     assert "significantly" not in few
     assert "significantly ahead for" in enough
     assert "cannot be determined" not in enough
-
-
-def test_too_few_resamples_for_a_table_give_a_warning(result):
-    bench = SimpleNamespace(config=replace(result.config, resamples=200))
-    with pytest.warns(TLExpertsWarning, match="p is at least 0.24 .* over 24 gains.*set resamples to 960 or more"):
-        correct(bench, [{"p": 0.01} for _ in range(24)])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        correct(SimpleNamespace(config=replace(result.config, resamples=960)), [{"p": 0.01} for _ in range(24)])
-        correct(bench, [])
 
 
 def test_experts_that_track_length_are_named(result):

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.errors import SelectionError, require_choice
+from tl_experts.errors import SelectionError, require_choice, require_whole
 from tl_experts.experts.auroc import STATISTICS
-from tl_experts.experts.expertise import METRICS, Expertise, score_responses
+from tl_experts.experts.expertise import METRICS, Expertise, Metric, score_responses
 from tl_experts.experts.experts import Experts, Floats, Integers, random_stream
 from tl_experts.jobs.workers import Workers
 from tl_experts.models import ModelLike, as_model
@@ -23,7 +23,6 @@ from tl_experts.responses.reading import DEFAULT_READING, Reading
 from tl_experts.responses.store import StoredResponses
 
 DEFAULT_K = 500
-Metric = Literal["auroc", "ap"]
 How = Literal["top", "bottom", "random"]
 
 
@@ -153,7 +152,7 @@ def select_experts(
 def _require_selection(k: int | None, threshold: float | None, metric: str, how: str) -> None:
     require_choice(metric, METRICS, "metric", SelectionError)
     require_choice(how, ("top", "bottom", "random"), "how", SelectionError)
-    if k is not None and k < 1:
+    if k is not None and require_whole(k, "k", SelectionError) < 1:
         raise SelectionError(f"k is {k}; expected at least 1 expert per language")
     if threshold is not None and not 0 <= threshold <= 1:
         raise SelectionError(f"threshold is {threshold}; AUROC and AP lie between 0 and 1")

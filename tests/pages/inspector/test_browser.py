@@ -122,7 +122,7 @@ def test_the_keyboard_reaches_every_control(opened):
     assert opened.execute_script("return [document.activeElement.id, document.activeElement.value]") == ["rank", "3"]
 
 
-def test_text_stands_out_from_its_ground(opened):
+def test_text_contrasts_with_its_background(opened):
     found = opened.execute_script(CONTRASTS)
     assert len(found) > 100
     assert min(found)[0] >= 4.5, min(found)
@@ -144,7 +144,7 @@ def test_a_narrow_screen_scrolls_in_one_direction_only(driver, saved):
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_words_from_outside_appear_as_text(driver, mini, tmp_path, monkeypatch):
+def test_text_from_outside_appears_as_text(driver, mini, tmp_path, monkeypatch):
     texts = {"en": list(HOSTILE), "de": [f"Satz {text}" for text in HOSTILE]}
     with pytest.raises(CorpusError, match="not a language code"):
         Corpus.from_texts({HOSTILE[0]: list(HOSTILE)})

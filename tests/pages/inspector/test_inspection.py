@@ -27,8 +27,8 @@ def test_responses_and_scores_are_those_of_the_whole_model(llama, corpus, found)
 
 def test_sentences_are_the_extremes_of_their_language(corpus, found):
     top, bottom = found.sentences(0, "de", count=2)
-    mine = [place for place, label in enumerate(corpus.labels) if label == "de"]
-    order = sorted(mine, key=lambda place: -found.responses[place, 0])
+    mine = [index for index, label in enumerate(corpus.labels) if label == "de"]
+    order = sorted(mine, key=lambda index: -found.responses[index, 0])
     assert (top, bottom) == (order[:2], order[:-3:-1])
 
 

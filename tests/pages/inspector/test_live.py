@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from tl_experts import steer
 from tl_experts.errors import SelectionError, TLExpertsError
 from tl_experts.pages.inspector.live import Live
-from tl_experts.pages.inspector.words import neuron_words
+from tl_experts.pages.inspector.weight_view import weight_views
 from tl_experts.steering.generation import generate_texts
 
 PROMPT = "The cat"
@@ -44,8 +44,8 @@ def test_the_sentences_of_a_neuron_have_the_largest_responses_of_each_language(l
         assert activations.of(row).max() == pytest.approx(response, rel=1e-4, abs=1e-5)
 
 
-def test_the_words_of_a_neuron_are_those_of_its_weights(live, llama):
-    assert live.words(1, 2) == neuron_words(llama, [(1, 2)], "mlp.hook_post")[0]
+def test_the_view_of_a_neuron_is_that_of_its_weights(live, llama):
+    assert live.weights(1, 2) == weight_views(llama, [(1, 2)], "mlp.hook_post")[0]
 
 
 def test_a_comparison_is_one_prompt_without_and_with_the_experts(live, llama, experts):
@@ -83,7 +83,7 @@ def test_one_neuron_is_set_at_every_token_for_the_comparison_only(live, llama):
 def test_a_neuron_that_the_model_lacks_raises_an_error(live, layer, neuron):
     assert live.view(1, 47).neuron == 47
     message = rf"no neuron L{layer} N{neuron}: layers are 0 to 1"
-    for question in (live.view, live.tokens, live.words):
+    for question in (live.view, live.tokens, live.weights):
         with pytest.raises(SelectionError, match=message):
             question(layer, neuron)
     with pytest.raises(SelectionError, match=message):

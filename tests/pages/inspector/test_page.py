@@ -11,7 +11,7 @@ from tl_experts.pages.inspector.page import safe_json
 EVIL = "</script><script>alert(1)</script>"
 
 
-def test_words_from_outside_never_become_markup(llama, corpus):
+def test_text_from_outside_never_becomes_markup(llama, corpus):
     texts = {"en": [EVIL, "One.", "Two."], "de": ["Eins.", "\u202eZwei\x00.", "Drei."]}
     hostile = Corpus.from_texts(texts, name=EVIL)
     experts = find_experts(llama, corpus, k=2, progress=False)

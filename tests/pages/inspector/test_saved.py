@@ -16,7 +16,7 @@ def test_a_neuron_is_read_as_people_write_it(text):
 
 
 @pytest.mark.parametrize("text", ["", "L12", "N8", "L1 N2 N3"])
-def test_what_is_no_neuron_is_refused(text):
+def test_text_that_is_not_a_neuron_raises_an_error(text):
     with pytest.raises(SelectionError, match="write it as L12 N847"):
         parse_neuron(text)
 
