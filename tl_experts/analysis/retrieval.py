@@ -226,7 +226,7 @@ def all_pair_ranks(
 
 
 def _buffer(queries: Mapping[str, Tensor], candidates: Mapping[str, Tensor]) -> Similarity:
-    """One buffer for all products: allocating memory of this size anew each time is slow."""
+    """One buffer for all products: allocating memory of this size each time is slow."""
     one, other = next(iter(queries.values())), next(iter(candidates.values()))
     return one.new_empty(len(one), len(other))
 
