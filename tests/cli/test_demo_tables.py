@@ -1,5 +1,6 @@
 """The demo's tables and line show the numbers of its result."""
 
+from io import StringIO
 from types import SimpleNamespace
 
 from rich.console import Console
@@ -21,9 +22,9 @@ RESULT = SimpleNamespace(
 
 def cells(table) -> list[list[str]]:
     """The rows of a table as printed."""
-    console = Console(width=200, record=True, quiet=True)
+    console = Console(file=StringIO(), width=200)
     console.print(table)
-    lines = console.export_text().splitlines()
+    lines = console.file.getvalue().splitlines()
     return [[cell.strip() for cell in line.strip("│┃ ").split("│")] for line in lines if line.startswith("│")]
 
 

@@ -64,8 +64,8 @@ def test_nan_in_any_chunk_is_named_by_its_own_index(wide, row, column):
         expertise_of(values, labels)
 
 
-@pytest.mark.parametrize("labels", [["en", "en", "en"], ["en", "eng_Latn", "eng"]])
-def test_one_language_is_refused_and_two_are_scored(labels):
+@pytest.mark.parametrize("labels", [["en", "en", "en"], ["eng_Latn", "eng_Latn", "eng_Latn"]])
+def test_one_language_raises_an_error_and_two_are_scored(labels):
     values = [[1.0], [2.0], [3.0]]
     with pytest.raises(ResponseError, match=r"only one language \(en\)"):
         expertise_of(values, labels)

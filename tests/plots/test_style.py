@@ -7,7 +7,7 @@ import pytest
 
 from tests.plots.study_figures import channels, traces
 from tl_experts import Corpus, collect_responses, plots
-from tl_experts.plots.style import COLOURS, dash_of, pattern_of, shorten, symbol_of, words
+from tl_experts.plots.style import COLOURS, dash_of, escaped, pattern_of, shorten, symbol_of
 
 
 def test_a_language_looks_the_same_whatever_else_is_drawn(found):
@@ -30,7 +30,7 @@ def test_no_two_languages_look_alike_even_in_grey():
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "<b>bold</b>", "<a href='javascript:x'>"])
 def test_text_from_outside_is_escaped(hostile, model_of):
-    assert "<" not in words(hostile)
+    assert "<" not in escaped(hostile)
     assert "<" not in shorten(hostile * 9)
     corpus = Corpus.from_texts({"en": [hostile, "One."], "de": ["Eins.", hostile]}, name=hostile)
     responses = collect_responses(model_of("llama"), corpus, progress=False)

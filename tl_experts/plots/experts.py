@@ -15,11 +15,11 @@ from tl_experts.plots.style import (
     Figure,
     colour_of,
     dash_of,
+    escaped,
     finish,
     language_order,
     pattern_of,
     shorten,
-    words,
 )
 from tl_experts.responses.collect import Responses
 
@@ -42,7 +42,7 @@ def experts_per_layer(experts: Experts) -> Figure:
             y=row,
             marker={"color": colour_of(language), "pattern": {"shape": pattern_of(language), **FILLED}},
             customdata=row / total,
-            hovertemplate=f"{words(language)}, layer %{{x}}: %{{y}} of {total} experts (%{{customdata:.1%}})"
+            hovertemplate=f"{escaped(language)}, layer %{{x}}: %{{y}} of {total} experts (%{{customdata:.1%}})"
             "<extra></extra>",
         )
     return finish(
@@ -63,7 +63,7 @@ def experts_heatmap(experts: Experts) -> Figure:
         go.Heatmap(
             z=counts / np.maximum(totals, 1),
             x=layers,
-            y=[words(language) for language in language_order(experts.languages)],
+            y=[escaped(language) for language in language_order(experts.languages)],
             customdata=counts,
             colorscale=SEQUENTIAL,
             zmin=0,
@@ -106,7 +106,7 @@ def auroc_by_rank(expertise: Expertise, *, k: int | None = None, languages: Sequ
             mode="lines",
             line={"color": colour_of(language), "dash": dash_of(language)},
             text=[expertise.neurons.describe(int(neuron)) for neuron in order],
-            hovertemplate=f"{words(language)}, rank %{{x}} of {total}: %{{text}}, AUROC %{{y:.4f}}<extra></extra>",
+            hovertemplate=f"{escaped(language)}, rank %{{x}} of {total}: %{{text}}, AUROC %{{y:.4f}}<extra></extra>",
         )
     figure.add_hline(y=0.5, line={"color": "#888", "dash": "dot"}, annotation_text="chance")
     if k is not None:
@@ -140,8 +140,8 @@ def response_distributions(responses: Responses, layer: int, neuron: int) -> Fig
         drawn = mine[:: max(1, -(-len(mine) // SHOWN))]
         low, middle, high = np.quantile(values[mine], [0.25, 0.5, 0.75])
         figure.add_box(
-            name=words(language),
-            x0=words(language),
+            name=escaped(language),
+            x0=escaped(language),
             q1=[low],
             median=[middle],
             q3=[high],
@@ -151,12 +151,12 @@ def response_distributions(responses: Responses, layer: int, neuron: int) -> Fig
             showlegend=False,
         )
         figure.add_scatter(
-            x=[words(language)] * len(drawn),
+            x=[escaped(language)] * len(drawn),
             y=values[drawn],
             mode="markers",
             marker={"color": colour_of(language), "size": 4, "opacity": 0.5},
             text=[shorten(responses.corpus.texts[index]) for index in drawn],
-            hovertemplate=f"{words(language)}, response %{{y:.3f}}<br>%{{text}}<extra></extra>",
+            hovertemplate=f"{escaped(language)}, response %{{y:.3f}}<br>%{{text}}<extra></extra>",
             showlegend=False,
         )
     return finish(
@@ -176,8 +176,8 @@ def expert_overlap(experts: Experts) -> Figure:
     figure = go.Figure(
         go.Heatmap(
             z=table,
-            x=[words(language) for language in order],
-            y=[words(language) for language in order],
+            x=[escaped(language) for language in order],
+            y=[escaped(language) for language in order],
             customdata=shared,
             zmin=0,
             colorscale=SEQUENTIAL,

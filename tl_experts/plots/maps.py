@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from tl_experts.errors import TLExpertsError
-from tl_experts.plots.style import DIVERGING, SEQUENTIAL, Figure, finish, language_order, menu, words
+from tl_experts.plots.style import DIVERGING, SEQUENTIAL, Figure, escaped, finish, language_order, menu
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,14 +51,14 @@ def before_after_maps(
         rows=1, cols=3, subplot_titles=("before", "after", difference), shared_yaxes=True, horizontal_spacing=0.03
     )
     hover = f"{rows} %{{y}}, {columns} %{{x}}: %{{z:.3f}}"
-    labels = [words(language) for language in order]
+    labels = [escaped(language) for language in order]
     text = len(order) <= WRITTEN
     even = {"coloraxis": "coloraxis"}
     figure.add_trace(_map(grid_before, labels, f"{hover} before<extra></extra>", text) | even, row=1, col=1)
     for index, target in enumerate(grids):
         shown = {"visible": index == 0}
         figure.add_trace(
-            _map(grids[target], labels, f"{hover} with {words(target)} experts<extra></extra>", text) | even | shown,
+            _map(grids[target], labels, f"{hover} with {escaped(target)} experts<extra></extra>", text) | even | shown,
             row=1,
             col=2,
         )
@@ -100,4 +100,4 @@ def _map(grid: np.ndarray, labels: list[str], hover: str, text: bool) -> dict[st
 
 
 def _bar(title: str, height: float) -> dict[str, object]:
-    return {"title": words(title), "len": 0.45, "y": height, "thickness": 12}
+    return {"title": escaped(title), "len": 0.45, "y": height, "thickness": 12}

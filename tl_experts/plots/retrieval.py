@@ -13,12 +13,12 @@ from tl_experts.plots.style import (
     Figure,
     Tables,
     colour_of,
+    escaped,
     finish,
     language_order,
     symbol_of,
     table_of,
     targets_of,
-    words,
 )
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def gain_against_distance(study: Tables) -> Figure:
         mine = table[table["target"] == target]
         shown: dict[str, object] = {"legendgroup": target, "visible": True if index == 0 else "legendonly"}
         figure.add_scatter(
-            name=f"{words(target)} experts",
+            name=f"{escaped(target)} experts",
             x=mine["distance reduction"],
             y=mine["gain"],
             mode="markers+text",
-            text=[words(candidate) for candidate in mine["candidate"]],
+            text=[escaped(candidate) for candidate in mine["candidate"]],
             textposition="top center",
             marker={"color": colour_of(target), "symbol": symbol_of(target), "size": 9},
             hovertemplate="%{text}: distance reduced by %{x:.3f}, top-1 %{y:+.3f}<extra>%{fullData.name}</extra>",
@@ -146,8 +146,8 @@ def baseline_bars(study: Tables, *, kind: str = "target as query") -> Figure:
     for (method, condition), rows in table.groupby(["method", "condition"], sort=False):
         rows = rows.set_index("target").reindex(order)
         figure.add_bar(
-            name=f"{words(method)}, {'before' if condition == 'pre' else 'after'}",
-            x=[words(target) for target in order],
+            name=f"{escaped(method)}, {'before' if condition == 'pre' else 'after'}",
+            x=[escaped(target) for target in order],
             y=rows["top1"],
             error_y={"array": rows["high"] - rows["top1"], "arrayminus": rows["top1"] - rows["low"]},
             marker={
@@ -179,8 +179,8 @@ def control_bars(study: Tables, *, kind: str = "target as query") -> Figure:
     for index, (control, rows) in enumerate(table.groupby(name, sort=False)):
         rows = rows.set_index("target").reindex(order)
         figure.add_bar(
-            name=words(control),
-            x=[words(target) for target in order],
+            name=escaped(control),
+            x=[escaped(target) for target in order],
             y=rows["top1"],
             error_y={"array": rows["spread"]},
             marker_color=COLOURS[index % len(COLOURS)],

@@ -11,12 +11,12 @@ from tl_experts.plots.style import (
     Figure,
     Tables,
     colour_of,
+    escaped,
     finish,
     language_order,
     symbol_of,
     table_of,
     targets_of,
-    words,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _bars(study: Tables, names: dict[str, str], title: str) -> Figure:
     table = table_of(study, "geometry")
     order = ["", *targets_of(table)]
     table = table.sort_values("target", key=lambda targets: targets.map(order.index))
-    labels = ["before" if not target else f"{words(target)} experts" for target in table["target"]]
+    labels = ["before" if not target else f"{escaped(target)} experts" for target in table["target"]]
     figure = go.Figure()
     for index, (column, name) in enumerate(names.items()):
         figure.add_bar(
@@ -145,11 +145,11 @@ def _points(pre: "pd.DataFrame", post: "pd.DataFrame", language: str, share: flo
     trace = go.Scatter(x=points["x"].round(5), y=points["y"].round(5))
     if whole:
         trace.update(
-            name=words(language),
+            name=escaped(language),
             mode="markers",
             marker={"color": colour_of(language), "symbol": symbol_of(language), "size": 7, "opacity": 0.75},
             text=[f"row {row}" for row in points.index],
-            hovertemplate=f"{words(language)}, %{{text}}<extra></extra>",
+            hovertemplate=f"{escaped(language)}, %{{text}}<extra></extra>",
         )
     return trace
 

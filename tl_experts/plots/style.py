@@ -94,17 +94,17 @@ def _rank(language: str) -> int:
 
 def finish(figure: Figure, title: str, **layout: Any) -> Figure:
     """Apply the template and the title to a figure; the title is escaped (plotly reads it as a kind of HTML)."""
-    return figure.update_layout(template=TEMPLATE, title_text=words(title), **layout)
+    return figure.update_layout(template=TEMPLATE, title_text=escaped(title), **layout)
 
 
-def words(text: object) -> str:
+def escaped(text: object) -> str:
     """Escape text from outside, which plotly would read as markup."""
     return html.escape(str(text), quote=False)
 
 
 def shorten(text: str, most: int = 90) -> str:
     """A sentence, shortened and escaped for a hover text."""
-    return words(text if len(text) <= most else text[: most - 1] + "…")
+    return escaped(text if len(text) <= most else text[: most - 1] + "…")
 
 
 def table_of(study: Tables, name: str) -> "pd.DataFrame":
@@ -129,7 +129,7 @@ def targets_of(table: "pd.DataFrame") -> list[str]:
 def menu(labels: Sequence[str], visible: Sequence[Sequence[bool]]) -> dict[str, Any]:
     """A menu that shows one view of a figure at a time."""
     buttons = [
-        {"label": words(label), "method": "update", "args": [{"visible": list(flags)}]}
+        {"label": escaped(label), "method": "update", "args": [{"visible": list(flags)}]}
         for label, flags in zip(labels, visible, strict=True)
     ]
     return {"buttons": buttons, "x": 1.0, "xanchor": "right", "y": 1.12, "yanchor": "bottom"}

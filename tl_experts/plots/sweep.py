@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from tl_experts.plots.style import Figure, Tables, colour_of, dash_of, finish, table_of, targets_of, words
+from tl_experts.plots.style import Figure, Tables, colour_of, dash_of, escaped, finish, table_of, targets_of
 
 
 def sweep_front(study: Tables) -> Figure:
@@ -12,7 +12,7 @@ def sweep_front(study: Tables) -> Figure:
     for target in targets_of(table):
         rows = table[table["target"] == target].sort_values("k")
         figure.add_scatter(
-            name=words(target),
+            name=escaped(target),
             x=rows["perplexity"],
             y=rows["language_id"],
             mode="lines+markers+text",

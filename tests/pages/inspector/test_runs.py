@@ -62,7 +62,7 @@ def test_a_folder_without_a_run_raises_an_error_that_says_what_to_give(tmp_path)
     ("settings", "message"),
     [
         ("{", "damaged"),
-        ("[]", "'model'"),
+        ("[]", "holds a list; expected a JSON object"),
         ('{"rows": 4}', "'model'"),
         ('{"model": "x", "rows": 0}', "rows is 0; expected"),
         ('{"model": "x", "rows": true}', "rows is True; expected"),

@@ -34,7 +34,7 @@ def test_counts_are_read_without_torch(experts, tmp_path):
         f"print(sum(expert_counts({str(tmp_path)!r}).values()), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(len(experts)), "False"]
+    assert done.stdout.split() == [str(experts.total), "False"]
 
 
 def test_counts_of_missing_or_damaged_experts_raise_an_error(experts, tmp_path):

@@ -18,7 +18,7 @@ def test_length_confound_is_scikit_learns_auroc(result, model, dev):
     assert row(result["stability"], target="ja")["length_auroc"] == pytest.approx(max(auroc, 1 - auroc), abs=1e-6)
 
 
-def test_experts_are_compared_among_sentences_of_like_length(result, model, dev, experts):
+def test_experts_are_compared_among_sentences_of_similar_length(result, model, dev, experts):
     tokens = np.array([len(ids) for ids in model.tokenizer(list(dev.texts), add_special_tokens=False)["input_ids"]])
     responses = collect_responses(model, dev, reading=Reading(batching=Batching(truncate=True)), progress=False)
     mine = experts["ja"]

@@ -112,17 +112,17 @@ def _picture(config: StudyConfig, target: str, pre: Space, post: Space) -> list[
     ]
 
 
-def _pca(cloud: Float[Tensor, "point dim"]) -> Float[Tensor, "point axis"]:
+def _pca(cloud: Float[Tensor, "point dim"]) -> Float[Tensor, "point component"]:
     centred = (cloud - reduce(cloud, "point dim -> dim", "mean")).double()
     _, directions = torch.linalg.eigh(einsum(centred, centred, "point dim, point other -> dim other"))
     plane = directions[:, -2:].flip(1)
     # The sign of an eigenvector is arbitrary: its largest component is made positive, for reproducible pictures.
-    largest = rearrange(plane.abs().argmax(dim=0), "axis -> 1 axis")
+    largest = rearrange(plane.abs().argmax(dim=0), "component -> 1 component")
     points: Tensor = centred @ (plane * plane.gather(0, largest).sign())
     return points
 
 
-def _umap(cloud: Float[Tensor, "point dim"], seed: int) -> Float[Tensor, "point axis"]:
+def _umap(cloud: Float[Tensor, "point dim"], seed: int) -> Float[Tensor, "point component"]:
     try:
         import umap
     except ImportError as error:
