@@ -364,7 +364,7 @@ class Experts:
         private: bool = False,
         token: str | None = None,
     ) -> str:
-        """Upload to the Hugging Face Hub, with a card that says what they are, how they were found and how to use them.
+        """Upload to the Hugging Face Hub, with a card on model, corpus and use; returns the repository's address.
 
         Args:
             repository: ``user/repo``; created if it does not exist.
@@ -373,14 +373,8 @@ class Experts:
             private: whether a new repository is private.
             token: access token; None: the one that ``hf auth login`` saved.
 
-        Returns:
-            The address of the repository.
-
         Raises:
             ArtefactError: not the name of a repository, or the hub cannot be reached or refuses.
-
-        Examples:
-            >>> experts.push_to_hub("user/es-experts", model="polyglot-mini", corpus="bundled")  # doctest: +SKIP
         """
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder)

@@ -189,15 +189,15 @@ def _values(experts: Experts, value: object) -> Floats:
     """The value of every expert."""
     if isinstance(value, str):
         require_choice(value, VALUES, "value", InterventionError)
-        return np.zeros(len(experts), dtype=np.float32) if value == "zero" else experts.statistics[value]
+        return np.zeros(experts.total, dtype=np.float32) if value == "zero" else experts.statistics[value]
     try:
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
             values = np.asarray(value, dtype=np.float32)
     except (TypeError, ValueError, OverflowError):
         values = np.empty(0, dtype=np.float32)
-    if values.shape != (len(experts),) or not np.isfinite(values).all():
+    if values.shape != (experts.total,) or not np.isfinite(values).all():
         raise InterventionError(
             f"value {value!r:.80} is not known; choose one of {', '.join(map(repr, VALUES))}, or give "
-            f"{len(experts)} finite numbers, one per expert"
+            f"{experts.total} finite numbers, one per expert"
         )
     return values
