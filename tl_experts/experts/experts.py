@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
-_KIND = "experts"
-_FILES = (f"{_KIND}.json", f"{_KIND}.safetensors")
+_KIND, _FILES = "experts", ("experts.json", "experts.safetensors")
 _MOST = 2**24
 """Limit on the layers of a model and on the neurons of a layer: no file may declare more."""
 
@@ -128,7 +127,7 @@ class Experts:
         return dict(self).values()
 
     def items(self) -> "ItemsView[str, Experts]":
-        """Each language and its experts."""
+        """Each language with its experts."""
         return dict(self).items()
 
     def __repr__(self) -> str:
@@ -378,8 +377,8 @@ class Experts:
         """
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder)
-            text = card(self, repository, model=model, corpus=corpus, version=_version())
-            write_text(Path(folder) / "README.md", text)
+            about = card(self, repository, model=model, corpus=corpus, version=_version())
+            write_text(Path(folder) / "README.md", about)
             message = f"Upload experts of {', '.join(self)} with tl-experts"
             return upload(Path(folder), repository, private=private, token=token, message=message)
 
