@@ -15,7 +15,7 @@ from tl_experts.corpus.sentences import Corpus
 from tl_experts.embeddings.embeddings import Embeddings, Layer, embed_pieces
 from tl_experts.embeddings.passes import KeptPass
 from tl_experts.errors import StudyError
-from tl_experts.experts.expertise import Expertise, Metric, score_responses
+from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
 from tl_experts.experts.find import select_experts
 from tl_experts.jobs.job import Job

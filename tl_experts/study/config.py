@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from tl_experts.analysis.distances import Level, Medoid
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import StudyError, near, require_choice
-from tl_experts.experts.find import Metric
+from tl_experts.experts.expertise import Metric
 from tl_experts.jobs.paths import require_name, user_path
 from tl_experts.models import SITES
 from tl_experts.models.dtypes import DtypeName
