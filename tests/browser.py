@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests, with what it logged and what it asked of the network."""
+"""A headless Chromium for the tests, with its console messages and network requests."""
 
 import json
 import os
@@ -12,14 +12,14 @@ import pytest
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 REQUIRED = "TL_EXPERTS_NEEDS_BROWSER"
-"""Set in CI once a browser is installed: then its absence is a failure, not a skip."""
+"""Set in CI once a browser is installed: a missing browser is then a failure, not a skip."""
 
 WIDTH, HEIGHT = 1280, 1400
 
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """A driver; the test is skipped where there is no Chromium with its driver, unless CI says there must be."""
+    """A driver. Without Chromium and its driver the test is skipped, unless CI requires them."""
     if (BROWSER is None or DRIVER is None) and not os.environ.get(REQUIRED):
         pytest.skip("needs Chromium and chromedriver (Debian: apt install chromium chromium-driver)")
     assert BROWSER is not None
@@ -41,12 +41,12 @@ def chromium() -> Iterator[Any]:
 
 
 def console_errors(driver: Any) -> list[str]:
-    """What the console holds of errors since the last look."""
+    """Errors on the console since the last call."""
     return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def requested(driver: Any) -> set[str]:
-    """The addresses asked for since the last look, without those the browser asks for itself."""
+    """Addresses requested since the last call, except those that the browser requests for itself."""
     events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
     return {params["request"]["url"] for params in sent if not params["documentURL"].startswith("chrome")}
@@ -84,4 +84,4 @@ for (const node of document.querySelectorAll("body *")) {
 }
 return found;
 """
-"""Of each element with text of its own: its contrast by WCAG 2.1's formula, and the text."""
+"""For each element with its own text: the contrast by WCAG 2.1's formula, and the text."""

@@ -1,7 +1,7 @@
 """Made-up GPUs: tensors that claim to lie on ``madeup:0``, ``madeup:1``..., computed by the CPU.
 
-As on real ones, an operation whose tensors lie on different devices is an error, and nothing but a copy (`Tensor.to`)
-brings a tensor from one to another. Numbers are real: what two such devices compute can be held to what one CPU does.
+As on real GPUs, an operation on tensors of different devices raises an error, and only a copy (`Tensor.to`) moves a
+tensor from one device to another. The numbers are real, so results of two such devices can be compared with one CPU's.
 """
 
 import inspect
@@ -18,7 +18,7 @@ from torch.utils.backend_registration import _DummyBackendModule, _setup_private
 from tl_experts.models.lens import HookedTransformer
 
 NAME = "madeup"
-"""Not one that anybody would write: PyTorch knows it from now on, also where a test expects it not to."""
+"""A name that no test uses as an unknown device: PyTorch knows it from now on."""
 
 _COPIES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default, torch.ops.aten.copy.default}
 
@@ -61,7 +61,7 @@ class OnDevice(torch.Tensor, metaclass=_TensorType):
 
 
 class _Devices(TorchDispatchMode):
-    """Makes tensors of a made-up GPU where one is asked for."""
+    """Creates tensors on a made-up GPU where one is requested."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return _run(func, args, kwargs or {})
@@ -92,7 +92,7 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     found = func(*bare_args, **bare_kwargs)
     if place.type == "cpu":
         return found
-    # What was changed in place is the tensor that was given, not a new one.
+    # An operation in place returns the tensor that it was given, not a new one.
     given = {id(tensor.held): tensor for tensor in tensors if isinstance(tensor, OnDevice)}
     return tree_map(lambda leaf: _claim(leaf, place, given), found)
 
@@ -108,7 +108,7 @@ def _claim(leaf: Any, place: torch.device, given: dict[int, OnDevice]) -> Any:
 
 
 class _Module(_DummyBackendModule):
-    """What PyTorch knows of the device; it says that there is none, for other tests run in this process, too."""
+    """PyTorch's view of the device: none is available, because other tests run in this process as well."""
 
     def is_available(self) -> bool:
         return False
@@ -122,7 +122,7 @@ _KERNELS = torch.library.Library("aten", "IMPL", "PrivateUse1")
 
 
 def _empty(size: Any, *args: Any, device: Any = None, dtype: Any = None, **_: Any) -> OnDevice:
-    """Some operations make tensors where no mode sees it."""
+    """Some operations create tensors without passing through a dispatch mode."""
     strides = args[0] if args else None
     held = torch.empty(size, dtype=dtype) if strides is None else torch.empty_strided(size, strides, dtype=dtype)
     return OnDevice(held, torch.device(device))
@@ -139,8 +139,8 @@ for _name, _kernel in (("empty.memory_format", _empty), ("empty_strided", _empty
 
 @contextmanager
 def made_up_gpus() -> Iterator[None]:
-    """As many as are asked for, while the block runs."""
-    # Tensors that were made outside of inference mode cannot be dispatched by Python inside of it.
+    """As many made-up GPUs as are requested, inside the block."""
+    # In inference mode, Python cannot dispatch tensors that were created outside it.
     with ExitStack() as stack:
         stack.enter_context(mock.patch("torch.inference_mode", torch.no_grad))
         if HookedTransformer is not None:

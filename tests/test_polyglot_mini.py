@@ -1,4 +1,4 @@
-"""The bundled model: what a trained model must show, and a card that says what was measured."""
+"""The bundled model has what a trained model must have, and its card prints what was measured."""
 
 import json
 import math
@@ -63,7 +63,7 @@ def before(mini, test_rows):
 # --- the artefact -------------------------------------------------------------------------------------------------
 
 
-def test_it_is_small_half_precision_and_computes_what_hugging_face_does(mini):
+def test_it_is_small_in_half_precision_and_computes_what_hugging_face_does(mini):
     from safetensors import safe_open
     from transformers import AutoModelForCausalLM
 
@@ -80,7 +80,7 @@ def test_it_is_small_half_precision_and_computes_what_hugging_face_does(mini):
         assert (mini(tokens) - reference(tokens).logits).abs().max() < 1e-3
 
 
-def test_damaged_or_missing_weights_are_refused(tmp_path, monkeypatch):
+def test_damaged_or_missing_weights_raise_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "data_folder", lambda: tmp_path)
     with pytest.raises(ModelError, match="belongs to the package and is not there"):
         load_model("polyglot-mini")
@@ -93,17 +93,17 @@ def test_damaged_or_missing_weights_are_refused(tmp_path, monkeypatch):
         load_model("polyglot-mini")
 
 
-def test_the_card_is_what_the_measurements_say():
+def test_the_card_prints_the_measurements():
     model_card = pytest.importorskip("model_card")
     training, evaluation = (json.loads((FOLDER / f"{name}.json").read_text()) for name in ("training", "evaluation"))
     assert (FOLDER / "README.md").read_text() == model_card.card(training, evaluation, "polyglot-mini")
-    assert training["parameters"] == 9_703_680  # one row less than the weights: the padding token is added after
+    assert training["parameters"] == 9_703_680  # one row fewer than the weights: the padding token is added afterwards
     for language in LANGUAGES:
         assert evaluation["auroc"][language]["best"] > 0.98
 
 
 @pytest.mark.parametrize("name", ["small", "small-english"])
-def test_the_twins_cards_are_what_their_measurements_say(name):
+def test_the_cards_of_the_small_models_print_their_measurements(name):
     model_card = pytest.importorskip("model_card")
     folder = FOLDER.parent / name
     training, evaluation = (
@@ -113,7 +113,7 @@ def test_the_twins_cards_are_what_their_measurements_say(name):
     assert (folder / "model.safetensors").stat().st_size < 12e6
 
 
-def test_the_twins_differ_in_their_mixture_only():
+def test_the_small_models_differ_only_in_their_mixture():
     compare = pytest.importorskip("compare")
     reports = [json.loads((FOLDER.parent / name / "training.json").read_text()) for name in ("small", "small-english")]
     assert reports[0]["settings"] == reports[1]["settings"]
@@ -129,7 +129,7 @@ def test_the_twins_differ_in_their_mixture_only():
 
 
 @pytest.mark.parametrize("name", ["polyglot-mini-small", "polyglot-mini-small-english"])
-def test_the_twins_load_by_name(name):
+def test_the_small_models_load_by_name(name):
     assert load_model(name).cfg.n_layers == 4
 
 
@@ -145,13 +145,15 @@ def test_every_language_has_experts(expertise, experts):
 
 def test_experts_found_on_half_are_experts_of_the_other_half(mini, dev):
     rows = dev.parallel()
-    first, second = (dev.take(sorted(place for of in rows.values() for place in of[part::2])) for part in (0, 1))
+    first, second = (
+        dev.take(sorted(index for indices in rows.values() for index in indices[part::2])) for part in (0, 1)
+    )
     first.require_disjoint(second)
     found = select_experts(score_responses(collect_responses(mini, first, progress=False), progress=False), k=100)
     other = score_responses(collect_responses(mini, second, progress=False), progress=False)
     for language in LANGUAGES:
-        places = found[language].layer * mini.cfg.d_mlp + found[language].neuron
-        assert other.auroc[places, other.column(language)].mean() > 0.8, language
+        columns = found[language].layer * mini.cfg.d_mlp + found[language].neuron
+        assert other.auroc[columns, other.column(language)].mean() > 0.8, language
 
 
 def test_related_languages_share_more_experts(experts):
@@ -187,7 +189,7 @@ def test_steered_generation_changes_its_language(mini, experts):
         assert steered > 0.8
 
 
-def test_a_price_is_paid_in_perplexity(mini, test_rows, experts):
+def test_steering_raises_the_loss_and_leaving_restores_it(mini, test_rows, experts):
     def loss():
         with torch.inference_mode():
             return float(mini(mini.to_tokens("Save the document in the folder."), return_type="loss"))
@@ -204,10 +206,10 @@ def test_a_price_is_paid_in_perplexity(mini, test_rows, experts):
 
 @pytest.fixture
 def no_network(monkeypatch):
-    """Any attempt to leave the machine fails."""
+    """Any use of the network fails."""
 
     def refuse(*args, **kwargs):
-        raise AssertionError("the network was asked for")
+        raise AssertionError("something used the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)

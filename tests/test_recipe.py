@@ -1,4 +1,4 @@
-"""The recipe of polyglot-mini: text, windows, training that can be killed. The text is made up; nothing is fetched."""
+"""The recipe of polyglot-mini: text, windows, training that resumes. The text is made up; nothing is downloaded."""
 
 import itertools
 from dataclasses import replace
@@ -29,8 +29,8 @@ def paragraphs(pages: int = 12, each: int = 5) -> list[Paragraph]:
     rng = np.random.default_rng(0)
     made = []
     for page, number in itertools.product(range(pages), range(each)):
-        places = rng.integers(40, size=4)
-        text = {language: " ".join(WORDS[language][place] for place in places) for language in LANGUAGES}
+        numbers = rng.integers(40, size=4)
+        text = {language: " ".join(WORDS[language][number] for number in numbers) for language in LANGUAGES}
         if number % 3 == 0:
             del text["ja"]
         made.append(Paragraph(f"page{page}.html", f"par_id{number}", text))
@@ -65,16 +65,16 @@ def documents(tokenizer, mixture=None, **options) -> Documents:
         ("", {}),
     ],
 )
-def test_a_page_gives_its_paragraphs(html, expected):
+def test_the_paragraphs_of_a_page_are_read(html, expected):
     assert page_paragraphs(html) == expected
 
 
 def write_help(folder: Path, pages: dict[str, dict[str, dict[str, str]]]) -> None:
-    for language, (_, place) in PACKAGES.items():
+    for language, (_, name) in PACKAGES.items():
         for page, texts in pages.get(language, {}).items():
-            path = folder / "root" / HELP / place / "text" / page
+            path = folder / "root" / HELP / name / "text" / page
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("".join(f'<p id="{name}">{text}</p>' for name, text in texts.items()))
+            path.write_text("".join(f'<p id="{key}">{text}</p>' for key, text in texts.items()))
 
 
 def test_untranslated_and_repeated_paragraphs_are_dropped(tmp_path):
@@ -86,7 +86,7 @@ def test_untranslated_and_repeated_paragraphs_are_dropped(tmp_path):
     assert only == Paragraph("a/x.html", "par_1", {"en": "Save the file.", "de": "Speichern Sie die Datei."})
 
 
-def test_a_folder_without_help_pages_is_refused(tmp_path):
+def test_a_folder_without_help_pages_raises_an_error(tmp_path):
     with pytest.raises(TLExpertsError, match="no help pages"):
         read_paragraphs(tmp_path)
 
@@ -97,7 +97,7 @@ def test_no_held_out_text_is_in_training():
         for number in range(1000)
     ]
     training, held_out = split_pages(made)
-    assert split_pages(made[::-1])[0] == training[::-1]  # by the page's name alone
+    assert split_pages(made[::-1])[0] == training[::-1]  # only the page's name decides
     assert {p.page for p in training}.isdisjoint(p.page for p in held_out)
     assert {text for p in training for text in p.text.values()}.isdisjoint(
         text for p in held_out for text in p.text.values()
@@ -106,9 +106,9 @@ def test_no_held_out_text_is_in_training():
     assert len(training) > 900
 
 
-def test_fetching_without_apt_says_so(tmp_path, monkeypatch):
+def test_fetching_without_apt_raises_an_error_that_names_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(TLExpertsError, match="apt-get is not here"):
+    with pytest.raises(TLExpertsError, match="apt-get is not installed"):
         fetch(tmp_path / "packages")
     assert not (tmp_path / "packages").exists()
 
@@ -126,19 +126,19 @@ def test_fetching_without_apt_says_so(tmp_path, monkeypatch):
         {"languages": {"en": 1.0, "de": 0.0}},
     ],
 )
-def test_shares_that_do_not_fit_are_refused(options):
+def test_shares_that_do_not_add_up_raise_an_error(options):
     with pytest.raises(TLExpertsError, match="do not fit"):
         Mixture(**options)
 
 
-def test_language_shares_are_parsed_or_refused():
+def test_language_shares_are_parsed_or_raise_an_error():
     assert language_shares("") == dict.fromkeys(LANGUAGES, 1.0)
     assert language_shares("en=8, de=1") == {"en": 8.0, "de": 1.0}
     with pytest.raises(TLExpertsError, match="cannot be read"):
         language_shares("en:8")
 
 
-def test_windows_depend_on_seed_and_step_alone(tokenizer):
+def test_windows_depend_only_on_seed_and_step(tokenizer):
     one, other = documents(tokenizer), documents(tokenizer)
     other.windows(0, 4)  # what was drawn before does not matter
     np.testing.assert_array_equal(one.windows(7, 4), other.windows(7, 4))
@@ -183,7 +183,7 @@ def test_monolingual_pages_keep_and_switching_pages_change_their_language(tokeni
     assert sum(len(set(codes)) > 1 for codes in changed) > 0.8 * len(changed)
 
 
-def test_shares_are_drawn_as_asked_for(tokenizer):
+def test_documents_are_drawn_in_the_requested_shares(tokenizer):
     asked = Mixture(0.5, 0.3, 0.2, dict.fromkeys(LANGUAGES, 1.0) | {"en": 8.0})
     found = documents(tokenizer, asked).drawn_shares()
     assert sum(found[kind] for kind in KINDS) == pytest.approx(1)
@@ -201,7 +201,7 @@ needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch 
 
 
 class Killed(BaseException):
-    """Nothing catches it, like a signal."""
+    """An interruption that no handler catches."""
 
 
 def run(work: Path, settings: Settings = TINY, mixture: Mixture | None = None, **options):
@@ -211,10 +211,10 @@ def run(work: Path, settings: Settings = TINY, mixture: Mixture | None = None, *
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     if not hasattr(torch.optim, "Muon"):
         pytest.skip("torch before 2.9 has no Muon")
-    work = tmp_path_factory.mktemp("undisturbed")
+    work = tmp_path_factory.mktemp("uninterrupted")
     return work, run(work)
 
 
@@ -225,7 +225,7 @@ def weights(work: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("moments", [(0,), (4,), (5,), (7,), (11,), (3, 6, 8)])
-def test_a_killed_run_ends_with_the_same_curve_and_weights(tmp_path, undisturbed, monkeypatch, moments):
+def test_an_interrupted_run_ends_with_the_same_losses_and_weights(tmp_path, uninterrupted, monkeypatch, moments):
     drawn = Documents.windows
     pending = list(moments)
 
@@ -240,15 +240,15 @@ def test_a_killed_run_ends_with_the_same_curve_and_weights(tmp_path, undisturbed
         with pytest.raises(Killed):
             run(tmp_path)
     report = run(tmp_path)
-    work, expected = undisturbed
+    work, expected = uninterrupted
     assert not pending
     assert report["losses"] == expected["losses"]
     for name, weight in weights(work).items():
         assert torch.equal(weight, weights(tmp_path)[name]), name
 
 
-def test_training_lowers_the_loss_and_reports_itself(undisturbed):
-    _, report = undisturbed
+def test_training_lowers_the_loss_and_reports_its_size(uninterrupted):
+    _, report = uninterrupted
     losses = report["losses"]
     assert len(losses) == TINY.steps
     assert losses[0] == pytest.approx(np.log(300), rel=0.1)
@@ -257,19 +257,19 @@ def test_training_lowers_the_loss_and_reports_itself(undisturbed):
     assert report["parameters"] == sum(weight.numel() for weight in build_model(TINY).parameters())
 
 
-def test_another_seed_gives_other_weights(tmp_path, undisturbed):
-    assert run(tmp_path, replace(TINY, seed=2))["losses"] != undisturbed[1]["losses"]
+def test_another_seed_gives_other_weights(tmp_path, uninterrupted):
+    assert run(tmp_path, replace(TINY, seed=2))["losses"] != uninterrupted[1]["losses"]
 
 
-def test_a_checkpoint_of_other_settings_is_refused(undisturbed):
+def test_a_checkpoint_of_other_settings_raises_an_error(uninterrupted):
     with pytest.raises(ArtefactError, match=r"was made with \{'steps': 12\}"):
-        run(undisturbed[0], replace(TINY, steps=13))
+        run(uninterrupted[0], replace(TINY, steps=13))
     with pytest.raises(ArtefactError, match=r"was made with \{'pairs': 0.45, 'switching': 0.2\}"):
-        run(undisturbed[0], mixture=Mixture(0.35, 0.4, 0.25))
+        run(uninterrupted[0], mixture=Mixture(0.35, 0.4, 0.25))
 
 
 @needs_muon
-def test_a_damaged_checkpoint_is_refused(tmp_path):
+def test_a_damaged_checkpoint_raises_an_error(tmp_path):
     run(tmp_path)
     path = tmp_path / CHECKPOINT
     path.write_bytes(path.read_bytes()[:-7])
@@ -278,7 +278,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
 
 
 @needs_muon
-def test_every_weight_has_one_optimizer_and_only_the_layers_matrices_have_muon():
+def test_every_weight_has_one_optimizer_and_muon_gets_only_the_layers_matrices():
     model = build_model(TINY)
     muon, adamw = build_optimizers(model, TINY)
     inside = {id(w) for w in muon.param_groups[0]["params"]}
@@ -290,8 +290,8 @@ def test_every_weight_has_one_optimizer_and_only_the_layers_matrices_have_muon()
     }
 
 
-def test_the_exported_folder_loads_like_any_model(tmp_path, undisturbed):
-    work, report = undisturbed
+def test_the_exported_folder_loads_like_any_model(tmp_path, uninterrupted):
+    work, report = uninterrupted
     export(work, TINY, report, tmp_path / "weights")
     model = load_model(tmp_path / "weights")
     assert (model.cfg.n_layers, model.cfg.d_model, model.cfg.d_mlp) == (2, 16, 24)
@@ -305,5 +305,5 @@ def test_the_exported_folder_loads_like_any_model(tmp_path, undisturbed):
     assert pad == len(model.tokenizer) - 1 != 0
     never = model.tokenizer.convert_tokens_to_ids("ÿ")
     assert torch.equal(model.W_E[pad], model.W_E[never])
-    with pytest.raises(ArtefactError, match="is there already"):
+    with pytest.raises(ArtefactError, match="exists already"):
         export(work, TINY, report, tmp_path / "weights")

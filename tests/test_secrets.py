@@ -1,4 +1,4 @@
-"""Nothing that opens a door is committed, and nothing that tells of the machine it was written on."""
+"""No key, token or password is committed."""
 
 import re
 import subprocess
@@ -31,7 +31,7 @@ EXAMPLES = {
 
 
 def committed() -> list[Path]:
-    """The files git knows; where this is no checkout, all there are."""
+    """The files that git tracks; empty outside a git checkout."""
     run = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     names = run.stdout.split("\0") if run.returncode == 0 else []
     return [ROOT / name for name in names if (ROOT / name).is_file()]
@@ -40,9 +40,9 @@ def committed() -> list[Path]:
 @pytest.mark.parametrize("kind", SECRETS)
 def test_no_secret_is_committed(kind: str) -> None:
     pattern = re.compile(SECRETS[kind])
-    assert pattern.search(EXAMPLES[kind])  # what would be found
+    assert pattern.search(EXAMPLES[kind])  # the pattern finds what it is for
     files = committed()
     if not files:
-        pytest.skip("no git checkout")
+        pytest.skip("not a git checkout")
     held = [path for path in files if path.suffix not in {".safetensors", ".png"}]
     assert [path for path in held if pattern.search(path.read_text("utf-8", errors="replace"))] == []

@@ -1,7 +1,7 @@
 """Measure the bundled corpus and print the tables of its data card: `python data/corpus/measure.py [MODEL ...]`.
 
-Counts, lengths, and how often a translation is found by its surface alone: by length, by digits, by punctuation, by
-character trigrams. Those must stay low, or a retrieval figure on this corpus would say nothing about a model.
+Counts, lengths, and how often a translation is found by its surface alone: by its length, digits, punctuation or
+character trigrams. These shares must stay low; otherwise retrieval on this corpus would say nothing about a model.
 """
 
 import sys
@@ -28,7 +28,7 @@ def digits(text: str) -> Counter:
 
 
 def punctuation(text: str) -> Counter:
-    """Marks, the same over all scripts: 。 counts as a full stop, 「 and « as a quotation mark."""
+    """Punctuation marks, unified over scripts: 。 counts as a full stop, 「 and « as quotation marks."""
     same = str.maketrans("。、「」『』«»„“”—", '.,"""""""""-')
     marks = unicodedata.normalize("NFKC", text).translate(same)
     return Counter(c for c in marks if unicodedata.category(c).startswith("P"))
@@ -41,24 +41,24 @@ def trigrams(text: str) -> Counter:
 
 
 def found_by(corpus: Corpus, features) -> dict[tuple[str, str], float]:
-    """Top-1 of every ordered pair; ties share the hit among them."""
+    """Top-1 accuracy of every ordered pair; tied candidates share a hit."""
     texts = {code: [corpus.texts[i] for i in rows] for code, rows in corpus.parallel().items()}
     bags = {code: [features(text) for text in rows] for code, rows in texts.items()}
     names = sorted({name for rows in bags.values() for bag in rows for name in bag})
-    place = {name: i for i, name in enumerate(names)}
+    column_of = {name: i for i, name in enumerate(names)}
     vectors = {}
     for code, rows in bags.items():
         matrix = np.zeros((len(rows), len(names)))
         for row, bag in enumerate(rows):
             for name, count in bag.items():
-                matrix[row, place[name]] = count
+                matrix[row, column_of[name]] = count
         vectors[code] = matrix
     by_length = names == ["length"]
     return {(a, b): top1(vectors[a], vectors[b], by_length=by_length) for a, b in permutations(vectors, 2)}
 
 
 def top1(a, b, *, by_length: bool) -> float:
-    """Expected top-1: cosine of counts, or, for the length, its closeness relative to the language's mean."""
+    """Expected top-1 accuracy, by the cosine of counts or by the length relative to the language's mean."""
     if by_length:
         similarity = -np.abs(a / a.mean() - (b / b.mean()).T)
     else:
@@ -87,7 +87,7 @@ def print_baselines(corpora: dict[str, Corpus]) -> None:
 
 
 def print_lengths(corpora: dict[str, Corpus], models: list[str]) -> None:
-    """Rows and lengths of every language, in characters and in each model's tokens."""
+    """Rows per language, and lengths in characters and in each model's tokens."""
     tokenizers = [load_model(name).tokenizer for name in models]
     print_row("language", "dev", "test", "characters: mean (min-max)", *[f"tokens of {name}" for name in models])
     print_row(*["---"] * (4 + len(models)))

@@ -1,4 +1,4 @@
-"""Put evaluations side by side: ``python compare.py weights english``."""
+"""Compare evaluations side by side: ``python compare.py weights english``."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ PER_LANGUAGE: dict[str, Callable[[Model, str], str]] = {
 
 
 def comparison(models: Sequence[Model]) -> str:
-    """A Markdown table, one column a model."""
+    """A Markdown table with one column per model."""
     languages = list(models[0]["auroc"])
     rows: list[list[str]] = [
         ["parameters", *[f"{m['parameters'] / 1e6:.2f} M" for m in models]],
@@ -40,12 +40,12 @@ def comparison(models: Sequence[Model]) -> str:
 
 
 def effect(line: Mapping[str, float]) -> str:
-    """Top-1 with the target as query, top-1 over all pairs, distance."""
+    """Top-1 accuracy with the target as query and over all pairs, and the distance."""
     return f"{percent(line['target_as_query'])}%, {percent(line['all_pairs'])}%, {line['distance']:.3f}"
 
 
 def best(model: Model, key: str) -> float:
-    """Of all layers, on held-out help."""
+    """The best value of all layers, on the held-out help."""
     return float(np.max([line[key] for line in model["layers"]["help"].values()]))
 
 

@@ -1,6 +1,7 @@
 """Windows of training tokens: monolingual pages, translation pairs, and pages whose paragraphs change language.
 
-The windows of a step depend on the seed and the step alone, so a resumed run reads what an undisturbed one would.
+The windows of a step depend only on the seed and the step, so a resumed run reads the same windows as an uninterrupted
+one.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +22,7 @@ KINDS = ("monolingual", "pairs", "switching")
 
 @dataclass(frozen=True)
 class Mixture:
-    """What the windows are made of, in shares of the documents' tokens."""
+    """Composition of the windows, in shares of the documents' tokens."""
 
     monolingual: float = 0.35
     """Successive paragraphs of one page in one language."""
@@ -30,7 +31,7 @@ class Mixture:
     """A paragraph and its translation, in random order (a translation language model)."""
 
     switching: float = 0.2
-    """Successive paragraphs of one page, each in a language drawn anew."""
+    """Successive paragraphs of one page, with a language drawn for each."""
 
     languages: dict[str, float] = field(default_factory=lambda: dict.fromkeys(LANGUAGES, 1.0))
     """Relative share of each language."""
@@ -52,10 +53,10 @@ class Documents:
 
     Args:
         paragraphs: the training text.
-        encode: texts to lists of token ids, without BOS.
-        bos: id of the token that begins a document.
-        mixture: shares.
-        window: tokens.
+        encode: maps texts to lists of token ids, without BOS.
+        bos: id of the token that starts a document.
+        mixture: shares of kinds and languages.
+        window: tokens per window.
         seed: of every draw.
     """
 
@@ -74,18 +75,18 @@ class Documents:
         self._languages = list(mixture.languages)
         self._tokens: list[dict[str, list[int]]] = [{} for _ in paragraphs]
         for language in self._languages:
-            having = [place for place, paragraph in enumerate(paragraphs) if language in paragraph.text]
-            for place, ids in zip(having, encode([paragraphs[place].text[language] for place in having]), strict=True):
-                self._tokens[place][language] = ids
+            having = [index for index, paragraph in enumerate(paragraphs) if language in paragraph.text]
+            for index, ids in zip(having, encode([paragraphs[index].text[language] for index in having]), strict=True):
+                self._tokens[index][language] = ids
         self._pages = _pages(paragraphs)
-        # Where a language begins a page's stretch, and where at least two can be paired.
+        # Paragraphs that each language has, and those that at least two languages share.
         self._starts = {
-            language: [place for place, versions in enumerate(self._tokens) if language in versions]
+            language: [index for index, versions in enumerate(self._tokens) if language in versions]
             for language in self._languages
         }
-        self._paired = [place for place, versions in enumerate(self._tokens) if len(versions) > 1]
+        self._paired = [index for index, versions in enumerate(self._tokens) if len(versions) > 1]
         self._makers = (self._monolingual, self._pair, self._switching)
-        # Shares are of tokens, so a kind with long documents is drawn less often.
+        # Shares count tokens, so a kind with long documents is drawn less often.
         shares = np.array([mixture.monolingual, mixture.pairs, mixture.switching]) / self._mean_lengths()
         self._kinds = shares / shares.sum()
 
@@ -95,7 +96,7 @@ class Documents:
         return np.stack([self._window(rng) for _ in range(count)])
 
     def drawn_shares(self, documents: int = 5000) -> dict[str, float]:
-        """Share of the tokens that each kind of document and each language really gets, from a sample."""
+        """Actual share of the tokens of each kind of document and each language, from a sample."""
         rng = np.random.default_rng(self.seed)
         tokens: Counter[str] = Counter()
         for _ in range(documents):
@@ -143,10 +144,10 @@ class Documents:
     def _stretch(self, start: int, choose: Callable[[dict[str, list[int]]], str | None]) -> _Segments:
         """Paragraphs from `start` to the end of the page, or until they fill half a window."""
         segments: _Segments = []
-        for place in range(start, self._pages[start]):
-            language = choose(self._tokens[place])
+        for index in range(start, self._pages[start]):
+            language = choose(self._tokens[index])
             if language is not None:
-                segments.append((language, self._tokens[place][language]))
+                segments.append((language, self._tokens[index][language]))
             if sum(len(ids) + 1 for _, ids in segments) > self.window // 2:
                 break
         return segments
@@ -156,14 +157,14 @@ class Documents:
             versions = self._tokens[self._paired[rng.integers(len(self._paired))]]
             first = self._language(rng, list(versions))
             second = self._language(rng, [language for language in versions if language != first])
-            # A pair that does not fit would show a translation without its end.
+            # In a pair that does not fit, the translation would be cut.
             if len(versions[first]) + len(versions[second]) + 1 < self.window:
                 return [(first, versions[first]), (second, versions[second])]
 
 
 def _pages(paragraphs: Sequence[Paragraph]) -> list[int]:
-    """For every paragraph, the place just after the last one of its page."""
+    """For every paragraph, the index just after the last paragraph of its page."""
     ends: dict[str, int] = defaultdict(int)
-    for place, paragraph in enumerate(paragraphs):
-        ends[paragraph.page] = place + 1
+    for index, paragraph in enumerate(paragraphs):
+        ends[paragraph.page] = index + 1
     return [ends[paragraph.page] for paragraph in paragraphs]

@@ -1,7 +1,7 @@
-"""Measure a model of this recipe, and print what its card says: ``python evaluate.py weights --work ../mini``.
+"""Measure a model of this recipe for its card: ``python evaluate.py weights --work ../mini``.
 
 Experts are found on the bundled dev rows. Everything else is measured on the held-out help paragraphs that all nine
-languages have, and on the bundled test rows; neither is ever trained on.
+languages have, and on the bundled test rows; training uses neither.
 """
 
 import math
@@ -40,13 +40,13 @@ from tl_experts.steering.generation import LanguageIdentifier, generate_texts
 
 TARGETS = ("en", "de", "fr", "es", "ja")
 COUNTS = (50, 200, 500)
-"""Experts per language that are tried."""
+"""Numbers of experts per language."""
 
 SEEDS = (0, 1, 2)
-"""Of the random controls."""
+"""Seeds of the random controls."""
 
 ROWS = 200
-"""Held-out paragraphs."""
+"""Number of held-out paragraphs."""
 
 GENERATIONS = 200
 NEW_TOKENS = 48
@@ -55,12 +55,12 @@ Vectors = dict[str, Tensor]
 
 
 def evaluate_model(folder: str | Path, held_out: Sequence[Paragraph], *, rows: int = ROWS) -> dict[str, Any]:
-    """Everything the card prints.
+    """Everything that the card prints.
 
     Args:
         folder: the model, or a name of `available_models`.
-        held_out: paragraphs of pages that were not trained on.
-        rows: how many of them, at most, are used.
+        held_out: paragraphs of pages that training did not see.
+        rows: the largest number of them to use.
     """
     model = load_model(folder)
     paragraphs = held_out_corpus(held_out, rows)
@@ -73,7 +73,7 @@ def evaluate_model(folder: str | Path, held_out: Sequence[Paragraph], *, rows: i
         "auroc": expert_table(expertise),
         "layers": {name: layer_table(model, corpus) for name, corpus in corpora.items()},
         "steering": {
-            # Controls are for the claim, and that is about the model's own domain.
+            # Controls support the claim, which is about the model's own domain.
             name: steering_table(model, corpus, experts, controls=name == "help")
             for name, corpus in corpora.items()
         },
@@ -87,15 +87,15 @@ def held_out_corpus(held_out: Sequence[Paragraph], rows: int) -> Corpus:
     # Two paragraphs may share a translation; a retrieval test needs one answer.
     counts = {language: Counter(p.text[language] for p in whole) for language in LANGUAGES}
     single = [p for p in whole if all(counts[language][p.text[language]] == 1 for language in LANGUAGES)]
-    places = np.random.default_rng(0).permutation(len(single))[:rows]
-    chosen = [single[place] for place in sorted(places)]
+    indices = np.random.default_rng(0).permutation(len(single))[:rows]
+    chosen = [single[index] for index in sorted(indices)]
     return Corpus.from_texts(
         {language: [p.text[language] for p in chosen] for language in LANGUAGES}, aligned=True, name="held-out help"
     )
 
 
 def bits_per_byte(model: Model, corpus: Corpus) -> dict[str, float]:
-    """Cross-entropy of each language's sentences, each read alone after BOS, over their UTF-8 bytes."""
+    """Cross-entropy of each language's sentences (each alone after BOS) per UTF-8 byte."""
     return {
         language: nats(model, corpus[language].texts)
         / math.log(2)
@@ -130,7 +130,7 @@ def top1_by_pair(vectors: Vectors) -> dict[tuple[str, str], float]:
 
 
 def layer_table(model: Model, corpus: Corpus) -> dict[str, dict[str, float]]:
-    """Top-1 over all ordered pairs at every layer, as it is and with each language's mean subtracted."""
+    """Top-1 accuracy over all ordered pairs at every layer, with and without each language's mean subtracted."""
     layers = [*range(int(model.cfg.n_layers)), None]
     table = {}
     for layer, embeddings in embed_layers(
@@ -147,7 +147,7 @@ def layer_table(model: Model, corpus: Corpus) -> dict[str, dict[str, float]]:
 
 
 def summary(vectors: Vectors, target: str) -> dict[str, float]:
-    """What an intervention is judged by."""
+    """The measures of an intervention."""
     found = top1_by_pair(vectors)
     return {
         "target_as_query": mean(top1 for (query, _), top1 in found.items() if query == target),
@@ -158,7 +158,7 @@ def summary(vectors: Vectors, target: str) -> dict[str, float]:
 
 
 def steering_table(model: Model, corpus: Corpus, experts: Experts, *, controls: bool) -> dict[str, Any]:
-    """Last hidden state, mean pooling: before, with each target's experts, with random neurons at their values."""
+    """Last hidden state, mean pooling: unsteered, with each target's experts, with random neurons at their values."""
 
     def vectors() -> Vectors:
         return embed(model, corpus, batching=Batching(truncate=True), progress=False).parallel()
@@ -182,7 +182,7 @@ def steering_table(model: Model, corpus: Corpus, experts: Experts, *, controls: 
 
 
 def random_kinds(k: int) -> list[tuple[str, bool]]:
-    """The paper's control at every k; drawn from the experts' own layers, a harder one, at the largest."""
+    """The paper's control at every k; at the largest also a harder one, drawn from the experts' own layers."""
     return [("random", False)] + [("random, own layers", True)] * (k == max(COUNTS))
 
 
@@ -197,7 +197,7 @@ def generation_table(model: Model, experts: Experts) -> dict[str, Any]:
     identify = LanguageIdentifier(experts.languages)
     before = generate(model)
     likeliest = identify.probabilities(before).argmax(axis=1)
-    found = [identify.languages[place] if text else "" for place, text in zip(likeliest, before, strict=True)]
+    found = [identify.languages[index] if text else "" for index, text in zip(likeliest, before, strict=True)]
     table: dict[str, Any] = {
         "before": {language: identify.share(before, language) for language in experts.languages},
         "samples": {
@@ -217,7 +217,7 @@ def generation_table(model: Model, experts: Experts) -> dict[str, Any]:
 
 
 def generate(model: Model) -> list[str]:
-    """Texts sampled from BOS at temperature 1, all tokens allowed."""
+    """Texts sampled from BOS at temperature 1 over all tokens."""
     return generate_texts(
         model,
         GENERATIONS,
@@ -231,7 +231,7 @@ def generate(model: Model) -> list[str]:
 
 def main(
     model: Annotated[str, typer.Argument(help="A folder or a name of `tl-experts models`.")],
-    work: Annotated[Path, typer.Option(help="Where the packages are, or are fetched to.")] = Path("polyglot-mini"),
+    work: Annotated[Path, typer.Option(help="Folder of the packages, fetched if missing.")] = Path("polyglot-mini"),
     output: Annotated[Path | None, typer.Option(help="JSON to write; default: evaluation.json in the folder.")] = None,
 ) -> None:
     """Measure a model on the held-out paragraphs and the bundled test rows."""

@@ -1,6 +1,6 @@
 """The training text: LibreOffice's help in nine languages, from Debian's packages, parallel by page and paragraph.
 
-Every Debian mirror has the packages and nothing else is fetched. The text is under MPL-2.0.
+Every Debian mirror has the packages; nothing else is downloaded. The text is licensed under MPL-2.0.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ PACKAGES = {
     "ja": ("libreoffice-help-ja", "ja"),
     "zh": ("libreoffice-help-zh-cn", "zh-CN"),
 }
-"""Language to Debian package and the folder of its pages."""
+"""The Debian package of each language and the folder of its pages."""
 
 LANGUAGES = tuple(PACKAGES)
 HELP = Path("usr/share/libreoffice/help")
@@ -40,7 +40,7 @@ _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "me
 
 @dataclass(frozen=True)
 class Paragraph:
-    """One paragraph of the help, in English and in the languages that translated it."""
+    """One paragraph of the help, in English and in the languages that have a translation."""
 
     page: str
     """Path of the page below a language's folder."""
@@ -53,7 +53,7 @@ class Paragraph:
 
 
 class _PageParser(HTMLParser):
-    """Collects the text of the elements that have a paragraph's id; program code is left out."""
+    """Collects the text of elements with a paragraph's id, except program code."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -88,13 +88,13 @@ def fetch(folder: Path) -> dict[str, str]:
     """Download the packages with apt-get and unpack them, without installing anything.
 
     Args:
-        folder: where the packages and their files go; made if it is not there, left alone if it is.
+        folder: receives the packages and their files; an existing folder is left as it is.
 
     Returns:
-        Package file name to SHA-256, for the model card.
+        The SHA-256 of each package file, for the model card.
 
     Raises:
-        TLExpertsError: apt-get or dpkg-deb failed or is not there.
+        TLExpertsError: apt-get or dpkg-deb failed or is missing.
     """
 
     def build(aside: Path) -> None:
@@ -109,18 +109,18 @@ def fetch(folder: Path) -> dict[str, str]:
 
 def _call(command: list[str], folder: Path) -> None:
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)  # noqa: S603 - our own words
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)  # noqa: S603 (our own arguments)
     except FileNotFoundError as error:
-        raise TLExpertsError(f"{command[0]} is not here; run this on Debian or Ubuntu") from error
+        raise TLExpertsError(f"{command[0]} is not installed; run this on Debian or Ubuntu") from error
     except subprocess.CalledProcessError as error:
         raise TLExpertsError(
-            f"{' '.join(command[:2])} failed: {error.stderr.strip()[-300:]}; run apt-get update, or see whether the "
+            f"{' '.join(command[:2])} failed: {error.stderr.strip()[-300:]}; run apt-get update, or check whether the "
             "disk is full"
         ) from error
 
 
 def page_paragraphs(html: str) -> dict[str, str]:
-    r"""Paragraph id to text, in the order of the page.
+    r"""The text of each paragraph by its id, in the order of the page.
 
     >>> page_paragraphs('<h1 id="hd_id1">Cells</h1><p id="par_id2" class="paragraph">Merge <b>two</b>\n cells.</p>')
     {'hd_id1': 'Cells', 'par_id2': 'Merge two cells.'}
@@ -132,9 +132,9 @@ def page_paragraphs(html: str) -> dict[str, str]:
 
 
 def read_paragraphs(folder: Path) -> list[Paragraph]:
-    """Every paragraph that at least one language has translated, once, in the order of the English pages.
+    """Every paragraph with at least one translation, once, in the order of the English pages.
 
-    A text that equals the English is untranslated and dropped, and with it names and formulas.
+    A text equal to the English one counts as untranslated and is dropped, which also drops names and formulas.
     """
     with ProcessPoolExecutor() as pool:
         pages = dict(zip(LANGUAGES, pool.map(_read_pages, [folder] * len(LANGUAGES), LANGUAGES), strict=True))
@@ -162,8 +162,8 @@ def _read_pages(folder: Path, language: str) -> dict[str, dict[str, str]]:
 def split_pages(paragraphs: Iterable[Paragraph]) -> tuple[list[Paragraph], list[Paragraph]]:
     """Training and held-out paragraphs.
 
-    A page is held out by the hash of its path, so the same pages are, whatever the version of the packages. A held-out
-    paragraph whose text in any language is also in training is dropped.
+    The hash of its path decides whether a page is held out, so the version of the packages does not matter. A held-out
+    paragraph is dropped if its text in any language is also in the training text.
     """
     training: list[Paragraph] = []
     held_out: list[Paragraph] = []

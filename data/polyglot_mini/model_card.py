@@ -15,7 +15,7 @@ Row = Sequence[object]
 
 
 CORPORA = (("Held-out help", "help"), ("Bundled test", "bundled"))
-"""What was measured on, and its name in the evaluation."""
+"""Title of each corpus and its name in the evaluation."""
 
 
 def table(head: Row, rows: Iterable[Row]) -> str:
@@ -31,7 +31,7 @@ def table(head: Row, rows: Iterable[Row]) -> str:
 
 
 def percent(share: float) -> str:
-    """One decimal."""
+    """A share in percent, with one decimal."""
     return f"{100 * share:.1f}"
 
 
@@ -60,7 +60,7 @@ def card(training: Mapping[str, Any], evaluation: Mapping[str, Any], name: str) 
 
 
 def trained_on(training: Mapping[str, Any]) -> str:
-    """Counts, shares and packages."""
+    """Section: counts, shares and packages."""
     counts, shares = training["paragraphs"], training["shares_drawn"]
     rows = [
         (
@@ -84,7 +84,7 @@ def trained_on(training: Mapping[str, Any]) -> str:
 
 
 def how_trained(training: Mapping[str, Any]) -> str:
-    """Sizes, options, loss."""
+    """Section: sizes, options and loss."""
     settings = training["settings"]
     losses = training["losses"]
     shown = losses[:: max(1, len(losses) // 14)]
@@ -108,7 +108,7 @@ def how_trained(training: Mapping[str, Any]) -> str:
 
 
 def bits(evaluation: Mapping[str, Any]) -> str:
-    """Bits per byte."""
+    """Section: bits per byte."""
     found = evaluation["bits_per_byte"]
     languages = list(found["help"])
     rows = [(name, *[f"{found[key][language]:.2f}" for language in languages]) for name, key in CORPORA]
@@ -116,7 +116,7 @@ def bits(evaluation: Mapping[str, Any]) -> str:
 
 
 def experts(evaluation: Mapping[str, Any]) -> str:
-    """AUROC."""
+    """Section: AUROC of the experts."""
     found = evaluation["auroc"]
     rows = [(language, *[f"{value:.4f}" for value in line.values()]) for language, line in found.items()]
     head = ("language", "best", *[f"mean of top {k}" for k in list(next(iter(found.values())))[1:]])
@@ -124,7 +124,7 @@ def experts(evaluation: Mapping[str, Any]) -> str:
 
 
 def layers(evaluation: Mapping[str, Any]) -> str:
-    """Retrieval by layer."""
+    """Section: retrieval by layer."""
     parts = []
     for name, key in CORPORA:
         rows = [
@@ -139,7 +139,7 @@ def layers(evaluation: Mapping[str, Any]) -> str:
 
 
 def steering(evaluation: Mapping[str, Any]) -> str:
-    """Before, with experts, with random neurons."""
+    """Section: unsteered, with experts, and with random neurons."""
     parts = []
     for name, key in CORPORA:
         rows = []
@@ -171,7 +171,7 @@ def _cells(line: Mapping[str, float], base: Mapping[str, float] | None) -> list[
 
 
 def generation(evaluation: Mapping[str, Any]) -> str:
-    """Language id and samples."""
+    """Section: language identification and samples."""
     found = evaluation["generation"]
     rows = [
         (language, percent(found["before"][language]), *[percent(found["steered"][language][str(k)]) for k in COUNTS])
@@ -205,7 +205,7 @@ def _quoted(text: str) -> str:
 
 
 def read_reports(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Training and evaluation of a model.
+    """Read the training and evaluation reports of a model.
 
     Raises:
         TLExpertsError: the folder is not one that train.py wrote.
@@ -215,9 +215,7 @@ def read_reports(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("training", "evaluation")
         )
     except OSError as error:
-        raise TLExpertsError(
-            f"{error.filename} is not there; {folder} should be a folder that train.py wrote"
-        ) from error
+        raise TLExpertsError(f"{error.filename} is missing; {folder} should be a folder that train.py wrote") from error
     return training, evaluation
 
 

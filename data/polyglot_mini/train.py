@@ -1,8 +1,8 @@
-"""Train polyglot-mini from nothing: fetch the text, train the vocabulary and the model, evaluate, write the model card.
+"""Train polyglot-mini from scratch: fetch the text, train the vocabulary and the model, evaluate, write the model card.
 
     python data/polyglot_mini/train.py --work ../mini
 
-Killed at any moment, the same command goes on from the last checkpoint and ends with the same curve.
+After an interruption, the same command resumes from the last checkpoint and ends with the same loss curve.
 """
 
 import sys
@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 
 def main(
     work: Annotated[Path, typer.Option(help="Packages and checkpoints; keep it to resume.")] = Path("polyglot-mini"),
-    output: Annotated[Path, typer.Option(help="Where the finished model goes.")] = HERE / "weights",
+    output: Annotated[Path, typer.Option(help="Folder for the finished model.")] = HERE / "weights",
     steps: Annotated[int, typer.Option(min=1)] = Settings.steps,
     batch: Annotated[int, typer.Option(min=1, help="Windows per step.")] = Settings.batch,
     layers: Annotated[int, typer.Option(min=1)] = Settings.layers,
@@ -38,15 +38,15 @@ def main(
     monolingual: Annotated[float, typer.Option(help="Share of pages in one language.")] = Mixture.monolingual,
     pairs: Annotated[float, typer.Option(help="Share of translation pairs.")] = Mixture.pairs,
     switching: Annotated[float, typer.Option(help="Share of pages that change language.")] = Mixture.switching,
-    name: Annotated[str, typer.Option(help="For the card.")] = "polyglot-mini",
+    name: Annotated[str, typer.Option(help="Name on the model card.")] = "polyglot-mini",
     languages: Annotated[str, typer.Option(help="Relative shares, as in en=8,de=1,fr=1; default: all equal.")] = "",
     seed: Annotated[int, typer.Option()] = Settings.seed,
     device: Annotated[str, typer.Option(help="cpu, cuda...; default: a GPU if there is one.")] = "",
-    bfloat16: Annotated[bool, typer.Option(help="Matrix products in bfloat16; needs AMX or a GPU to pay.")] = True,
+    bfloat16: Annotated[bool, typer.Option(help="Matrix products in bfloat16; faster only with AMX or a GPU.")] = True,
     compiled: Annotated[bool, typer.Option(help="Compile the step; needs a C++ compiler.")] = True,
 ) -> None:
     """Fetch the text, train, evaluate, write the card."""
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     settings = Settings(
         steps=steps,
         batch=batch,
@@ -60,7 +60,7 @@ def main(
     mixture = Mixture(monolingual, pairs, switching, language_shares(languages))
     packages = fetch(work / "packages")
     training, held_out = split_pages(read_paragraphs(work / "packages"))
-    report = train_from_text(training, work, settings, mixture, place, compiled=compiled)
+    report = train_from_text(training, work, settings, mixture, target, compiled=compiled)
     report |= {"name": name, "packages": packages, "paragraphs": paragraph_counts(training, held_out)}
     export(work, settings, report, output)
     evaluation = evaluate_model(output, held_out)
@@ -92,10 +92,10 @@ def train_from_text(
     compiled: bool = True,
     every: int = 100,
 ) -> dict[str, Any]:
-    """Vocabulary and model from paragraphs; both stay in `work`, and a second call goes on where the first was.
+    """Train vocabulary and model from paragraphs; both are kept in `work`, and a second call resumes the first.
 
     Returns:
-        What the card says of the training.
+        The card's information about the training.
     """
     tokenizer = load_tokenizer(work, paragraphs, settings)
     documents = Documents(
@@ -127,7 +127,7 @@ def train_from_text(
         "shares_drawn": documents.drawn_shares(),
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "tokens": settings.steps * tokens,
-        # None where the checkpoint was finished already.
+        # None if the checkpoint was already finished.
         "tokens_per_second": done * tokens / (time.perf_counter() - started) if done else None,
         "device": device.type,
         "losses": losses,
@@ -135,7 +135,7 @@ def train_from_text(
 
 
 def load_tokenizer(work: Path, paragraphs: list[Paragraph], settings: Settings) -> Any:
-    """The tokenizer of the work folder, trained now if it is not there."""
+    """The tokenizer of the work folder, trained if it does not exist yet."""
     from transformers import AutoTokenizer
 
     folder = work / f"tokenizer-{settings.vocabulary}"
@@ -146,7 +146,7 @@ def load_tokenizer(work: Path, paragraphs: list[Paragraph], settings: Settings) 
 
 
 def encoder(tokenizer: Any) -> Any:
-    """Texts to lists of ids, without BOS."""
+    """A function from texts to lists of token ids, without BOS."""
 
     def encode(texts: list[str]) -> list[list[int]]:
         return [encoding.ids for encoding in tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)]
@@ -155,7 +155,7 @@ def encoder(tokenizer: Any) -> Any:
 
 
 def paragraph_counts(training: list[Paragraph], held_out: list[Paragraph]) -> dict[str, Any]:
-    """Paragraphs and characters by language."""
+    """Numbers of paragraphs and characters by language."""
     counts: dict[str, Any] = {"training": {}, "held_out": {}, "characters": {}}
     for language in LANGUAGES:
         counts["training"][language] = sum(language in paragraph.text for paragraph in training)
@@ -165,10 +165,10 @@ def paragraph_counts(training: list[Paragraph], held_out: list[Paragraph]) -> di
 
 
 def export(work: Path, settings: Settings, report: dict[str, Any], output: Path) -> None:
-    """The finished model in the Hugging Face layout, weights as float16, with the report beside it.
+    """Write the finished model in the Hugging Face layout, with float16 weights and the report.
 
     Raises:
-        ArtefactError: there is another model already.
+        ArtefactError: the output folder exists already.
     """
     from transformers import AutoTokenizer
 
@@ -183,11 +183,11 @@ def export(work: Path, settings: Settings, report: dict[str, Any], output: Path)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         for path in folder.iterdir():
-            path.chmod(0o644)  # safetensors writes for the owner only; a wheel is for everyone
+            path.chmod(0o644)  # safetensors makes files readable by the owner only; a wheel is for everyone
         write_json(folder / "training.json", report | {"losses": every_fiftieth(report["losses"])})
 
     if output.exists():
-        raise ArtefactError(f"{output} is there already; move it away, or give another --output")
+        raise ArtefactError(f"{output} exists already; move it away, or give another --output")
     build_folder(output, save)
 
 

@@ -1,4 +1,4 @@
-"""The model, its optimisers and the training loop, which goes on after a kill as if nothing had been."""
+"""The model, its optimisers and the training loop, which resumes exactly after an interruption."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides the weights, beside the text and the mixture."""
+    """Everything besides text and mixture that determines the weights."""
 
     vocabulary: int = 8192
     width: int = 256
@@ -29,7 +29,7 @@ class Settings:
     """Per layer."""
 
     window: int = 256
-    """Tokens the model sees at once."""
+    """Tokens in the model's context."""
 
     batch: int = 16
     """Windows per step."""
@@ -37,7 +37,7 @@ class Settings:
     steps: int = 7000
     warmup: int = 100
     decay: float = 0.4
-    """Share of the steps, at the end, over which the learning rates fall to zero in a straight line."""
+    """Share of the steps, at the end, over which the learning rates fall linearly to zero."""
 
     muon_rate: float = 0.005
     """Peak learning rate of the matrices inside the layers (Muon, update scaled to AdamW's size)."""
@@ -52,7 +52,7 @@ class Settings:
 
 
 def build_model(settings: Settings) -> Any:
-    """A Llama-like decoder with tied embeddings, random weights of the seed."""
+    """A Llama-like decoder with tied embeddings and random weights that the seed determines."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(settings.seed)
@@ -69,7 +69,7 @@ def build_model(settings: Settings) -> Any:
         eos_token_id=0,
         # Hugging Face starts this token's embedding at zero and learns it as an output only; `add_padding` comes later.
         pad_token_id=0,
-        # Plain products and a softmax: compiled, they beat the fused kernel for so short a window on a CPU.
+        # On a CPU and for so short a window, compiled plain attention is faster than the fused kernel.
         attn_implementation="eager",
     )
     return LlamaForCausalLM(config)
@@ -95,7 +95,7 @@ def build_optimizers(model: nn.Module, settings: Settings) -> list[torch.optim.O
 
 
 def rate_at(step: int, settings: Settings) -> float:
-    """Factor of the learning rates: up in a straight line, level, down to zero in a straight line.
+    """Factor of the learning rates: linear warm-up, constant, linear decay to zero.
 
     >>> [rate_at(step, Settings(steps=10, warmup=2, decay=0.4)) for step in (0, 1, 5, 6, 8, 9)]
     [0.5, 1.0, 1.0, 1.0, 0.5, 0.25]
@@ -115,23 +115,23 @@ def train(
     compiled: bool = True,
     watch: Callable[[int, list[float]], None] | None = None,
 ) -> list[float]:
-    """Train, or go on from the folder's checkpoint.
+    """Train, resuming from the folder's checkpoint if there is one.
 
     Args:
-        model: of `build_model`; its weights are replaced where there is a checkpoint.
-        documents: the windows.
-        settings: must be those of the checkpoint.
-        folder: holds the checkpoint, replaced whole every `every` steps.
-        device: where.
+        model: from `build_model`; a checkpoint replaces its weights.
+        documents: source of the windows.
+        settings: must equal those of the checkpoint.
+        folder: holds the checkpoint, which is replaced atomically every `every` steps.
+        device: where to train.
         every: steps between checkpoints.
-        compiled: compile the step (a minute first, then about twice the speed).
+        compiled: compile the step (takes a minute, then about doubles the speed).
         watch: called after each step with the number of steps done and the losses so far.
 
     Returns:
         The loss of every step, in nats per token.
 
     Raises:
-        TLExpertsError: the checkpoint is of other settings or damaged.
+        TLExpertsError: the checkpoint is damaged or was made with other settings.
     """
     optimizers = build_optimizers(model.to(device), settings)
     losses = _resume(folder, model, optimizers, settings, documents.mixture)
@@ -186,7 +186,7 @@ def _save(
 ) -> None:
     tensors = dict(model.named_parameters()) | dict(_named_states(model, optimizers))
     arrays = {name: tensor.detach().float().cpu().numpy() for name, tensor in tensors.items()}
-    # One file, so that weights, optimisers and losses are of one step whenever the power goes.
+    # One file, so that weights, optimisers and losses belong to one step whenever the process dies.
     save_artefact(
         folder / CHECKPOINT,
         "checkpoint",
@@ -207,16 +207,16 @@ def _resume(
         kind, _, name = key.partition(":")
         if name:
             # AdamW counts its steps in a tensor that stays on the CPU.
-            place = "cpu" if kind == "step" else weights[name].device
-            owner[id(weights[name])].state[weights[name]][kind] = torch.from_numpy(array).to(place)
+            device = "cpu" if kind == "step" else weights[name].device
+            owner[id(weights[name])].state[weights[name]][kind] = torch.from_numpy(array).to(device)
     return [float(loss) for loss in arrays["losses"]]
 
 
 def restore(folder: Path, model: nn.Module, settings: Settings, mixture: Mixture | None = None) -> dict[str, Any]:
-    """Put a checkpoint's weights into a model; returns all its arrays.
+    """Load a checkpoint's weights into a model and return all its arrays.
 
     Raises:
-        ArtefactError: it is not there, damaged, or of other settings or, where one is given, mixture.
+        ArtefactError: it is missing, damaged, or made with other settings or another mixture.
     """
     path = folder / CHECKPOINT
     arrays, header = load_artefact(path, "checkpoint")

@@ -6,17 +6,17 @@ from typing import Any
 from help_text import Paragraph
 
 DOCUMENT = "<|document|>"
-"""Begins every document; the tokenizer's BOS and EOS."""
+"""Starts every document; the tokenizer's BOS and EOS."""
 PADDING = "<|padding|>"
 """Added after training, see `add_padding`."""
 _NEVER = "ÿ"
-"""The token of byte 0xFF, which is in no UTF-8 text."""
+"""The token of byte 0xFF, which does not occur in UTF-8 text."""
 
 
 def train_tokenizer(paragraphs: Iterable[Paragraph], size: int, window: int) -> Any:
-    """A byte-level BPE as a Hugging Face fast tokenizer, BOS added in front of every text.
+    """A byte-level BPE as a Hugging Face fast tokenizer that puts BOS in front of every text.
 
-    Digits are single tokens, so that numbers cost the same in every language.
+    Each digit is one token, so that numbers have the same length in every language.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
@@ -51,9 +51,9 @@ def train_tokenizer(paragraphs: Iterable[Paragraph], size: int, window: int) -> 
 def add_padding(tokenizer: Any, model: Any) -> None:
     """Give tokenizer and model a padding token.
 
-    Training has no padding. TransformerLens needs one that is not BOS: it takes a text of nothing but BOS for padding
-    otherwise, and generates as if there were none. Its embedding is that of a byte that never occurs, so that it is
-    as unlikely to be generated.
+    Training uses no padding. TransformerLens needs a padding token other than BOS: otherwise it takes a prompt of BOS
+    alone for padding and generates from an empty prompt. The embedding is that of a byte that never occurs, so the
+    token is as unlikely to be generated.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Run jobs, print the table, save it: `python -m tests.benchmarks --help`."""
+"""Run jobs, then print and save the table: `python -m tests.benchmarks --help`."""
 
 import argparse
 import json
@@ -29,7 +29,7 @@ ALL: dict[str, Callable[[Setting], Row]] = JOBS | {
 
 
 def machine() -> str:
-    """What it ran on."""
+    """Processor, threads and versions of the libraries."""
     names = ("tl-experts", "torch", "transformer-lens", "transformers", "numpy", "numba")
     cores = torch.get_num_threads()
     processor = platform.processor() or platform.machine()
@@ -37,12 +37,12 @@ def machine() -> str:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
         processor = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
-        pass  # not Linux: the platform's own word is all there is
+        pass  # not Linux: only the platform's own name is known
     return f"{processor}, {cores} threads; " + ", ".join(f"{name} {version(name)}" for name in names)
 
 
 def show(rows: list[Row]) -> None:
-    """The table."""
+    """Print the table."""
     table = Table(*COLUMNS, title=machine())
     for row in rows:
         table.add_row(*row.cells())
@@ -50,13 +50,13 @@ def show(rows: list[Row]) -> None:
 
 
 def main() -> int:
-    """Run what was asked for. Exit code 0 whatever the times are."""
+    """Run the requested jobs. The exit code is 0 whatever the times are."""
     parser = argparse.ArgumentParser(description="The benchmark of tl-experts.")
     parser.add_argument("--model", default="polyglot-mini")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--jobs", nargs="*", choices=[*ALL, "growth"], default=[*ALL, "growth"])
-    parser.add_argument("--pairs", type=int, default=5, help="how often each is timed")
-    parser.add_argument("--rows", type=int, default=500, help="sentences of each language")
+    parser.add_argument("--pairs", type=int, default=5, help="timings of each job and its reference")
+    parser.add_argument("--rows", type=int, default=500, help="sentences per language")
     parser.add_argument("--output", type=Path, help="folder for benchmark.json and growth.html")
     arguments = parser.parse_args()
     setting = Setting(arguments.model, arguments.device, arguments.pairs, arguments.rows)

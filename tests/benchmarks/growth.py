@@ -24,14 +24,14 @@ THEORY = {
 
 
 LEAST = 1.0
-"""MiB: what is below cannot be told from the process's own."""
+"""MiB: less cannot be distinguished from the process's own memory."""
 
 Point = tuple[int, float, float]
 """Sentences, seconds, MiB."""
 
 
 def measure(setting: Setting) -> dict[str, list[Point]]:
-    """Of each job: sizes, seconds (the best of three) and the MiB it takes at its peak, what it reads not counted."""
+    """Sizes, seconds (the best of three) and peak MiB of each job; memory of its input is not counted."""
     return {
         "1 scoring, by sentences": _at(_sizes(setting.sentences, 12), lambda n: _scoring(setting, n)),
         "3 collecting, by sentences": _at(_sizes(len(setting.corpus), 30), lambda n: _collecting(setting, n)),
@@ -41,7 +41,7 @@ def measure(setting: Setting) -> dict[str, list[Point]]:
 
 
 def exponent(points: Sequence[Point], column: int = 1) -> float:
-    """The slope of the least-squares line on logarithmic axes, over the upper three sizes: what is constant is paid.
+    """Slope of the least-squares line on logarithmic axes, over the three sizes where constant costs matter least.
 
     Args:
         points: sizes, seconds, MiB.
@@ -58,7 +58,7 @@ def draw(found: dict[str, list[Point]]) -> Any:
     from tl_experts.plots.style import COLOURS, finish
 
     figure = make_subplots(cols=2, subplot_titles=("seconds", "MiB at the peak"))
-    for place, (name, points) in enumerate(found.items()):
+    for index, (name, points) in enumerate(found.items()):
         for column in (1, 2):
             figure.add_scatter(
                 name=f"{name}: time n^{exponent(points):.2f} (theory: {THEORY[name][0]}), "
@@ -68,7 +68,7 @@ def draw(found: dict[str, list[Point]]) -> Any:
                 x=[point[0] for point in points],
                 y=[point[column] for point in points],
                 mode="lines+markers",
-                line_color=COLOURS[place],
+                line_color=COLOURS[index],
                 row=1,
                 col=column,
             )
@@ -117,5 +117,5 @@ def _finding(setting: Setting, count: int) -> Callable[[], object]:
 
 def _retrieving(count: int) -> Callable[[], object]:
     generator = torch.Generator().manual_seed(0)
-    vectors = {f"l{place}": torch.randn(count, 256, generator=generator) for place in range(6)}
+    vectors = {f"l{index}": torch.randn(count, 256, generator=generator) for index in range(6)}
     return lambda: all_pair_ranks(vectors)

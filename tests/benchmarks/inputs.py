@@ -1,4 +1,4 @@
-"""What the jobs work on."""
+"""Inputs of the jobs."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ LANGUAGES = ("en", "de", "fr", "es", "ja", "zh")
 
 @dataclass
 class Setting:
-    """The model of a run, its sentences, and how thorough to be."""
+    """The model of a run, its sentences, and the number of repetitions."""
 
     name: str
     device: str = "cpu"
@@ -30,7 +30,7 @@ class Setting:
 
     @cached_property
     def model(self) -> Any:
-        """As `load_model` gives it."""
+        """The model as `load_model` returns it."""
         return load_model(self.name, device=self.device)
 
     @cached_property
@@ -38,12 +38,12 @@ class Setting:
         """Hugging Face's own model without its unembedding."""
         from transformers import AutoModel
 
-        place = model_folder(ENTRIES[self.name]) if self.name in ENTRIES else self.name
-        return AutoModel.from_pretrained(place, dtype=torch.float32).to(self.device).eval()
+        folder = model_folder(ENTRIES[self.name]) if self.name in ENTRIES else self.name
+        return AutoModel.from_pretrained(folder, dtype=torch.float32).to(self.device).eval()
 
     @cached_property
     def corpus(self) -> Corpus:
-        """Six languages, as many sentences of each."""
+        """Six languages with equally many sentences each."""
         paraphrases = load_paraphrases()
         splits = [load_sentences("bundled", split=split, languages=LANGUAGES) for split in ("dev", "test")]
         texts = {
@@ -58,5 +58,5 @@ class Setting:
         """Made-up responses ``[sentence neuron]`` with ties, and the language of each sentence."""
         rng = np.random.default_rng(0)
         values = rng.standard_normal((self.sentences, self.neurons), dtype=np.float32)
-        np.maximum(values, -0.17, out=values)  # as an activation function does: a heap of ties near zero
+        np.maximum(values, -0.17, out=values)  # like an activation function: many ties near zero
         return values, np.arange(self.sentences) % len(LANGUAGES)

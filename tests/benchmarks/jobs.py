@@ -33,7 +33,7 @@ RETRIEVED = (22, 1_012, 4_096)
 
 
 def _pool() -> ProcessPoolExecutor:
-    # Not forked: the threads of torch and numba would be copied in whatever state they are.
+    # Spawned, not forked: a fork copies the threads of torch and numba in an undefined state.
     return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
 
 
@@ -105,7 +105,7 @@ def finding(setting: Setting) -> Row:
         f"find_experts from text, 6 languages x {setting.rows}",
         setting,
         lambda: padded_cache_of_everything(model, texts, 8),
-        # One run over its positives and negatives, which are all sentences, for each language.
+        # The recipe runs every language's positives and negatives, that is, all sentences, once per language.
         scale=len(LANGUAGES) * len(corpus) / len(texts),
         target=25,
         note=f"padded to 128, everything cached, a run a language; {len(texts)} sentences and {SAMPLE} neurons, scaled",
@@ -154,7 +154,7 @@ def _finding(
 
 
 def generating(setting: Setting) -> Row:
-    """Steered generation against unsteered: tokens are of one count, so times compare."""
+    """Steered generation against unsteered: both generate equally many tokens, so times compare."""
     model = setting.model
     experts = find_experts(
         model, setting.corpus.head(60), k=500, reading=Reading(batching=Batching(truncate=True)), progress=False
@@ -187,14 +187,14 @@ def retrieving(setting: Setting, measure: str = "cosine") -> Row:
     languages, sentences, dimensions = RETRIEVED
     generator = torch.Generator().manual_seed(0)
     vectors = {
-        f"l{place}": torch.nn.functional.normalize(torch.randn(sentences, dimensions, generator=generator)).to(
+        f"l{index}": torch.nn.functional.normalize(torch.randn(sentences, dimensions, generator=generator)).to(
             setting.device
         )
-        for place in range(languages)
+        for index in range(languages)
     }
 
     def products() -> None:
-        # The reverse of a pair is its transpose: one product a pair is all there is to do.
+        # The reverse of a pair is its transpose, so one product per pair is enough.
         for one, other in combinations(vectors, 2):
             vectors[one] @ vectors[other].T
 

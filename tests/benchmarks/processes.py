@@ -1,4 +1,4 @@
-"""Jobs 9 to 11: each in a process of its own, for its memory, its imports, its whole command."""
+"""Jobs 9 to 11: each in its own process, to measure memory, imports or a whole command."""
 
 import json
 import statistics
@@ -14,7 +14,7 @@ import json, sys, tempfile
 from pathlib import Path
 from tests.benchmarks.inputs import Setting
 from tests.benchmarks.timing import resident
-from tl_experts import Corpus, find_experts
+from tl_experts import Batching, Corpus, Reading, find_experts
 
 name, rows, times, on_disk = sys.argv[1], *map(int, sys.argv[2:])
 setting = Setting(name, rows=rows)
@@ -22,25 +22,26 @@ model, corpus = setting.model, setting.corpus
 if times > 1:
     texts = {code: [f"{text} {n}" for n in range(times) for text in corpus[code].texts] for code in corpus.languages}
     corpus = Corpus.from_texts(texts)
-find_experts(model, corpus.head(2), k=1, truncate=True, progress=False)  # imports and compiled code are not the job's
+reading = Reading(batching=Batching(truncate=True))
+find_experts(model, corpus.head(2), k=1, reading=reading, progress=False)  # imports and compiled code do not count
 with tempfile.TemporaryDirectory() as folder:
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of loading the model is not the job's either
+    Path("/proc/self/clear_refs").write_text("5")  # nor does the peak of loading the model
     before = resident("VmRSS")
-    find_experts(model, corpus, truncate=True, progress=False, folder=folder if on_disk else None)
+    find_experts(model, corpus, reading=reading, progress=False, folder=folder if on_disk else None)
     after = resident("VmHWM")
 print(json.dumps([after - before, len(corpus) * model.cfg.n_layers * model.cfg.d_mlp * 4 / 2**20]))
 """
-"""Peaks of resident memory in MiB (Linux): what is loaded with the model counts in neither."""
+"""Peak resident memory in MiB (Linux) above the loaded model, and the size of the responses."""
 
 
 ROOM = 300
-"""MiB beside the responses."""
+"""MiB allowed above the responses."""
 
 FLAT = 1536
-"""MiB where the responses lie on disk."""
+"""MiB allowed where the responses are on disk."""
 
 TIMES = 10
-"""The sentences of the disk-backed run."""
+"""How many times the sentences the disk-backed run has."""
 
 
 def memory(setting: Setting) -> Row:
@@ -101,7 +102,7 @@ def demo(setting: Setting) -> Row:
 
 
 def _start(number: int, job: str, command: list[str], target: float, pairs: int) -> Row:
-    _run(*command)  # writes what Python compiles
+    _run(*command)  # so that Python's compiled files exist
     times = [(seconds(lambda: _run(*command)), seconds(lambda: _run("-c", ""))) for _ in range(pairs)]
     return row_of(number, job, times, target=target, direction="seconds", note="an empty Python process")
 

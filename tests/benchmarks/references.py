@@ -1,4 +1,4 @@
-"""The other ways: as published code does it, and as a good plain version would."""
+"""References: the published way and a good plain version."""
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -10,7 +10,7 @@ import torch
 from tl_experts import Corpus
 
 LENGTH = 128
-"""Tokens that the published recipe pads every sentence to."""
+"""Tokens to which the published recipe pads every sentence."""
 
 
 def sklearn_scores(job: tuple[np.ndarray, np.ndarray, int]) -> list[tuple[float, float]]:
@@ -25,7 +25,7 @@ def sklearn_scores(job: tuple[np.ndarray, np.ndarray, int]) -> list[tuple[float,
 
 
 def sklearn_pool(pool: ProcessPoolExecutor, values: np.ndarray, labels: np.ndarray, languages: int) -> list[Any]:
-    """The same of all columns over a pool of processes."""
+    """The same for all columns, over a pool of processes."""
     jobs = [(np.ascontiguousarray(values[:, neuron]), labels, languages) for neuron in range(values.shape[1])]
     return list(pool.map(sklearn_scores, jobs, chunksize=max(1, len(jobs) // 8)))
 
@@ -63,9 +63,9 @@ def bucketed_names_filter(model: Any, corpus: Corpus, batch: int = 32) -> np.nda
         tokens = torch.full((len(rows), longest + 1), model.tokenizer.pad_token_id or 0)
         tokens[:, 0] = model.tokenizer.bos_token_id if model.tokenizer.bos_token_id is not None else 0
         mask = torch.zeros(tokens.shape, dtype=torch.bool)
-        for place, row in enumerate(rows):
-            tokens[place, 1 : 1 + len(encoded[row])] = torch.tensor(encoded[row])
-            mask[place, 1 : 1 + len(encoded[row])] = True
+        for index, row in enumerate(rows):
+            tokens[index, 1 : 1 + len(encoded[row])] = torch.tensor(encoded[row])
+            mask[index, 1 : 1 + len(encoded[row])] = True
         with torch.inference_mode():
             _, cache = model.run_with_cache(
                 tokens.to(device), names_filter=lambda name: name in names, stop_at_layer=model.cfg.n_layers

@@ -1,6 +1,6 @@
-"""The store and the scorer at scale: `python -m tests.benchmarks.scale`. Made-up responses; time and memory printed.
+"""The store and the scorer at scale, on made-up responses: `python -m tests.benchmarks.scale`.
 
-Writes 7.4 GB by default, and removes them.
+Prints time and memory. Writes 7.4 GB by default and removes them.
 """
 
 import argparse
@@ -17,18 +17,18 @@ import torch
 from tests.benchmarks.timing import resident
 from tl_experts import Batching, Corpus, score_responses
 from tl_experts.jobs.job import Job
-from tl_experts.models.dtypes import DTYPES, dtype_name
+from tl_experts.models.dtypes import DTYPES, DtypeName
 from tl_experts.responses.collect import part_size
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.store import ResponseStore
 
 LANGUAGES = ("en", "de", "fr", "es", "ja", "zh", "ru", "ar", "hi", "pt")
 CHECKED = 20
-"""Neurons that scikit-learn scores, too."""
+"""Neurons that scikit-learn scores as well."""
 
 
-def build(folder: Path, sentences: int, layers: int, width: int, dtype: torch.dtype) -> ResponseStore:
-    """A store of normal responses, some of whose neurons lean to a language."""
+def build(folder: Path, sentences: int, layers: int, width: int, dtype: DtypeName) -> ResponseStore:
+    """A store of normally distributed responses; some neurons respond more to one language."""
     corpus = Corpus.from_texts(
         {code: [f"{code} {n}" for n in range(sentences // len(LANGUAGES))] for code in LANGUAGES}, name="made up"
     )
@@ -41,8 +41,8 @@ def build(folder: Path, sentences: int, layers: int, width: int, dtype: torch.dt
         "pooling": "max",
         "layers": neurons.layers,
         "widths": neurons.widths,
-        "dtype": dtype_name(dtype),
         "batching": asdict(Batching()),
+        "dtype": dtype,
         "sentences": size,
         "shards": -(-len(corpus) // size),
     }
@@ -53,7 +53,7 @@ def build(folder: Path, sentences: int, layers: int, width: int, dtype: torch.dt
         rows = range(number * size, min((number + 1) * size, len(corpus)))
         values = torch.randn(len(rows), neurons.total, generator=torch.Generator().manual_seed(number))
         values += 2.0 * (language[list(rows)][:, None] == lean)
-        store.save(number, values.to(dtype), rows)
+        store.save(number, values.to(DTYPES[dtype]), rows)
     return store
 
 
@@ -64,23 +64,22 @@ def main() -> int:
     parser.add_argument("--layers", type=int, default=24)
     parser.add_argument("--width", type=int, default=1_536)
     parser.add_argument("--dtype", choices=list(DTYPES), default="float16")
-    parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary one")
+    parser.add_argument("--folder", type=Path, help="a folder on the disk to measure; default: the temporary folder")
     arguments = parser.parse_args()
     found: dict[str, float] = {}
-    dtype = DTYPES[arguments.dtype]
     with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
-        begun = time.perf_counter()
-        store = build(Path(scratch), arguments.sentences, arguments.layers, arguments.width, dtype)
-        found["written_s"] = time.perf_counter() - begun
+        started = time.perf_counter()
+        store = build(Path(scratch), arguments.sentences, arguments.layers, arguments.width, arguments.dtype)
+        found["written_s"] = time.perf_counter() - started
         found["gigabytes"] = sum(path.stat().st_size for path in Path(scratch).rglob("*")) / 1e9
         Path("/proc/self/clear_refs").write_text("5")
         found["resident_mib"] = resident("VmRSS")
-        begun = time.perf_counter()
+        started = time.perf_counter()
         stored = store.responses()
-        found["checked_s"] = time.perf_counter() - begun
-        begun = time.perf_counter()
+        found["checked_s"] = time.perf_counter() - started
+        started = time.perf_counter()
         expertise = score_responses(stored)
-        found["scored_s"] = time.perf_counter() - begun
+        found["scored_s"] = time.perf_counter() - started
         found["peak_mib"] = resident("VmHWM")
         found["largest_error"] = _error(stored.columns(0, CHECKED), stored.corpus, expertise.auroc[:CHECKED])
     sys.stdout.write(json.dumps({name: round(value, 9) for name, value in found.items()}) + "\n")
@@ -88,14 +87,14 @@ def main() -> int:
 
 
 def _error(values: np.ndarray, corpus: Corpus, auroc: np.ndarray) -> float:
-    """Against scikit-learn."""
+    """Largest difference from scikit-learn's AUROC."""
     from sklearn.metrics import roc_auc_score
 
     labels = np.array(corpus.labels)
     return max(
-        abs(float(auroc[neuron, place]) - roc_auc_score(labels == code, values[:, neuron]))
+        abs(float(auroc[neuron, index]) - roc_auc_score(labels == code, values[:, neuron]))
         for neuron in range(values.shape[1])
-        for place, code in enumerate(corpus.languages)
+        for index, code in enumerate(corpus.languages)
     )
 
 

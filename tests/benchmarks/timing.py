@@ -1,4 +1,4 @@
-"""Two ways to do one thing, timed in turn, and the row of the table that comes of it."""
+"""Two ways to do one thing, timed alternately, and the resulting row of the table."""
 
 import ctypes
 import gc
@@ -22,10 +22,10 @@ class Row:
     number: int
     job: str
     ours: float
-    """Seconds, or for memory MiB; the median."""
+    """Median, in seconds; in MiB for memory."""
 
     reference: float | None
-    """The same of the reference, scaled to the whole input where it was timed on a part."""
+    """Median of the reference, scaled to the whole input where it was timed on a part."""
 
     ratio: float | None
     """Median over the pairs."""
@@ -37,10 +37,10 @@ class Row:
     unit: str = "s"
     note: str = ""
     peak: float | None = None
-    """MiB that ours takes at its peak over what the process held before."""
+    """Peak MiB of our way above what the process held before."""
 
     def cells(self) -> list[str]:
-        """As printed."""
+        """The cells as printed."""
         spread = f"{self.ratio:.3g} ({self.low:.3g}-{self.high:.3g})" if self.ratio is not None else ""
         reference = f"{self.reference:.3g} {self.unit}" if self.reference is not None else ""
         met = "yes" if self.met else "no"
@@ -61,7 +61,7 @@ COLUMNS = ("#", "job", "ours", "reference", "ratio (range)", "target", "met", "p
 
 
 def seconds(work: Callable[[], Any], device: str = "cpu") -> float:
-    """How long one run takes."""
+    """Duration of one run."""
     if device != "cpu":
         torch.cuda.synchronize()
     started = time.perf_counter()
@@ -81,17 +81,17 @@ def row_of(
     note: str = "",
     peak: float | None = None,
 ) -> Row:
-    """The row of some pairs of times.
+    """The row for some pairs of times.
 
     Args:
         number: of the job.
-        job: its words.
-        times: ours and the reference's, of every pair.
+        job: its description.
+        times: ours and the reference's, for every pair.
         target: of the median ratio.
         direction: ``"faster"``: reference / ours must reach the target; ``"of its time"``: ours / reference must not
             exceed it; ``"seconds"``: our median must stay under the target, whatever the reference takes.
         note: printed beside it.
-        peak: of ours, in MiB.
+        peak: of our way, in MiB.
     """
     ours, reference = (statistics.median(column) for column in zip(*times, strict=True))
     ratios = [theirs / mine if direction == "faster" else mine / theirs for mine, theirs in times]
@@ -117,18 +117,18 @@ def in_turn(
     device: str = "cpu",
     note: str = "",
 ) -> Row:
-    """Time both, alternating, after one run of each that is not counted (compiling, caches).
+    """Time both alternately, after one uncounted run of each (compilation, caches).
 
     Args:
         number: of the job.
-        job: its words.
+        job: its description.
         ours: our way.
         reference: the other.
         target: see `row_of`.
         direction: see `row_of`.
-        pairs: how many.
-        scale: the reference does this part of the work, so its time is multiplied.
-        device: where; a GPU is waited for.
+        pairs: number of timings of each.
+        scale: factor of the reference's time, which is measured on a part of the work.
+        device: where both run; a GPU is synchronized.
         note: printed beside it.
     """
     ours()
@@ -138,13 +138,13 @@ def in_turn(
 
 
 def resident(field: str) -> float:
-    """A line of the kernel's word on this process (Linux), in MiB: VmRSS, VmHWM."""
+    """A field of /proc/self/status (Linux), in MiB: VmRSS or VmHWM."""
     lines = Path("/proc/self/status").read_text("utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
 def peak_of(work: Callable[[], object], device: str = "cpu") -> float:
-    """MiB at the peak of some work over what was held before: of this process, or of the GPU; 0 where /proc is not."""
+    """Peak MiB of some work above what this process or the GPU held before; 0 without /proc."""
     if device != "cpu":
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
@@ -152,7 +152,7 @@ def peak_of(work: Callable[[], object], device: str = "cpu") -> float:
         return (torch.cuda.max_memory_allocated(device) - before) / 2**20
     gc.collect()
     if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)  # what was freed before would be used again, and not be seen
+        ctypes.CDLL(None).malloc_trim(0)  # reused freed memory would not be measured
     try:
         Path("/proc/self/clear_refs").write_text("5")
         before = resident("VmRSS")
