@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import torch
 
@@ -186,6 +187,12 @@ def llama(request: pytest.FixtureRequest, model_of, bridge_of) -> Model:
 def corpus() -> Corpus:
     """24 sentences, aligned over four languages and three scripts."""
     return Corpus.from_texts(TEXTS, aligned=True, name="fixture")
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """What a user sees: no type checker in front of the package's own messages."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(scope="module")

@@ -55,8 +55,13 @@ INNER = {
         ("loading",),
         ("source",),
     ),
-    "responses": (("neurons", "reading"), ("collect",), ("store",), ("collect_to_disk",)),
-    "experts": (("auroc", "hub", "card"), ("expertise",), ("experts",), ("find",)),
+    "responses": (
+        ("neurons", "reading"),
+        ("collect", "token_statistics"),
+        ("store", "collect_statistics"),
+        ("collect_to_disk",),
+    ),
+    "experts": (("auroc", "lape", "hub", "card"), ("expertise",), ("experts", "scorings"), ("find",)),
     "steering": (
         ("operations", "norms", "positions", "maps", "generation"),
         ("neurons",),

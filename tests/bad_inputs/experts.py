@@ -6,12 +6,17 @@ from tests.bad_inputs import INF, NAN, QUIET, Row
 from tests.bad_inputs.files import folder_of
 from tl_experts import (
     Experts,
+    Reading,
     Steering,
+    TokenStatistics,
+    collect_both,
+    collect_statistics,
     find_experts,
     intervention_hooks,
     select_experts,
     steer,
 )
+from tl_experts.experts.scorings import AlignedLape, Lape
 from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.generation import generate_texts, text_perplexity
 from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
@@ -44,7 +49,7 @@ EXPERTS: list[Row] = [
                 ("find", lambda m, **o: find_experts(m.model, m.corpus, k=2, **o, **QUIET)),
                 ("select", lambda m, **o: select_experts(m.expertise, k=2, **o)),
             ],
-            [("metric", "auc"), ("metric", "AP"), ("metric", ""), ("how", "best"), ("how", "Top")],
+            [*product(["scoring"], ["auc", "AP", "", 5, ["lape"]]), ("how", "best"), ("how", "Top")],
         )
     ),
     *(
@@ -56,6 +61,76 @@ EXPERTS: list[Row] = [
             ],
             (5.0, "5", True),
         )
+    ),
+    *(
+        (f"{f.__name__} {name}", lambda m, f=f, x=x: f(m.model, x, **QUIET), (type(x).__name__,))
+        for f, (name, x) in product(
+            (collect_statistics, collect_both),
+            [("of a string", "en"), ("of a dictionary", {"en": ["a"]}), ("of nothing", None)],
+        )
+    ),
+    *(
+        (
+            f"{f.__name__} layer 2",
+            lambda m, f=f: f(m.model, m.corpus, reading=Reading(layers=[2]), **QUIET),
+            ("layers [2]", "0 to 1"),
+        )
+        for f in (collect_statistics, collect_both)
+    ),
+    ("statistics from nowhere", lambda _: TokenStatistics.from_pretrained("nowhere"), ("nowhere", "is the path right")),
+    (
+        "statistics of experts",
+        lambda m: TokenStatistics.from_pretrained(folder_of(m, experts__json="{}")),
+        ("expected 'token_statistics'",),
+    ),
+    (
+        "statistics merged with themselves",
+        lambda m: (lambda s: s.merge(s))(collect_statistics(m.model, m.corpus, **QUIET)),
+        ("is in both", "counted once"),
+    ),
+    *(
+        (f"{scoring.__name__} {option} {value!r}", lambda _, f=scoring, o=option, v=value: f(**{o: v}), (repr(value),))
+        for scoring, option, value in [
+            *product((Lape, AlignedLape), ("rate", "bar_rate"), (0, -0.1, 1.5, NAN, INF, "1%", None, True)),
+            *product((AlignedLape,), ("weight",), (-0.1, NAN, INF, "auto")),
+        ]
+    ),
+    *(
+        (
+            f"select by {scoring} without what it needs",
+            lambda m, s=scoring: select_experts(m.expertise, k=2, scoring=s),
+            (what,),
+        )
+        for scoring, what in [
+            ("lape", "collect_statistics"),
+            ("aligned_lape", "collect_statistics"),
+            ("token_mean_difference", "collect_statistics"),
+            ("mean_difference", "collect_responses"),
+        ]
+    ),
+    *(
+        (
+            f"find by lape {options}",
+            lambda m, o=options: find_experts(m.model, m.corpus, scoring="lape", **o, **QUIET),
+            words,
+        )
+        for options, words in [
+            ({"how": "bottom"}, ("needs k",)),
+            ({"how": "both"}, ("needs k",)),
+            ({"folder": "kept"}, ("leave out", "folder")),
+            ({"k": 97}, ("is 97",)),
+        ]
+    ),
+    (
+        "both ends with a threshold",
+        lambda m: select_experts(m.expertise, threshold=0.5, how="both"),
+        ("takes k",),
+    ),
+    ("both ends of too many", lambda m: select_experts(m.expertise, k=49, how="both"), ("is 49", "lower k to 48")),
+    (
+        "a scoring of the wrong shape",
+        lambda m: select_experts(m.expertise, k=2, scoring=lambda e: e.expertise.auroc.T),
+        ("expected a float array",),
     ),
     ("random with a threshold", lambda m: select_experts(m.expertise, threshold=0.5, how="random"), ("takes k",)),
     (

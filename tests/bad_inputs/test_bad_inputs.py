@@ -38,7 +38,7 @@ from tl_experts.analysis.distances import language_distances
 from tl_experts.analysis.retrieval import MEASURES, scored
 from tl_experts.cli.commands import main
 from tl_experts.errors import TLExpertsError
-from tl_experts.experts.expertise import METRICS
+from tl_experts.experts.scorings import SCORINGS
 from tl_experts.models import SITES
 from tl_experts.models.pooling import POOLINGS
 from tl_experts.steering.operations import OPERATIONS
@@ -122,7 +122,7 @@ ANYTHING = st.one_of(
 VECTORS_OF_TWO = {"en": torch.eye(3), "de": torch.eye(3).flip(0)}
 
 CHOICES: dict[str, Callable[[Any, Any], object]] = {
-    "metric": lambda m, v: select_experts(m.expertise, k=2, metric=v),
+    "scoring": lambda m, v: select_experts(m.expertise, k=2, scoring=v),
     "how": lambda m, v: select_experts(m.expertise, k=2, how=v),
     "pooling": lambda m, v: collect_responses(m.model, m.corpus, reading=Reading(pooling=v), **QUIET),
     "site": lambda m, v: collect_responses(m.model, m.corpus, reading=Reading(site=v), **QUIET),
@@ -139,7 +139,20 @@ CHOICES: dict[str, Callable[[Any, Any], object]] = {
 }
 """Options that are one of a few words; none of them takes anything that `ANYTHING` draws, but for a word by chance."""
 
-WORDS = {*METRICS, *POOLINGS, *SITES, *OPERATIONS, *VALUES, *POSITIONS, *MEASURES, "top", "bottom", "random", "ray"}
+WORDS = {
+    *SCORINGS,
+    *POOLINGS,
+    *SITES,
+    *OPERATIONS,
+    *VALUES,
+    *POSITIONS,
+    *MEASURES,
+    "top",
+    "bottom",
+    "both",
+    "random",
+    "ray",
+}
 
 
 @pytest.mark.parametrize("option", CHOICES)

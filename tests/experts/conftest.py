@@ -1,6 +1,5 @@
 """Expertise and experts that several files test."""
 
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -19,12 +18,6 @@ def expertise():
 def experts(expertise):
     """The three best of each language."""
     return select_experts(expertise, k=3)
-
-
-@pytest.fixture
-def unchecked(monkeypatch):
-    """What a user sees: no type checker in front of the package's own messages."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(scope="module")

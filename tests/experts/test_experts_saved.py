@@ -24,7 +24,7 @@ def make_experts(kind, expertise):
     if kind == "one language":
         return select_experts(expertise, k=4)["zh-Hant"]
     if kind == "not ASCII":
-        return replace(select_experts(expertise, k=4, metric="ap"), selection='„beste“ "4"\n日本')
+        return replace(select_experts(expertise, k=4, scoring="ap"), selection='„beste“ "4"\n日本')
     return select_experts(expertise, threshold=0.5, how="bottom")
 
 

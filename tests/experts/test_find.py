@@ -24,7 +24,7 @@ from tl_experts.responses.neurons import NeuronTable
 @given(SCORES, st.integers(1, len(PAIRS)), st.sampled_from(["auroc", "ap"]))
 def test_top_k_are_a_plain_argsort_over_all_layers(scores, k, metric):
     expertise = expertise_of(scores, ap=scores) if metric == "auroc" else expertise_of(1 - scores, ap=scores)
-    experts = select_experts(expertise, k=k, metric=metric)
+    experts = select_experts(expertise, k=k, scoring=metric)
     assert experts.counts == dict.fromkeys(LANGUAGES, k)
     for index, language in enumerate(LANGUAGES):
         order = np.argsort(-scores[:, index], kind="stable")[:k]
@@ -43,7 +43,7 @@ def test_bottom_k_are_the_same_argsort_from_the_other_end(scores, k):
 @pytest.mark.parametrize("how", ["top", "bottom"])
 @pytest.mark.parametrize("metric", ["auroc", "ap"])
 def test_equal_scores_are_taken_in_order_of_layer_and_neuron(how, metric):
-    experts = select_experts(expertise_of(np.full(36, 0.5), ap=np.full(36, 0.5)), k=7, how=how, metric=metric)
+    experts = select_experts(expertise_of(np.full(36, 0.5), ap=np.full(36, 0.5)), k=7, how=how, scoring=metric)
     assert all(pairs_of(experts, language) == PAIRS[:7] for language in LANGUAGES)
 
 
@@ -106,7 +106,7 @@ def test_statistics_are_each_neurons_own_for_its_own_language(expertise, how):
 
 
 def test_experts_remember_what_they_were_selected_from(expertise):
-    experts = select_experts(expertise, k=2, metric="ap")
+    experts = select_experts(expertise, k=2, scoring="ap")
     for name in ("languages", "site", "pooling", "corpus", "fingerprint"):
         assert getattr(experts, name) == getattr(expertise, name)
     assert experts.candidates == expertise.neurons
@@ -148,7 +148,7 @@ def test_random_experts_are_spread_evenly_over_all_neurons(expertise):
         ({"threshold": float("nan")}, "threshold is nan; .* between 0 and 1", {"threshold": 0.5}),
         ({"threshold": 0.95}, "no neuron reaches threshold 0.95 for en; its best is 0.900", {"threshold": 0.9}),
         ({"threshold": 0.5, "how": "random"}, "how='random' takes k, not a threshold", {"k": 5, "how": "random"}),
-        ({"k": 1, "metric": "auc"}, "metric 'auc' is not known; .*'auroc'", {"k": 1, "metric": "ap"}),
+        ({"k": 1, "scoring": "auc"}, "scoring 'auc' is not known; .*'auroc'", {"k": 1, "scoring": "ap"}),
         ({"k": 1, "how": "buttom"}, "how 'buttom' is not known; did you mean 'bottom'", {"k": 1, "how": "bottom"}),
         ({"k": 1, "layers": [1, 2]}, r"layers \[1, 2\]: ", {"k": 1, "layers": [1, 4]}),
         ({"k": 1, "layers": [-1]}, r"layers \[-1\]: ", {"k": 1, "layers": [7]}),
@@ -185,7 +185,7 @@ def test_refusing_a_threshold_names_the_best_of_the_layers_asked_for():
 
 STEPS = {
     "defaults": (Reading(), {"k": 5}),
-    "threshold and ap": (Reading(pooling="mean"), {"threshold": 0.3, "k": 7, "metric": "ap"}),
+    "threshold and ap": (Reading(pooling="mean"), {"threshold": 0.3, "k": 7, "scoring": "ap"}),
     "bottom of one layer": (Reading(layers=[1], batching=Batching(prepend_bos=False)), {"k": 4, "how": "bottom"}),
     "another site and dtype": (Reading(site="attn.hook_z", dtype=torch.bfloat16), {"k": 4}),
     "bos": (Reading(batching=Batching(prepend_bos=True)), {"k": 6}),
@@ -213,7 +213,7 @@ def test_find_experts_passes_truncate_on(llama, corpus):
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "selecting",
-    [{"k": 0}, {"k": 97}, {"threshold": 2.0}, {"metric": "f1"}, {"how": "best"}, {"how": "random"}],
+    [{"k": 0}, {"k": 97}, {"threshold": 2.0}, {"scoring": "f1"}, {"how": "best"}, {"how": "random"}],
 )
 def test_a_selection_that_cannot_be_made_is_refused_before_the_model_runs(monkeypatch, llama, corpus, selecting):
     def runs(*args, **kwargs):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tl_experts import Batching, Corpus, Experts, ResponseStore, Steering, load_sentences
+from tl_experts import Batching, Corpus, Experts, ResponseStore, Steering, TokenStatistics, load_sentences
 from tl_experts.corpus.pairs import load_pairs, load_paraphrases
 from tl_experts.experts.auroc import STATISTICS
 from tl_experts.jobs.arrays import read_array, write_array
@@ -98,6 +98,16 @@ def affine_map() -> AffineMap:
     return AffineMap("linear", "de", "en", NeuronTable((0, 1), (4, 4)), "mlp.hook_post", *columns, {"name": "tiny"})
 
 
+def token_statistics() -> TokenStatistics:
+    """Two languages and eight neurons."""
+    counts, sums = np.ones((2, 8), dtype=np.int64), np.ones((2, 8))
+    table, tokens = NeuronTable((0, 1), (4, 4)), np.array([3, 4])
+    sites = ("mlp.hook_post", "mlp.hook_pre")
+    return TokenStatistics(
+        ("en", "de"), table, tokens, counts, counts.copy(), sums, sums.copy(), *sites, ("0" * 16,), {"name": "tiny"}
+    )
+
+
 def _store(folder: Path) -> None:
     corpus = Corpus.from_texts(TEXTS, aligned=True, name="fuzz")
     reading = {"site": "mlp.hook_post", "pooling": "max", "dtype": "float32", "batching": asdict(Batching())}
@@ -162,6 +172,11 @@ TARGETS = [
         lambda f: Steering.from_pretrained(f / "s.safetensors"),
     ),
     Target("affine-map", lambda f: affine_map().save_pretrained(f / "m"), lambda f: AffineMap.from_pretrained(f / "m")),
+    Target(
+        "token-statistics",
+        lambda f: token_statistics().save_pretrained(f / "t"),
+        lambda f: TokenStatistics.from_pretrained(f / "t"),
+    ),
     Target("pieces", lambda f: Pieces(f, JOB).save(0, {"a": np.ones(3)}), lambda f: Pieces(f, JOB).load(0)),
     Target("store", _store, _read_store),
     Target(

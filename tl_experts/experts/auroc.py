@@ -29,6 +29,10 @@ Array = NDArray[Any]
 STATISTICS = ("auroc", "ap", "mean", "median", "p90", "negative_mean")
 """The statistics, in the order of the result's first axis."""
 
+OPTIONAL = ("score", "token_mean", "token_negative_mean")
+"""Columns that some experts also have: what they were ranked by, where that is neither AUROC nor AP; where statistics
+of tokens were collected, the mean activation over the language's tokens and over those of all other languages."""
+
 _QUANTILES = (0.5, 0.9)
 _CHUNK_BYTES = 1 << 20  # keys of a chunk stay in a core's second-level cache
 _MIN_WIDTH = 16  # neurons of a chunk: a cache line of float32

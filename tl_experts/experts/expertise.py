@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Metric = Literal["auroc", "ap"]
-METRICS: tuple[Metric, ...] = get_args(Metric)
 Scores = NDArray[np.float32]
 
 

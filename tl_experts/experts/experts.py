@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ArtefactError, SelectionError, TLExpertsError, near, require_whole
-from tl_experts.experts.auroc import STATISTICS
+from tl_experts.experts.auroc import OPTIONAL, STATISTICS
 from tl_experts.experts.card import card
 from tl_experts.experts.hub import download, is_repository, upload
 from tl_experts.jobs.artefacts import Arrays, load_artefact, save_artefact
@@ -64,7 +64,7 @@ class Experts:
     """``[expert]``: index within the layer."""
 
     statistics: dict[str, Floats]
-    """``[expert]`` each: auroc and ap; mean, median and p90 of the positives; negative_mean."""
+    """``[expert]`` each: auroc and ap; mean, median and p90 of the positives; negative_mean; at times `OPTIONAL`."""
 
     candidates: NeuronTable
     """The neurons they were chosen from."""
@@ -90,7 +90,7 @@ class Experts:
     def __post_init__(self) -> None:
         """Check that the columns fit each other, and make them read-only."""
         columns: list[NDArray[Any]] = [self.language_of, self.layer, self.neuron, *self.statistics.values()]
-        if len({column.shape for column in columns}) != 1 or set(self.statistics) != set(STATISTICS):
+        if len({column.shape for column in columns}) != 1 or set(self.statistics) - set(OPTIONAL) != set(STATISTICS):
             raise SelectionError(
                 f"experts need the columns language_of, layer, neuron, {', '.join(STATISTICS)}, all of one length"
             )
@@ -266,7 +266,7 @@ class Experts:
             self,
             layer=self.candidates.layer_of[columns],
             neuron=self.candidates.neuron_of[columns],
-            statistics=self.statistics | {"auroc": unknown, "ap": unknown},
+            statistics=self.statistics | dict.fromkeys({"auroc", "ap", "score"} & set(self.statistics), unknown),
             selection=f"{kind} (seed {seed}) at the values of: {self.selection}",
         )
 
@@ -320,7 +320,7 @@ class Experts:
                 language_of=arrays["language_of"],
                 layer=arrays["layer"],
                 neuron=arrays["neuron"],
-                statistics={name: arrays[name] for name in STATISTICS},
+                statistics={name: arrays[name] for name in (*STATISTICS, *(n for n in OPTIONAL if n in arrays))},
                 candidates=NeuronTable(layers, widths),
                 **{name: header[name] for name in ("site", "pooling", "metric", "selection", "corpus", "fingerprint")},
             )

@@ -1,29 +1,43 @@
-"""Selecting experts: the neurons of highest expertise for each language, over all layers together.
+"""Selecting experts: the neurons of highest score for each language, over all layers together.
 
-Source: Sundar et al. 2025, section 3 (k = 100 for Bloom-7b, 2000 for Aya-8b and PolyLM-13b).
+Sources: Sundar et al. 2025, section 3 (AUROC; k = 100 for Bloom-7b, 2000 for Aya-8b and PolyLM-13b); Kojima et al. 2024
+(average precision, ``how="both"``); those of the other scorings are in `tl_experts.experts.scorings`.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import SelectionError, require_choice, require_whole
 from tl_experts.experts.auroc import STATISTICS
-from tl_experts.experts.expertise import METRICS, Expertise, Metric, score_responses
+from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts, Floats, Integers, random_stream
+from tl_experts.experts.scorings import (
+    BOUNDED,
+    SENTENCE_SCORINGS,
+    Evidence,
+    Scoring,
+    needs_tokens,
+    scored,
+    scoring_name,
+    scoring_of,
+)
 from tl_experts.jobs.workers import Workers
 from tl_experts.models import ModelLike, as_model
 from tl_experts.responses.collect import Responses, collect_responses, neuron_table
+from tl_experts.responses.collect_statistics import collect_both
 from tl_experts.responses.collect_to_disk import begin_store, fill_store, worker_loader
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.reading import DEFAULT_READING, Reading
 from tl_experts.responses.store import StoredResponses
+from tl_experts.responses.token_statistics import TokenStatistics
 
 DEFAULT_K = 500
-How = Literal["top", "bottom", "random"]
+How = Literal["top", "bottom", "both", "random"]
 
 
 def find_experts(
@@ -32,8 +46,8 @@ def find_experts(
     *,
     k: int | None = None,
     threshold: float | None = None,
-    metric: Metric = "auroc",
-    how: Literal["top", "bottom"] = "top",
+    scoring: str | Scoring = "auroc",
+    how: Literal["top", "bottom", "both"] = "top",
     reading: Reading = DEFAULT_READING,
     folder: str | Path | None = None,
     workers: Workers | None = None,
@@ -47,13 +61,15 @@ def find_experts(
         model: from `load_model`, any `HookedTransformer` or `TransformerBridge`, or what loads one: a name, a folder, a
             `ModelSource`.
         sentences: labelled sentences of two languages or more.
-        k: experts per language; default 500, or all above the threshold.
-        threshold: only neurons whose metric is at least this (``how="bottom"``: at most).
-        metric: ``"auroc"`` (the paper's) or ``"ap"``.
-        how: ``"top"`` or ``"bottom"``; `select_experts` also draws at random.
+        k: experts per language; default 500, all above the threshold, or as many as the scoring's own rule selects.
+        threshold: only neurons whose score is at least this (``how="bottom"``: at most).
+        scoring: one of `tl_experts.experts.scorings.SCORINGS`, or a function of `Evidence`: ``"auroc"`` (the paper's),
+            ``"ap"``, ``"mean_difference"``, and from statistics of tokens, which the same pass collects,
+            ``"token_mean_difference"``, ``"lape"`` and ``"aligned_lape"``.
+        how: ``"top"``, ``"bottom"`` or ``"both"`` (k of each); `select_experts` also draws at random.
         reading: which neurons, how responses are pooled, their dtype, how the text is batched.
         folder: where responses are kept in shards (`store_responses`): memory does not grow with the sentences, and
-            the same call resumes a run that was killed. None: in memory.
+            the same call resumes a run that was killed. Statistics of tokens are not kept there. None: in memory.
         workers: data-parallel Ray workers, which load the model themselves; needs a folder.
         progress: show progress bars.
 
@@ -68,24 +84,35 @@ def find_experts(
         >>> experts["ja"].to_pandas()[["rank", "layer", "neuron"]].shape
         (5, 3)
     """
-    require_choice(how, ("top", "bottom"), "how", SelectionError)
-    _require_selection(k, threshold, metric, how)
+    require_choice(how, ("top", "bottom", "both"), "how", SelectionError)
+    scorer = scoring_of(scoring)
+    _require_selection(k, threshold, scoring, how)
     if workers is not None and folder is None:
         raise SelectionError("workers need a folder for their shards; give folder=...")
+    if folder is not None and needs_tokens(scorer):
+        raise SelectionError(
+            f"scoring {scoring_name(scoring)!r} needs statistics of tokens, which a folder does not keep; leave out "
+            "folder and workers"
+        )
     load = None if workers is None else worker_loader(model, workers)
     loaded = as_model(model)
     neurons = neuron_table(loaded, reading).total
-    if (k or DEFAULT_K) > neurons and threshold is None:  # before the long part
-        raise SelectionError(f"k is {k or DEFAULT_K}, but there are {neurons} neurons to choose from; lower k")
+    if threshold is None and not _own_rule(scorer, k):  # before the long part
+        _require_enough(k or DEFAULT_K, neurons, how)
     responses: Responses | StoredResponses
-    if folder is None:
-        responses = collect_responses(loaded, sentences, reading=reading, progress=progress)
-    else:
+    tokens: TokenStatistics | None = None
+    if folder is not None:
         store = begin_store(loaded, sentences, folder, reading)
         fill_store(store, loaded, workers=workers, load=load, progress=progress)
         responses = store.responses()
+    elif scorer in SENTENCE_SCORINGS:
+        responses = collect_responses(loaded, sentences, reading=reading, progress=progress)
+    else:
+        responses, tokens = collect_both(loaded, sentences, reading=reading, progress=progress)
     expertise = score_responses(responses, progress=progress)
-    return select_experts(expertise, k=k, threshold=threshold, metric=metric, how=how)
+    return select_experts(
+        expertise, k=k, threshold=threshold, scoring=scoring, how=how, responses=responses, tokens=tokens
+    )
 
 
 def select_experts(
@@ -93,27 +120,33 @@ def select_experts(
     *,
     k: int | None = None,
     threshold: float | None = None,
-    metric: Metric = "auroc",
+    scoring: str | Scoring = "auroc",
     how: How = "top",
     layers: Sequence[int] | None = None,
     seed: int = 0,
+    responses: Responses | StoredResponses | None = None,
+    tokens: TokenStatistics | None = None,
 ) -> Experts:
-    """Select experts of every language by their expertise.
+    """Select experts of every language by a score.
 
     Equal scores are taken in the order of layer and neuron, so that the result is always the same.
 
     Args:
         expertise: from `score_responses`.
-        k: per language; default 500, or all that pass the threshold.
-        threshold: of the metric.
-        metric: ``"auroc"`` or ``"ap"``.
-        how: ``"top"`` (best first), ``"bottom"`` (worst first) or ``"random"`` (with their own statistics; for the
-            paper's control see `Experts.random_control`).
+        k: per language; default 500, all that pass the threshold, or as many as the scoring's own rule selects (LAPE).
+        threshold: of the score.
+        scoring: see `find_experts`.
+        how: ``"top"`` (best first), ``"bottom"`` (worst first), ``"both"`` (the k best, then the k worst, worst first)
+            or ``"random"`` (with their own statistics; for the paper's control see `Experts.random_control`).
         layers: only neurons of these layers.
         seed: of ``how="random"``.
+        responses: what the expertise was scored from; ``"mean_difference"`` needs them.
+        tokens: of the same pass (`collect_both`); scorings of tokens need them. The experts then hold their mean over
+            the language's tokens (``token_mean``) and over all others (``token_negative_mean``).
 
     Raises:
-        SelectionError: k beyond the neurons, a threshold nobody reaches, an unknown metric or layer.
+        SelectionError: k beyond the neurons, a threshold nobody reaches, an unknown scoring or layer, or something
+            that the scoring needs and was not given.
 
     Examples:
         >>> from tl_experts import collect_responses, load_model, load_sentences, score_responses
@@ -123,14 +156,21 @@ def select_experts(
         >>> select_experts(expertise, threshold=0.95).counts["ru"] > 10
         True
     """
-    _require_selection(k, threshold, metric, how)
+    scorer = scoring_of(scoring)
+    _require_selection(k, threshold, scoring, how)
     threshold = None if threshold is None else float(threshold)  # a NumPy one would compare in double precision
-    scores: Floats = getattr(expertise, metric)
+    evidence = Evidence(expertise, responses, tokens)
+    scores = scored(scorer, evidence)
     allowed = _allowed(expertise.neurons, layers)
-    chosen = [
-        _choose(scores[:, place], allowed, k, threshold, how, seed, language)
-        for place, language in enumerate(expertise.languages)
-    ]
+    rule = threshold is None and _own_rule(scorer, k) and how != "random"
+    if rule:
+        candidates = _by_own_rule(scorer, evidence, allowed)
+        chosen = [own[np.argsort(-scores[own, at], kind="stable")] for at, own in enumerate(candidates)]
+    else:
+        chosen = [
+            _choose(scores[:, at], allowed, k, threshold, how, seed, language)
+            for at, language in enumerate(expertise.languages)
+        ]
     columns = np.concatenate(chosen)
     language_of = np.repeat(np.arange(len(chosen)), [len(part) for part in chosen])
     return Experts(
@@ -138,26 +178,65 @@ def select_experts(
         language_of=language_of,
         layer=expertise.neurons.layer_of[columns],
         neuron=expertise.neurons.neuron_of[columns],
-        statistics={name: getattr(expertise, name)[columns, language_of] for name in STATISTICS},
+        statistics=_statistics(evidence, scores, columns, language_of, named=scoring not in BOUNDED),
         candidates=expertise.neurons if layers is None else expertise.neurons.only(layers),
         site=expertise.site,
         pooling=expertise.pooling,
-        metric=metric,
-        selection=_words(k, threshold, how, seed, layers),
+        metric=scoring_name(scoring),
+        selection=_words("its own rule" if rule else how, k, threshold, seed, layers),
         corpus=expertise.corpus,
         fingerprint=expertise.fingerprint,
     )
 
 
-def _require_selection(k: int | None, threshold: float | None, metric: str, how: str) -> None:
-    require_choice(metric, METRICS, "metric", SelectionError)
-    require_choice(how, ("top", "bottom", "random"), "how", SelectionError)
+def _require_selection(k: int | None, threshold: float | None, scoring: Any, how: str) -> None:
+    require_choice(how, ("top", "bottom", "both", "random"), "how", SelectionError)
     if k is not None and require_whole(k, "k", SelectionError) < 1:
         raise SelectionError(f"k is {k}; expected at least 1 expert per language")
-    if threshold is not None and not 0 <= threshold <= 1:
+    if threshold is None:
+        if how in ("bottom", "both") and _own_rule(scoring_of(scoring), k):
+            raise SelectionError(f"how={how!r} needs k: the rule of {scoring_name(scoring)!r} selects the top only")
+        return
+    if scoring in BOUNDED and not 0 <= threshold <= 1:
         raise SelectionError(f"threshold is {threshold}; AUROC and AP lie between 0 and 1")
-    if threshold is not None and how == "random":
-        raise SelectionError("how='random' takes k, not a threshold")
+    if not np.isfinite(threshold):
+        raise SelectionError(f"threshold is {threshold}; expected a finite number")
+    if how in ("both", "random"):
+        raise SelectionError(f"how={how!r} takes k, not a threshold")
+
+
+def _own_rule(scorer: Scoring, k: int | None) -> bool:
+    """Whether a scoring selects by a rule of its own."""
+    return k is None and hasattr(scorer, "selected")
+
+
+def _by_own_rule(scorer: Any, evidence: Evidence, allowed: Integers) -> list[Integers]:
+    """The neurons of each language by the scoring's own rule."""
+    selected = scorer.selected(evidence)
+    return [allowed[selected[allowed, at]] for at in range(len(evidence.expertise.languages))]
+
+
+def _statistics(
+    evidence: Evidence, scores: NDArray[Any], columns: Integers, language_of: Integers, *, named: bool
+) -> dict[str, Floats]:
+    """The columns of the experts: their expertise and, where there are some, score and means over tokens."""
+    at = columns, language_of
+    found = {name: getattr(evidence.expertise, name)[at] for name in STATISTICS}
+    if named:
+        found["score"] = scores[at].astype(np.float32)
+    if evidence.tokens is not None:
+        found["token_mean"] = evidence.tokens.mean.T[at].astype(np.float32)
+        found["token_negative_mean"] = evidence.tokens.other_mean.T[at].astype(np.float32)
+    return found
+
+
+def _require_enough(k: int, neurons: int, how: str) -> None:
+    if k > neurons:
+        raise SelectionError(f"k is {k}, but there are {neurons} neurons to choose from; lower k")
+    if how == "both" and 2 * k > neurons:
+        raise SelectionError(
+            f"k is {k}, and how='both' takes 2 x {k} of {neurons} neurons; lower k to {neurons // 2} or less"
+        )
 
 
 def _allowed(neurons: NeuronTable, layers: Sequence[int] | None) -> Integers:
@@ -171,7 +250,7 @@ def _allowed(neurons: NeuronTable, layers: Sequence[int] | None) -> Integers:
 
 
 def _choose(
-    scores: Floats,
+    scores: NDArray[Any],
     allowed: Integers,
     k: int | None,
     threshold: float | None,
@@ -179,7 +258,11 @@ def _choose(
     seed: int,
     language: str,
 ) -> Integers:
+    if how != "random":
+        allowed = allowed[scores[allowed] > -np.inf]
     if threshold is not None:
+        if not len(allowed):
+            raise SelectionError(f"no neuron can be selected for {language}; give neither k nor a threshold")
         kept = scores[allowed] >= threshold if how == "top" else scores[allowed] <= threshold
         if not kept.any():
             most = f"best is {scores[allowed].max():.3f}" if how == "top" else f"lowest is {scores[allowed].min():.3f}"
@@ -187,16 +270,19 @@ def _choose(
         allowed = allowed[kept]
         k = min(k or len(allowed), len(allowed))
     k = k or DEFAULT_K
-    if k > len(allowed):
-        raise SelectionError(f"k is {k}, but there are {len(allowed)} neurons to choose from; lower k")
+    _require_enough(k, len(allowed), how)
     if how == "random":
         return random_stream(seed, language, "selection").choice(allowed, size=k, replace=False)
-    order = np.argsort(-scores[allowed] if how == "top" else scores[allowed], kind="stable")
-    return allowed[order[:k]]
+    best = allowed[np.argsort(-scores[allowed], kind="stable")[:k]]
+    worst = allowed[np.argsort(scores[allowed], kind="stable")[:k]]
+    return {"top": best, "bottom": worst, "both": np.concatenate([best, worst])}[how]
 
 
-def _words(k: int | None, threshold: float | None, how: str, seed: int, layers: Sequence[int] | None) -> str:
-    amount = (
-        f"{how} {k or DEFAULT_K}" if threshold is None else f"{how} at {threshold}" + (f", at most {k}" if k else "")
-    )
+def _words(how: str, k: int | None, threshold: float | None, seed: int, layers: Sequence[int] | None) -> str:
+    if how == "its own rule":
+        amount = how
+    elif threshold is None:
+        amount = f"top and bottom {k or DEFAULT_K}" if how == "both" else f"{how} {k or DEFAULT_K}"
+    else:
+        amount = f"{how} at {threshold}" + (f", at most {k}" if k else "")
     return amount + (f" (seed {seed})" if how == "random" else "") + (f" of layers {sorted(layers)}" if layers else "")

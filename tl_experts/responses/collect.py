@@ -274,7 +274,7 @@ def response_readers(
             flat = activation.flatten(2)  # a hot path: no einops
             found = pool(flat, batch.pooled.to(flat.device), reading.pooling).to("cpu", out.dtype)
             if not bool(found.isfinite().all()):
-                raise _not_finite(found, layer, batch, texts)
+                raise not_finite(found, layer, batch, texts)
             out[rows, neurons.span(layer)] = found
 
         return hook_name(layer, reading.site), read
@@ -282,7 +282,8 @@ def response_readers(
     return [reader(layer) for layer in neurons.layers]
 
 
-def _not_finite(found: Tensor, layer: int, batch: Batch, texts: Sequence[str]) -> ResponseError:
+def not_finite(found: Tensor, layer: int, batch: Batch, texts: Sequence[str]) -> ResponseError:
+    """The error that names the first value ``[sentence neuron]`` of a batch that is not finite."""
     row, neuron = (int(index) for index in (~found.isfinite()).nonzero()[0])
     sentence = int(batch.indices[row])
     kind = str(found.dtype).removeprefix("torch.")

@@ -114,7 +114,7 @@ class Bench:
                 f"{self.config.most} experts are asked for, but there are {self.expertise.neurons.total} neurons; "
                 "lower k and sweep_k"
             )
-        return select_experts(self.expertise, k=self.config.most, metric=self.config.metric)
+        return select_experts(self.expertise, k=self.config.most, scoring=self.config.metric)
 
     def experts(self, target: str, k: int | None = None) -> Experts:
         """The experts of a target: k, or as many as the sweep has settled."""

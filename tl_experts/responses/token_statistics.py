@@ -1,0 +1,238 @@
+"""`TokenStatistics`: counts and sums over the tokens of each language, from which scorings and interventions are made.
+
+A language's statistics cover every token of its sentences, BOS and padding excepted. Those over the other languages
+are differences of sums, so that one pass serves every language. Counts are integers and sums float64: two parts of a
+corpus are merged by adding them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64, Num, Shaped
+
+from tl_experts.corpus.languages import language_code
+from tl_experts.errors import ArtefactError, ResponseError, near
+from tl_experts.jobs.artefacts import load_artefact, save_artefact
+from tl_experts.responses.neurons import NeuronTable
+
+ARRAYS = ("tokens", "over_zero", "gate_over_zero", "total", "total_of_squares")
+HEADER = ("site", "gate_site", "fingerprint")
+_MOST = 2**24
+"""Layers of a model, or neurons of a layer: no file may declare more."""
+
+
+@dataclass(frozen=True, eq=False)
+class TokenStatistics:
+    """Statistics of every neuron's activation over the tokens of every language.
+
+    Raises:
+        ResponseError: an array whose shape does not fit the languages and neurons, a count above the number of
+            tokens, or a language without a token.
+
+    Examples:
+        >>> from tl_experts import collect_statistics, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> statistics = collect_statistics(model, sentences, progress=False)
+        >>> statistics.mean.shape, statistics.gate_site
+        ((9, 7168), 'mlp.hook_pre')
+    """
+
+    languages: tuple[str, ...]
+    """The rows."""
+
+    neurons: NeuronTable
+    """The columns."""
+
+    tokens: Int64[np.ndarray, " language"]
+    """The number of tokens of each language."""
+
+    over_zero: Int64[np.ndarray, "language neuron"]
+    """The number of tokens at which the activation at `site` is above zero."""
+
+    gate_over_zero: Int64[np.ndarray, "language neuron"]
+    """The same at `gate_site`: what LAPE counts."""
+
+    total: Float64[np.ndarray, "language neuron"]
+    """Sum of the activation at `site` over the tokens."""
+
+    total_of_squares: Float64[np.ndarray, "language neuron"]
+    """Sum of its squares."""
+
+    site: str
+    """The hook site."""
+
+    gate_site: str
+    """The site whose sign LAPE counts: ``mlp.hook_pre`` for `mlp.hook_post` of a gated MLP, else `site`."""
+
+    corpora: tuple[str, ...]
+    """Fingerprints of the corpora that were counted, ascending."""
+
+    fingerprint: dict[str, str]
+    """Of the model (`tl_experts.models.model_fingerprint`)."""
+
+    def __post_init__(self) -> None:
+        """Check shapes and counts, and close the arrays for writing."""
+        shape = (len(self.languages), self.neurons.total)
+        for name in ARRAYS:
+            array, expected = getattr(self, name), shape[:1] if name == "tokens" else shape
+            if array.shape != expected:
+                raise ResponseError(f"{name} has shape {array.shape}; expected {expected}: languages x neurons")
+            array.setflags(write=False)
+        if not (self.tokens > 0).all():
+            empty = self.languages[int(np.argmin(self.tokens))]
+            raise ResponseError(f"{empty} has {self.tokens.min()} tokens; expected at least 1 of each language")
+        for name in ("over_zero", "gate_over_zero"):
+            counts = getattr(self, name)
+            if (counts < 0).any() or (counts > self.tokens[:, None]).any():
+                raise ResponseError(f"{name} counts fewer than 0 tokens, or more than its language has")
+
+    def __repr__(self) -> str:
+        shape = f"{len(self.languages)} languages x {self.neurons.total:,} neurons of {self.site}"
+        return f"TokenStatistics({shape}, {int(self.tokens.sum()):,} tokens)"
+
+    @property
+    def mean(self) -> Float64[np.ndarray, "language neuron"]:
+        """Mean activation over the language's tokens."""
+        return np.asarray(self.total / self.tokens[:, None])
+
+    @property
+    def std(self) -> Float64[np.ndarray, "language neuron"]:
+        """Standard deviation over the language's tokens (of the population: divided by their number)."""
+        return _deviation(self.total, self.total_of_squares, self.tokens)
+
+    @property
+    def share_over_zero(self) -> Float64[np.ndarray, "language neuron"]:
+        """Share of the language's tokens at which the activation is above zero."""
+        return np.asarray(self.over_zero / self.tokens[:, None])
+
+    @property
+    def other_tokens(self) -> Int64[np.ndarray, " language"]:
+        """The number of tokens of all other languages together.
+
+        Raises:
+            ResponseError: there is one language only.
+        """
+        if len(self.languages) < 2:
+            raise ResponseError(f"the statistics have one language only ({self.languages[0]}); there are no others")
+        return np.asarray(self.tokens.sum() - self.tokens)
+
+    @property
+    def other_mean(self) -> Float64[np.ndarray, "language neuron"]:
+        """Mean activation over all tokens of the other languages."""
+        return np.asarray(_of_others(self.total) / self.other_tokens[:, None])
+
+    @property
+    def other_std(self) -> Float64[np.ndarray, "language neuron"]:
+        """Standard deviation over all tokens of the other languages."""
+        return _deviation(_of_others(self.total), _of_others(self.total_of_squares), self.other_tokens)
+
+    @property
+    def other_share_over_zero(self) -> Float64[np.ndarray, "language neuron"]:
+        """Share of the other languages' tokens at which the activation is above zero."""
+        return np.asarray(_of_others(self.over_zero) / self.other_tokens[:, None])
+
+    def row(self, language: str) -> int:
+        """The row of a language.
+
+        Raises:
+            ResponseError: it was not counted.
+        """
+        code = language_code(language)
+        if code not in self.languages:
+            raise ResponseError(f"language {language!r} was not counted; {near(code, self.languages)}")
+        return self.languages.index(code)
+
+    def merge(self, other: "TokenStatistics") -> "TokenStatistics":
+        """The statistics of two corpora together, for example of two parts of one.
+
+        Counts are the same in whatever order parts are merged; sums are to rounding.
+
+        Raises:
+            ResponseError: the other is of another model, site or set of neurons, or counts the same corpus.
+        """
+        for name in ("neurons", *HEADER):
+            if getattr(self, name) != getattr(other, name):
+                raise ResponseError(
+                    f"the statistics differ in {name}: {getattr(self, name)!r} and {getattr(other, name)!r}; merge "
+                    "those of one model and reading"
+                )
+        twice = sorted(set(self.corpora) & set(other.corpora))
+        if twice:
+            raise ResponseError(f"corpus {twice[0]} is in both statistics; each part must be counted once")
+        languages = tuple(dict.fromkeys((*self.languages, *other.languages)))
+        fields: dict[str, Any] = {name: _added(name, languages, (self, other)) for name in ARRAYS}
+        fields |= {name: getattr(self, name) for name in HEADER}
+        corpora = tuple(sorted((*self.corpora, *other.corpora)))
+        return TokenStatistics(languages=languages, neurons=self.neurons, corpora=corpora, **fields)
+
+    def save_pretrained(self, path: str | Path) -> Path:
+        """Save as a folder, or as one file if named ``*.safetensors``. Nothing is pickled.
+
+        Raises:
+            ArtefactError: the path cannot be written.
+        """
+        header = {
+            "languages": self.languages,
+            "layers": self.neurons.layers,
+            "widths": self.neurons.widths,
+            "corpora": self.corpora,
+            **{name: getattr(self, name) for name in HEADER},
+        }
+        return save_artefact(path, "token_statistics", {name: getattr(self, name) for name in ARRAYS}, header)
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path) -> "TokenStatistics":
+        """Load what `save_pretrained` wrote.
+
+        Raises:
+            ArtefactError: nothing is there, or it is damaged or something else.
+        """
+        arrays, header = load_artefact(path, "token_statistics")
+        try:
+            layers, widths = tuple(header["layers"]), tuple(header["widths"])
+            if len(layers) != len(widths) or not all(type(n) is int and 0 <= n < _MOST for n in (*layers, *widths)):
+                raise ValueError(f"layers {layers!r:.80} and widths {widths!r:.80} are not those of a model")
+            for name in ("languages", "corpora"):
+                if not all(isinstance(value, str) for value in header[name]):
+                    raise ValueError(f"{name} {header[name]!r:.80}; expected text")
+            for name in ARRAYS:
+                expected = "f" if name.startswith("total") else "i"
+                if arrays[name].dtype.kind != expected or arrays[name].dtype.itemsize != 8:
+                    raise ValueError(f"{name} has dtype {arrays[name].dtype}")
+            fields: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
+            fields |= {name: header[name] for name in HEADER}
+            languages, corpora = tuple(header["languages"]), tuple(header["corpora"])
+            return cls(languages=languages, neurons=NeuronTable(layers, widths), corpora=corpora, **fields)
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError, ResponseError) as error:
+            raise ArtefactError(f"{path} does not hold statistics of tokens ({error!r}); create it again") from error
+
+
+def _deviation(
+    total: Float64[np.ndarray, "language neuron"],
+    squares: Float64[np.ndarray, "language neuron"],
+    tokens: Int64[np.ndarray, " language"],
+) -> Float64[np.ndarray, "language neuron"]:
+    mean = total / tokens[:, None]
+    # Rounding may leave a variance of zero a little below it.
+    deviation: Float64[np.ndarray, "language neuron"] = np.sqrt(np.maximum(squares / tokens[:, None] - mean**2, 0.0))
+    return deviation
+
+
+def _of_others(counts: Num[np.ndarray, "language neuron"]) -> Num[np.ndarray, "language neuron"]:
+    """Sums over all languages but the row's own."""
+    sums: Num[np.ndarray, "language neuron"] = counts.sum(axis=0) - counts
+    return sums
+
+
+def _added(
+    name: str, languages: tuple[str, ...], parts: tuple[TokenStatistics, ...]
+) -> Shaped[np.ndarray, "language ..."]:
+    """One array of the parts, added by language."""
+    first = getattr(parts[0], name)
+    found = np.zeros((len(languages), *first.shape[1:]), dtype=first.dtype)
+    for part in parts:
+        found[[languages.index(language) for language in part.languages]] += getattr(part, name)
+    return found
