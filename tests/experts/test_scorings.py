@@ -133,8 +133,8 @@ def test_a_language_without_a_neuron_keeps_its_place(evidence):
     experts = select(replace_tokens(evidence, gate_over_zero=counts), scoring=Lape(FOURTH, 0.8))
     assert experts.languages == evidence.expertise.languages
     assert experts.counts[experts.languages[2]] == 0
-    assert len(experts[experts.languages[2]]) == 0
-    assert len(experts[experts.languages[3]]) > 0
+    assert experts[experts.languages[2]].total == 0
+    assert experts[experts.languages[3]].total > 0
 
 
 def replace_tokens(evidence, **changes):
@@ -210,7 +210,7 @@ def test_find_experts_is_one_pass_of_collecting_scoring_and_selecting(name, llam
 def test_scores_that_do_not_fit_are_refused(bad, message, evidence):
     with pytest.raises(SelectionError, match=message):
         select(evidence, k=2, scoring=bad)
-    assert len(select(evidence, k=2, scoring=lambda e: -e.expertise.auroc)) == 8
+    assert select(evidence, k=2, scoring=lambda e: -e.expertise.auroc).total == 8
 
 
 def test_minus_infinity_is_never_selected(evidence):
