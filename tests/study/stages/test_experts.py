@@ -26,7 +26,7 @@ def test_experts_are_compared_among_sentences_of_similar_length(result, model, d
     is_ja = np.array(dev.labels) == "ja"
     edges = np.unique(np.quantile(tokens, np.arange(1, 10) / 10))
     stratum = (tokens[:, None] >= edges).sum(axis=1)
-    won, pairs = np.zeros(len(mine)), 0
+    won, pairs = np.zeros(mine.total), 0
     for i in np.flatnonzero(is_ja):
         for j in np.flatnonzero(~is_ja & (stratum == stratum[i])):
             won += (values[i] > values[j]) + 0.5 * (values[i] == values[j])
