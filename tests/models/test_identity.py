@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ARCHITECTURES, CONVERTED
-from tl_experts import find_experts, load_model
-from tl_experts.errors import ArtefactError
+from tl_experts import embed, find_experts, load_model
+from tl_experts.errors import ArtefactError, TLExpertsWarning
 from tl_experts.models import fingerprint_difference, model_fingerprint, require_same_model
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 
@@ -204,3 +204,13 @@ def test_a_folder_of_another_models_responses_is_refused(model_of, corpus, tmp_p
         with torch.no_grad():
             parameter.copy_(kept)
     find_experts(model, corpus, k=2, folder=tmp_path / "run", progress=False)
+
+
+@needs_hooked
+def test_embedding_with_processed_weights_warns(model_of, corpus):
+    model = deepcopy(model_of("llama"))
+    expected = embed(model, corpus, progress=False).vectors
+    model.process_weights_(fold_ln=True)
+    with pytest.warns(TLExpertsWarning, match="processed weights.*load_model"):
+        found = embed(model, corpus, progress=False).vectors
+    assert not torch.allclose(found, expected, atol=1e-3)

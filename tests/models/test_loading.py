@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests.conftest import ARCHITECTURES
-from tl_experts import load_model
+from tests.conftest import ARCHITECTURES, train_tokenizer
+from tl_experts import embed, load_model
 from tl_experts.errors import ModelError
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 
@@ -35,7 +35,7 @@ def test_mixture_of_experts_is_refused_with_the_reason(tmp_path):
 def test_encoder_is_refused_with_the_reason(tmp_path):
     from transformers import BertConfig
 
-    with pytest.raises(ModelError, match="no causal language model"):
+    with pytest.raises(ModelError, match="not a causal language model"):
         load_model(save_config(tmp_path, BertConfig(), "BertForMaskedLM"))
 
 
@@ -103,3 +103,25 @@ def test_a_local_folder_named_like_a_hub_model_is_read_for_what_it_holds(
     assert type(model).__name__ == ("HookedTransformer" if HAS_HOOKED_TRANSFORMER else "TransformerBridge")
     with torch.inference_mode():
         assert (model(TOKENS) - hugging_face("llama")(TOKENS).logits).abs().max() < 1e-4
+
+
+def test_a_model_whose_last_hidden_state_is_projected_embeds_its_layers_only(tmp_path, corpus):
+    """OPT-350m's layout: no final norm, and a projection to the unembedding's width."""
+    import transformers as hf
+
+    sizes = {"hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 381}
+    config = hf.OPTConfig(**sizes, word_embed_proj_dim=16, max_position_embeddings=512, bos_token_id=0, pad_token_id=2)
+    hf.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    train_tokenizer().save_pretrained(tmp_path)
+    model = load_model(tmp_path)
+    assert embed(model, corpus, layer=1, progress=False).vectors.shape == (24, 32)
+    with pytest.raises(ModelError, match=r"has 16 dimensions, its layers 32.*layer=1"):
+        embed(model, corpus, progress=False)
+
+
+def test_a_model_without_a_final_norm_is_refused_with_the_reason(tmp_path):
+    from transformers import OPTConfig
+
+    config = OPTConfig(do_layer_norm_before=False)
+    with pytest.raises(ModelError, match="do_layer_norm_before=False"):
+        load_model(save_config(tmp_path, config, "OPTForCausalLM"))

@@ -18,7 +18,7 @@ from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.errors import SiteError, TLExpertsError
 from tl_experts.jobs.arrays import mapped_array
 from tl_experts.jobs.pieces import Arrays, Pieces, resume
-from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches
+from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches, warn_if_processed
 from tl_experts.models.batches import DEFAULT_BATCHING, Batch, Batching, fill_repeats
 from tl_experts.models.pooling import pool
 
@@ -168,6 +168,7 @@ def embed_pieces(
     """
     require_corpus(sentences)
     blocks = block_numbers(model, layers)
+    warn_if_processed(model)
     batches = text_batches(model, sentences.texts, batching, once=True)
     shape = (len(sentences), int(model.cfg.d_model))
     out = {layer: torch.empty(shape) if scratch is None else _mapped(scratch, layer, shape) for layer in layers}

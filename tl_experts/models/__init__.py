@@ -15,7 +15,13 @@ from tl_experts.models.hooks import (
     require_model,
     require_site,
 )
-from tl_experts.models.identity import Fingerprint, fingerprint_difference, model_fingerprint, require_same_model
+from tl_experts.models.identity import (
+    Fingerprint,
+    fingerprint_difference,
+    model_fingerprint,
+    require_same_model,
+    warn_if_processed,
+)
 from tl_experts.models.loading import load_model
 from tl_experts.models.passes import PassTracker, track_passes
 from tl_experts.models.sites import site_widths
@@ -58,5 +64,6 @@ __all__ = [
     "text_pieces",
     "token_policy",
     "track_passes",
+    "warn_if_processed",
     "written_directions",
 ]

@@ -78,6 +78,32 @@ class Batch:
         return not bool(self.attended.all())
 
 
+def plain_tokens(tokenizer: Any, text: str | list[str], **options: Any) -> Any:
+    """What a tokenizer makes of text alone: no special token is added, and none is read into the text.
+
+    Args:
+        tokenizer: a Hugging Face tokenizer, fast or slow.
+        text: one text or several.
+        options: of the tokenizer.
+
+    Raises:
+        ModelError: it has a special token's id alone for what a text spells.
+    """
+    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, **options)
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    rows = [encoded["input_ids"]] if isinstance(text, str) else encoded["input_ids"]
+    for row, one in zip(rows, [text] if isinstance(text, str) else text, strict=True):
+        found = special.intersection(row)
+        # GPT-2's kin pad with an ordinary-looking token: only what the text spells out is a special token in it.
+        spelt = [token for token in tokenizer.convert_ids_to_tokens(sorted(found)) if token in one]
+        if spelt:
+            raise ModelError(
+                f"{one[:60]!r} spells the special token {spelt[0]!r}, which this tokenizer cannot read as text; "
+                "remove it"
+            )
+    return encoded
+
+
 @dataclass(frozen=True)
 class TokenPolicy:
     """How text becomes tokens for one model. EOS is never added."""
@@ -95,12 +121,13 @@ class TokenPolicy:
     """The most tokens the model reads, BOS included."""
 
     def encode(self, texts: Sequence[str], *, truncate: bool = False) -> list[list[int]]:
-        """Token ids of each text, without any special token.
+        """Token ids of each text, without any special token: text is text, also where it spells one ("<bos>").
 
         Raises:
-            ModelError: a text has no token, or more than fit in the context and `truncate` is False.
+            ModelError: a text has no token, or more than fit in the context and `truncate` is False, or the tokenizer
+                has a special token's id alone for what a text spells.
         """
-        encoded: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        encoded: list[list[int]] = plain_tokens(self.tokenizer, list(texts))["input_ids"]
         room = self.context - (self.bos is not None)
         for index, ids in enumerate(encoded):
             if not ids:

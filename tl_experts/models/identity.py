@@ -11,6 +11,7 @@ model is loaded in and notice a change that this dtype's rounding hides:
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from tl_experts.errors import ArtefactError
+from tl_experts.errors import ArtefactError, TLExpertsWarning
 from tl_experts.models.checksums import Sums, add_sums, bit_sums, digest, sample_bytes, spot_bytes
 from tl_experts.models.hooks import Model, require_model
 from tl_experts.models.lens import is_bridge
@@ -163,9 +164,28 @@ def _architecture(model: Model) -> str:
 
 
 def _form(model: Model) -> str:
-    processed = str(getattr(model.cfg, "normalization_type", "")).endswith("Pre")
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
-    return f"{type(model).__name__} {dtype}{' processed' if processed else ''}"
+    return f"{type(model).__name__} {dtype}{' processed' if _processed(model) else ''}"
+
+
+def _processed(model: Model) -> bool:
+    """Whether the norms were folded into the weights: TransformerLens renames the norm then."""
+    return str(getattr(model.cfg, "normalization_type", "")).endswith("Pre")
+
+
+def warn_if_processed(model: Model) -> None:
+    """Warn that a model with processed weights embeds otherwise than Hugging Face's.
+
+    Warns:
+        TLExpertsWarning: `HookedTransformer.from_pretrained` folded the norms into the weights.
+    """
+    if _processed(model):
+        warnings.warn(
+            f"{model.cfg.model_name} has processed weights: its hidden states, and so its embeddings, are not Hugging "
+            "Face's. Load it with tl_experts.load_model or HookedTransformer.from_pretrained_no_processing",
+            TLExpertsWarning,
+            stacklevel=4,
+        )
 
 
 def _tokenizer_digest(tokenizer: Any) -> str:

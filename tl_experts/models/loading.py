@@ -194,7 +194,9 @@ def _refuse_unsuited(config: Any, name: str) -> None:
             "give a dense model"
         )
     elif not architecture.endswith(_DECODERS):
-        reason = "it is no causal language model (an encoder?); give a decoder-only model"
+        reason = "it is not a causal language model (an encoder?); give a decoder-only model"
+    elif not getattr(text, "do_layer_norm_before", True) and text.word_embed_proj_dim == text.hidden_size:
+        reason = "do_layer_norm_before=False leaves it without a final norm, which transformer_lens cannot load"
     if reason:
         raise ModelError(f"{name} ({architecture}) cannot be used: {reason}")
 

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from tl_experts.errors import ModelError
-from tl_experts.models.batches import DEFAULT_BATCHING, Batch, Batching, TokenPolicy, first_indices, make_batches
+from tl_experts.models.batches import (
+    DEFAULT_BATCHING,
+    Batch,
+    Batching,
+    TokenPolicy,
+    first_indices,
+    make_batches,
+    plain_tokens,
+)
 from tl_experts.models.hooks import Model, require_model
 from tl_experts.models.lens import is_bridge
 
@@ -27,7 +35,16 @@ def token_policy(model: Model, *, prepend_bos: bool | None = None) -> TokenPolic
     tokenizer = model.tokenizer
     if tokenizer is None:
         raise ModelError(f"{model.cfg.model_name} has no tokenizer; call model.set_tokenizer(...) first")
+    size = int(model.cfg.d_vocab)
     bos = tokenizer.bos_token_id
+    if bos is not None and bos >= size:
+        # A token that was added to the tokenizer (by TransformerLens, for one) and has no row in the embedding.
+        if prepend_bos:
+            raise ModelError(
+                f"{model.cfg.model_name}: prepend_bos=True, but BOS has the id {bos}, beyond the {size} tokens of the "
+                "embedding; resize the model's embedding, or leave it out"
+            )
+        bos = None
     if prepend_bos and bos is None:
         raise ModelError(f"{model.cfg.model_name}: prepend_bos=True, but its tokenizer has no BOS token; leave it out")
     wanted = bool(model.cfg.default_prepend_bos) if prepend_bos is None else prepend_bos
@@ -35,7 +52,7 @@ def token_policy(model: Model, *, prepend_bos: bool | None = None) -> TokenPolic
     return TokenPolicy(
         tokenizer=tokenizer,
         bos=bos if wanted else None,
-        pad=next(token for token in fillers if token is not None),
+        pad=next(token for token in fillers if token is not None and token < size),
         context=int(model.cfg.n_ctx),
     )
 
@@ -80,8 +97,7 @@ def text_pieces(model: Model, text: str, count: int) -> list[str]:
     """
     if not model.tokenizer.is_fast:
         return _decoded_pieces(model.tokenizer, text, count)
-    encoded = model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    spans = encoded["offset_mapping"][:count]
+    spans = plain_tokens(model.tokenizer, text, return_offsets_mapping=True)["offset_mapping"][:count]
     pieces, end = [], 0
     for index, (_, stop) in enumerate(spans):
         following = spans[index + 1] if index + 1 < len(spans) else None
@@ -94,7 +110,7 @@ def text_pieces(model: Model, text: str, count: int) -> list[str]:
 
 def _decoded_pieces(tokenizer: Any, text: str, count: int) -> list[str]:
     """Tokens decoded together until they are whole characters: part of one decodes to the replacement character."""
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"][:count]
+    ids = plain_tokens(tokenizer, text)["input_ids"][:count]
     pieces, begin = [], 0
     for index in range(len(ids)):
         piece = tokenizer.decode(ids[begin : index + 1])

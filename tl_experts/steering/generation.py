@@ -18,6 +18,7 @@ from tqdm import tqdm
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ModelError, TLExpertsError, TLExpertsWarning, require_choice
 from tl_experts.models import Model, bos_as_text, evaluating, require_model, token_policy
+from tl_experts.models.batches import plain_tokens
 
 STRIDE = 512
 """Tokens between two windows of a perplexity (Sundar et al. 2025)."""
@@ -101,9 +102,8 @@ def _beginning(model: Model, prompt: str) -> list[int]:
         start += policy.tokenizer(prompt, add_special_tokens=False)["input_ids"]
     if not start:
         # Bloom, for one, begins texts with its end-of-text token.
-        start = [
-            token for token in (policy.tokenizer.bos_token_id, policy.tokenizer.eos_token_id) if token is not None
-        ][:1]
+        ends = (policy.tokenizer.bos_token_id, policy.tokenizer.eos_token_id)
+        start = [token for token in ends if token is not None and token < model.cfg.d_vocab][:1]
     if not start:
         raise ModelError(f"{model.cfg.model_name} has neither BOS nor EOS to begin a text with; give a prompt")
     return start
@@ -243,7 +243,7 @@ def text_perplexity(
         raise TLExpertsError(
             f"window {window}, stride {stride}; expected a window of 2 to {context} and a stride from 1"
         )
-    ids = policy.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    ids = plain_tokens(policy.tokenizer, text, verbose=False)["input_ids"]
     head = [] if policy.bos is None else [policy.bos]
     if len(head) + len(ids) < 2:
         raise TLExpertsError(f"the text {text[:40]!r} has no token to foresee; give a longer one")
