@@ -155,7 +155,7 @@ def test_a_users_function_may_write_in_place(llama, experts):
 
 def test_values_may_be_given_one_per_expert(llama, experts):
     mine = experts["de"]
-    own = np.linspace(-1, 1, len(mine))
+    own = np.linspace(-1, 1, mine.total)
     with steer(llama, mine, value=own):
         steered = read(llama)
     seen = steered[torch.tensor(mine.layer), 0, 2, torch.tensor(mine.neuron)]
