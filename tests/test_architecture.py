@@ -66,7 +66,7 @@ INNER = {
         ("operations", "norms", "positions", "maps", "generation"),
         ("neurons",),
         ("steering", "affine"),
-        ("interventions",),
+        ("interventions", "vectors"),
         ("transport",),
     ),
     "embeddings": (("embeddings", "passes"), ("embed_to_disk",)),

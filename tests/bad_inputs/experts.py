@@ -269,6 +269,11 @@ EXPERTS: list[Row] = [
         lambda m: fit_transport_by_layer(m.model, m.corpus, "fr", **QUIET),
         ("target 'fr'",),
     ),
+    (
+        "a value over tokens that experts lack",
+        lambda m: Steering(m.experts["de"], value="diffmean"),
+        ("'diffmean' needs means over tokens",),
+    ),
     ("map from nowhere", lambda _: AffineMap.from_pretrained("nowhere"), ("nowhere", "is the path right")),
     (
         "generated without steer",

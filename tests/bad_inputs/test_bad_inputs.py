@@ -43,7 +43,7 @@ from tl_experts.models import SITES
 from tl_experts.models.pooling import POOLINGS
 from tl_experts.steering.operations import OPERATIONS
 from tl_experts.steering.positions import POSITIONS
-from tl_experts.steering.steering import VALUES
+from tl_experts.steering.steering import TOKEN_VALUES, VALUES
 
 
 class Made(SimpleNamespace):
@@ -145,6 +145,7 @@ WORDS = {
     *SITES,
     *OPERATIONS,
     *VALUES,
+    *TOKEN_VALUES,
     *POSITIONS,
     *MEASURES,
     "top",

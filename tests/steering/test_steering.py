@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.steering.activations import PADDED, TOKENS, read, same_bits
-from tl_experts import Steering, embed, intervention_hooks, steer
+from tl_experts import Steering, collect_both, embed, intervention_hooks, score_responses, select_experts, steer
 from tl_experts.errors import ArtefactError, InterventionError
 
 OPTIONS = {"operation": "add", "value": "median", "strength": 0.5, "positions": "last", "keep_norm": True}
@@ -97,6 +97,27 @@ def test_a_steering_cannot_change(experts):
         steering.value[0] = 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         steering.strength = 0.5
+
+
+@pytest.mark.parametrize(("value", "strength"), [("diffmean", 2.0), ("token_mean", -1.0)])
+def test_means_over_tokens_are_added_to_the_experts_alone(llama, corpus, value, strength):
+    responses, tokens = collect_both(llama, corpus, progress=False)
+    mine = select_experts(score_responses(responses, progress=False), k=12, tokens=tokens)["de"]
+    less = tokens.other_mean if value == "diffmean" else 0 * tokens.mean
+    difference = torch.tensor((tokens.mean - less)[tokens.row("de")]).float()
+    before = read(llama)[0]
+    with steer(llama, mine, operation="add", value=value, strength=strength):
+        after = read(llama)[0]
+    chosen = torch.tensor(mine.neuron[mine.layer == 0])
+    expected = before.clone()
+    expected[..., chosen] += strength * difference[chosen]
+    torch.testing.assert_close(after, expected, rtol=1e-5, atol=1e-6)
+    assert f"value {value}," in str(Steering(mine, value=value))
+
+
+def test_experts_without_means_over_tokens_raise(experts):
+    with pytest.raises(InterventionError, match=r"'diffmean' needs means over tokens.*collect_both"):
+        Steering(experts["de"], value="diffmean")
 
 
 def test_options_beside_a_steering_raise(llama, experts):

@@ -1,7 +1,7 @@
 """Steering: experts as hook functions, and what the steered model writes.
 
 Inner order: `operations`, `norms`, `positions`, `maps`, `generation`; `neurons`; `steering`, `affine`;
-`interventions`; `transport`.
+`interventions`, `vectors`; `transport`.
 """
 
 from tl_experts.steering.affine import AffineMap
@@ -10,6 +10,7 @@ from tl_experts.steering.interventions import intervention_hooks, steer
 from tl_experts.steering.operations import OPERATIONS
 from tl_experts.steering.steering import Steering
 from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
+from tl_experts.steering.vectors import language_dimensions, language_vector
 
 __all__ = [
     "OPERATIONS",
@@ -21,6 +22,8 @@ __all__ = [
     "fit_transport_by_layer",
     "generate_texts",
     "intervention_hooks",
+    "language_dimensions",
+    "language_vector",
     "steer",
     "text_perplexity",
 ]

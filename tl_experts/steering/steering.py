@@ -24,8 +24,14 @@ from tl_experts.steering.operations import (
 )
 from tl_experts.steering.positions import Positions, require_followed, require_positions
 
-Value = Literal["mean", "median", "p90", "zero"]
+Value = Literal["mean", "median", "p90", "zero", "token_mean", "diffmean"]
 VALUES = ("mean", "median", "p90", "zero")
+"""Values that all experts have."""
+
+TOKEN_VALUES = ("token_mean", "diffmean")
+"""Values of experts that were found with statistics of tokens."""
+
+TOKEN_COLUMNS = ("token_mean", "token_negative_mean")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +62,8 @@ class Steering:
 
     value: Value | ArrayLike = "mean"
     """What is set or added: the experts' ``"mean"`` response to their language, ``"median"``, ``"p90"`` or ``"zero"``;
-    or a number per expert."""
+    of experts with statistics of tokens also their mean over tokens, ``"token_mean"``, and ``"diffmean"``, that mean
+    less the mean over the tokens of all other languages (Gurgurov et al. 2025); or a number per expert."""
 
     strength: float = 1.0
     """Of the operation, as its formula states; 0 changes nothing but for ``"scale"``."""
@@ -188,8 +195,8 @@ def require_experts(experts: object) -> None:
 def _values(experts: Experts, value: object) -> Floats:
     """The value of every expert."""
     if isinstance(value, str):
-        require_choice(value, VALUES, "value", InterventionError)
-        return np.zeros(experts.total, dtype=np.float32) if value == "zero" else experts.statistics[value]
+        require_choice(value, (*VALUES, *TOKEN_VALUES), "value", InterventionError)
+        return _token_values(experts, value) if value in TOKEN_VALUES else _sentence_values(experts, value)
     try:
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
             values = np.asarray(value, dtype=np.float32)
@@ -197,7 +204,21 @@ def _values(experts: Experts, value: object) -> Floats:
         values = np.empty(0, dtype=np.float32)
     if values.shape != (experts.total,) or not np.isfinite(values).all():
         raise InterventionError(
-            f"value {value!r:.80} is not known; choose one of {', '.join(map(repr, VALUES))}, or give "
+            f"value {value!r:.80} is not known; choose one of {', '.join(map(repr, VALUES + TOKEN_VALUES))}, or give "
             f"{experts.total} finite numbers, one per expert"
         )
     return values
+
+
+def _sentence_values(experts: Experts, value: str) -> Floats:
+    return np.zeros(experts.total, dtype=np.float32) if value == "zero" else experts.statistics[value]
+
+
+def _token_values(experts: Experts, value: str) -> Floats:
+    if not set(TOKEN_COLUMNS) <= set(experts.statistics):
+        raise InterventionError(
+            f"value {value!r} needs means over tokens, which these experts do not have; collect them by collect_both "
+            "and give them to select_experts(..., tokens=...), or use a scoring that needs them, such as 'lape'"
+        )
+    mean, others = (experts.statistics[name] for name in TOKEN_COLUMNS)
+    return mean if value == "token_mean" else mean - others
