@@ -6,7 +6,7 @@ tensor from one device to another. The numbers are real, so results of two such 
 
 import inspect
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 from unittest import mock
 
@@ -137,12 +137,17 @@ for _name, _kernel in (("empty.memory_format", _empty), ("empty_strided", _empty
     _KERNELS.impl(_name, _kernel)
 
 
+def _no_grad(mode: bool = True) -> AbstractContextManager[None]:
+    """In the place of `torch.inference_mode`."""
+    return torch.no_grad() if mode else nullcontext()
+
+
 @contextmanager
 def made_up_gpus() -> Iterator[None]:
     """As many made-up GPUs as are requested, inside the block."""
     # In inference mode, Python cannot dispatch tensors that were created outside it.
     with ExitStack() as stack:
-        stack.enter_context(mock.patch("torch.inference_mode", torch.no_grad))
+        stack.enter_context(mock.patch("torch.inference_mode", _no_grad))
         if HookedTransformer is not None:
             generate = torch.no_grad()(inspect.unwrap(HookedTransformer.generate))
             stack.enter_context(mock.patch.object(HookedTransformer, "generate", generate))

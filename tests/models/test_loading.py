@@ -59,8 +59,8 @@ def test_vision_model_is_refused_with_the_reason(tmp_path):
         ("no-such-model", "gemma-3-270m"),
         ("gemma-3-270", "did you mean 'gemma-3-270m'"),
         ("nobody/no-such-model", "no model configuration could be read"),
-        ("./no/such/folder", "no model folder"),
-        ("", "no model folder"),
+        ("./no/such/folder", "is not a model folder"),
+        ("", "is not a model folder"),
     ],
 )
 def test_a_model_that_is_not_there_is_refused(name, message):

@@ -52,7 +52,7 @@ def require_model(model: Model) -> None:
     if not is_model(model):
         raise ModelError(
             f"expected a HookedTransformer or TransformerBridge, got {type(model).__name__}; "
-            "load it with tl_experts.load_model(name_or_path)"
+            "load it with tl_experts.load_model(name, folder or Hugging Face model)"
         )
 
 

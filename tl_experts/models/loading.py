@@ -1,4 +1,4 @@
-"""`load_model`: a name or folder in, a `HookedTransformer` (or, where that cannot be, a `TransformerBridge`) out."""
+"""`load_model`: a name, folder or Hugging Face model in, a `HookedTransformer` or a `TransformerBridge` out."""
 
 import logging
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ import torch
 from tl_experts.errors import ModelError, near
 from tl_experts.models.bridge import boot_bridge, first_line
 from tl_experts.models.catalogue import ENTRIES
-from tl_experts.models.conversion import convert
+from tl_experts.models.conversion import convert, neutral_folder
 from tl_experts.models.dtypes import DTYPES, dtype_name
 from tl_experts.models.hooks import Model
+from tl_experts.models.in_memory import standalone_copy
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 from tl_experts.models.placement import DeviceMap, dispatch, require_placement
 from tl_experts.models.probe import NotConvertible, Reference, require_same, take_reference
@@ -32,8 +33,9 @@ _DECODERS = ("ForCausalLM", "LMHeadModel", "LMHeadCustomModel")
 
 
 def load_model(
-    name_or_path: str | Path,
+    model: str | Path | Any,
     *,
+    tokenizer: Any = None,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype = torch.float32,
     n_devices: int = 1,
@@ -47,7 +49,9 @@ def load_model(
     Hugging Face's, which is checked on loading.
 
     Args:
-        name_or_path: a model of `available_models` (no hub needed), a local Hugging Face folder, or a hub name.
+        model: a model of `available_models` (no hub needed), a local Hugging Face folder, a hub name, or a Hugging Face
+            model in memory (fine-tuned, say), which is copied and not changed.
+        tokenizer: of a model in memory.
         device: default: CUDA where there is one, else the CPU.
         dtype: ``"float32"`` (default), ``"bfloat16"`` or ``"float16"``.
         n_devices: spread the model over so many GPUs, beginning with `device`: a part of the blocks on each.
@@ -62,7 +66,8 @@ def load_model(
 
     Raises:
         ModelError: not found, not readable, or a vision, encoder, encoder-decoder or mixture-of-experts model; or
-            devices that are not there, or contradict each other.
+            devices that are not there, or contradict each other. Of a model in memory: without a tokenizer, with
+            adapters, or quantised.
 
     Examples:
         >>> model = load_model("polyglot-mini")
@@ -71,23 +76,58 @@ def load_model(
     """
     kind = DTYPES[dtype_name(dtype, error=ModelError)]
     require_placement(None if device is None else _device(device), n_devices, device_map)
-    place = _device(device)
+    placement = _Placement(_device(device), n_devices, device_map)
+    remote = {"revision": revision, "trust_remote_code": trust_remote_code}
+    if isinstance(model, str | Path):
+        if tokenizer is not None:
+            raise ModelError(f"{str(model)!r} brings its own tokenizer; tokenizer= is for a model in memory")
+        return _load_named(model, kind, placement, remote)
+    if revision is not None or trust_remote_code:
+        raise ModelError("revision and trust_remote_code are for a name; this model is in memory already")
+    return _load_in_memory(model, tokenizer, kind, placement)
+
+
+@dataclass(frozen=True)
+class _Placement:
+    """Where a model goes: see `load_model`."""
+
+    first: torch.device
+    n_devices: int
+    device_map: DeviceMap | None
+
+
+def _load_named(name_or_path: str | Path, dtype: torch.dtype, placement: _Placement, remote: dict[str, Any]) -> Model:
     entry = ENTRIES.get(str(name_or_path))
     if entry is not None:
         log.info("%s: weights under %s", entry.name, entry.licence)
     location = model_folder(entry) if entry is not None else _location(name_or_path)
-    if trust_remote_code:
+    if remote["trust_remote_code"]:
         log.warning("trust_remote_code=True: code that comes with %s is run on this machine", location)
-    remote = {"revision": revision, "trust_remote_code": trust_remote_code}
     config = _config(location, remote)
     _refuse_unsuited(config, str(name_or_path))
-    hf_model, tokenizer = _weights(location, kind, remote)
+    hf_model, tokenizer = _weights(location, dtype, remote)
     known_as = str(name_or_path) if entry is not None or isinstance(location, str) else None
-    loaded = _Loaded(hf_model, tokenizer, str(name_or_path), location, known_as, kind, take_reference(hf_model))
-    model = None
-    if device_map is None:
-        model = _hooked(loaded, place, n_devices, warn=entry is not None and HAS_HOOKED_TRANSFORMER)
-    return _bridge(loaded, place, n_devices, device_map) if model is None else model
+    loaded = _Loaded(hf_model, tokenizer, str(name_or_path), location, known_as, dtype, take_reference(hf_model))
+    return _wrapped(loaded, placement, warn=entry is not None and HAS_HOOKED_TRANSFORMER)
+
+
+def _load_in_memory(hf_model: Any, tokenizer: Any, dtype: torch.dtype, placement: _Placement) -> Model:
+    copied = standalone_copy(hf_model, dtype)
+    name = str(copied.config.name_or_path or type(hf_model).__name__)
+    if tokenizer is None:
+        raise ModelError(f"{name} is in memory, so its tokenizer must be given: load_model(model, tokenizer=...)")
+    _refuse_unsuited(copied.config, name)
+    with neutral_folder() as folder:
+        # transformer_lens reads the configuration from a folder, also where it is given the model.
+        copied.config.save_pretrained(folder)
+        loaded = _Loaded(copied, tokenizer, name, folder, None, dtype, take_reference(copied))
+        return _wrapped(loaded, placement, warn=False)
+
+
+def _wrapped(loaded: "_Loaded", placement: _Placement, *, warn: bool) -> Model:
+    """The `HookedTransformer` of a Hugging Face model, or its `TransformerBridge` where there is none."""
+    model = None if placement.device_map is not None else _hooked(loaded, placement, warn=warn)
+    return _bridge(loaded, placement) if model is None else model
 
 
 @dataclass(frozen=True)
@@ -106,17 +146,17 @@ class _Loaded:
     """What it computes, for comparison."""
 
 
-def _hooked(loaded: _Loaded, place: torch.device, n_devices: int, *, warn: bool) -> Any:
+def _hooked(loaded: _Loaded, placement: _Placement, *, warn: bool) -> Any:
     """The `HookedTransformer`, or None where there is none."""
     try:
         model = convert(
             loaded.hf_model,
             loaded.tokenizer,
             loaded.name,
-            place,
+            placement.first,
             loaded.dtype,
             known_as=loaded.known_as,
-            n_devices=n_devices,
+            n_devices=placement.n_devices,
         )
         require_same(model, loaded.reference, loaded.dtype)
     except NotConvertible as reason:
@@ -124,15 +164,16 @@ def _hooked(loaded: _Loaded, place: torch.device, n_devices: int, *, warn: bool)
         level = logging.WARNING if warn else logging.INFO
         log.log(level, "%s loads as TransformerBridge: %s", loaded.name, reason)
         return None
+    log.info("%s loads as HookedTransformer: it computes what Hugging Face's model does", loaded.name)
     return model
 
 
-def _bridge(loaded: _Loaded, place: torch.device, n_devices: int, device_map: DeviceMap | None) -> Any:
-    spread = n_devices > 1 or device_map is not None
+def _bridge(loaded: _Loaded, placement: _Placement) -> Any:
+    spread = placement.n_devices > 1 or placement.device_map is not None
     hf_model = loaded.hf_model
     if spread:
-        hf_model = dispatch(hf_model, n_devices, device_map, first=place.index or 0)
-    device = None if spread else place
+        hf_model = dispatch(hf_model, placement.n_devices, placement.device_map, first=placement.first.index or 0)
+    device = None if spread else placement.first
     model = boot_bridge(hf_model, loaded.tokenizer, loaded.name, str(loaded.location), device, loaded.dtype)
     try:
         require_same(model, loaded.reference, loaded.dtype)
@@ -150,7 +191,7 @@ def _location(name_or_path: str | Path) -> str | Path:
     name = str(name_or_path)
     if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1 or not name:
         raise ModelError(
-            f"{name!r} is no model folder; give an existing folder, a hub name, or one of {', '.join(ENTRIES)}"
+            f"{name!r} is not a model folder; give an existing folder, a hub name, or one of {', '.join(ENTRIES)}"
         )
     return name
 
