@@ -9,6 +9,7 @@ from tl_experts import (
 )
 from tl_experts.cli.commands import app, main
 from tl_experts.errors import TLExpertsError, TLExpertsWarning
+from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 
 RUN = CliRunner()
 
@@ -18,6 +19,7 @@ def test_models_lists_the_catalogue():
     assert done.exit_code == 0
     assert "gemma-3-270m" in done.output
     assert "smollm2" in done.output
+    assert ("load as HookedTransformer" in done.output) == HAS_HOOKED_TRANSFORMER
 
 
 def test_version_and_help():

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER, is_bridge, is_model
+from tl_experts.models import lens
+from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER, class_line, is_bridge, is_model
 
 
 def test_a_bridge_is_a_model(bridge_of):
@@ -19,3 +20,10 @@ def test_a_hooked_transformer_is_a_model_and_not_a_bridge(model_of):
 def test_a_hugging_face_model_is_not_a_model_of_this_package(hugging_face):
     assert not is_bridge(hugging_face("llama"))
     assert not is_model(hugging_face("llama"))
+
+
+def test_the_class_that_models_load_as_is_said_with_the_reason(monkeypatch):
+    monkeypatch.setattr(lens, "HAS_HOOKED_TRANSFORMER", True)
+    assert "load as HookedTransformer, or as TransformerBridge where" in class_line()
+    monkeypatch.setattr(lens, "HAS_HOOKED_TRANSFORMER", False)
+    assert "load as TransformerBridge, since" in class_line()

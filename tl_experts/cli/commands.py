@@ -87,6 +87,7 @@ def models() -> None:
     from rich.table import Table
 
     from tl_experts.models.catalogue import available_models, install_command
+    from tl_experts.models.lens import class_line
 
     table = Table("model", "present", "description", "licence", box=None, pad_edge=False)
     for entry in available_models():
@@ -97,6 +98,7 @@ def models() -> None:
         if not entry.present:
             console.print(f"\n{entry.name}:  {install_command(entry)}", soft_wrap=True, highlight=False, markup=False)
     console.print("\nAny Hugging Face name or local folder of a decoder-only model works too.")
+    console.print(class_line(), highlight=False)
 
 
 @app.command()
