@@ -1,8 +1,8 @@
 """The check on loading: a TransformerLens model computes what Hugging Face's does, at the neurons and at the logits.
 
 The text that is compared is longer than every short window and rotary boundary that the configuration names. Beyond
-`LONGEST` tokens a comparison would cost an 8B model minutes; `tl_experts.models.windows` compares longer windows as
-numbers instead.
+`LONGEST` tokens a comparison would cost an 8B model minutes: longer windows are copied from the configuration
+(`tl_experts.models.windows`) and not checked by a pass.
 """
 
 import logging
