@@ -22,7 +22,7 @@ LANGUAGES = ("en", "de", "ja")
 def spaces(shift: float = 3.0) -> dict[str, torch.Tensor]:
     meaning = cloud(60, 10, seed=1)
     return {
-        language: meaning + 0.3 * cloud(60, 10, seed=10 + place) + shift * torch.eye(10, dtype=torch.float64)[index]
+        language: meaning + 0.3 * cloud(60, 10, seed=10 + index) + shift * torch.eye(10, dtype=torch.float64)[index]
         for index, language in enumerate(LANGUAGES)
     }
 

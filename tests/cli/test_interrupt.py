@@ -105,7 +105,7 @@ def test_a_run_that_filled_the_disk_goes_on_when_there_is_room(small_disk: Path,
     assert run.returncode == 1, said
     assert said.startswith("tl-experts: ")
     assert "full" in said or "No space left on device" in said
-    assert "Make room, then run the same call again" in said
+    assert "Free some space, then run the same call again" in said
     shards = small_disk / "run" / "responses" / "shards"
     kept = {path.name: path.stat().st_mtime_ns for path in shards.glob("*.json")}
     assert 0 < len(kept) < 6

@@ -20,7 +20,8 @@ def test_a_source_has_the_arguments_of_load_model_with_their_defaults():
     def defaults(parameters):
         return {one.name: dtype_name(one.default) if one.name == "dtype" else one.default for one in parameters}
 
-    assert defaults(fields) == defaults(arguments)
+    # A source names a model; one in memory, which needs its tokenizer, has no source.
+    assert defaults(fields) == defaults(one for one in arguments if one.name != "tokenizer")
 
 
 def test_a_name_a_folder_a_source_and_a_model_give_the_same_model(checkpoint, model_of):
