@@ -70,7 +70,7 @@ INNER = {
     "responses": (
         ("neurons", "reading"),
         ("collect", "token_statistics"),
-        ("store", "collect_statistics"),
+        ("store", "statistics_pass"),
         ("collect_to_disk",),
     ),
     "experts": (("auroc", "lape", "hub", "card"), ("expertise",), ("experts", "scorings"), ("find",)),

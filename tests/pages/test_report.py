@@ -25,10 +25,13 @@ def test_it_is_one_file_that_loads_nothing(result):
 
 def test_text_from_outside_stays_text(result):
     evil = "<script>alert(1)</script>"
-    hostile = replace(result, config=replace(result.config, name=evil, model=evil))
+    # No study can have a name with a slash: markup in it has none.
+    hostile = replace(result, config=replace(result.config, name="<img src=x>", model=evil))
     choice = result["choice"].assign(why=evil)
     text = report(with_tables(hostile, choice=choice))
     assert evil not in text
+    assert "<img src=x>" not in text
+    assert "&lt;img src=x&gt;" in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
 
 

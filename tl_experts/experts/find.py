@@ -29,10 +29,10 @@ from tl_experts.experts.scorings import (
 from tl_experts.jobs.workers import Workers
 from tl_experts.models import ModelLike, as_model
 from tl_experts.responses.collect import Responses, collect_responses, neuron_table
-from tl_experts.responses.collect_statistics import collect_both
 from tl_experts.responses.collect_to_disk import begin_store, fill_store, worker_loader
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.reading import DEFAULT_READING, Reading
+from tl_experts.responses.statistics_pass import collect_both
 from tl_experts.responses.store import StoredResponses
 from tl_experts.responses.token_statistics import TokenStatistics
 
