@@ -30,7 +30,7 @@ def test_version_and_help():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["demo", "--model", "no/such/model/there"], "no model folder"),
+        (["demo", "--model", "no/such/model/there"], "is not a model folder"),
         (["demo", "--model", "TINY", "--target", "klingon"], "not a language code"),
         (["demo", "--model", "TINY", "--target", "sv"], "'sv' has no sentence"),
         (["demo", "--model", "TINY", "--k", "1000"], "k is 1000, but there are 96"),
