@@ -6,33 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from tests.steering.activations import TOKENS, read
 from tl_experts import Batching, Reading, embed, find_experts, intervention_hooks, steer
 from tl_experts.errors import ArtefactError, InterventionError, TLExpertsWarning
 from tl_experts.experts.experts import Experts
 from tl_experts.models import attached, hook_name
 
-TOKENS = torch.tensor([[0, 11, 12, 13, 14, 15], [0, 21, 22, 23, 24, 25]])
-
 
 @pytest.fixture(scope="module")
 def experts(llama, corpus) -> Experts:
     return find_experts(llama, corpus, k=12, progress=False)
-
-
-def read(model, tokens=TOKENS, site="mlp.hook_post", **kwargs):
-    """All layers' activations, as seen behind every hook of the moment."""
-    seen = {}
-
-    def note(layer):
-        def look(activation, hook):
-            seen[layer] = activation.clone()
-
-        return look
-
-    layers = range(model.cfg.n_layers)
-    with torch.inference_mode(), attached(model, [(hook_name(layer, site), note(layer)) for layer in layers]):
-        model(tokens, **kwargs)
-    return torch.stack([seen[layer] for layer in layers])
 
 
 def mask_of(experts: Experts, shape) -> torch.Tensor:
