@@ -1,6 +1,7 @@
 """The probe is long enough for what a configuration names, and short enough for a large model."""
 
 import pytest
+import torch
 import transformers as hf
 
 from tests.models.test_conversion import windowed_config
@@ -22,3 +23,15 @@ def test_the_probe_passes_every_boundary_below_its_longest(config, length):
     assert tokens.shape == (1, length)
     assert int(tokens.max()) == config.vocab_size - 1
     assert length <= LONGEST
+
+
+def test_tokens_are_distinct_whatever_the_default_dtype():
+    config = windowed_config("llama3", 50_000)
+    expected = probe_tokens(config)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        found = probe_tokens(config)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(found, expected)
+    assert found.unique().numel() == found.numel()

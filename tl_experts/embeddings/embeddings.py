@@ -171,7 +171,10 @@ def embed_pieces(
     warn_if_processed(model)
     batches = text_batches(model, sentences.texts, batching, once=True)
     shape = (len(sentences), int(model.cfg.d_model))
-    out = {layer: torch.empty(shape) if scratch is None else _mapped(scratch, layer, shape) for layer in layers}
+    out = {
+        layer: torch.empty(shape, dtype=torch.float32) if scratch is None else _mapped(scratch, layer, shape)
+        for layer in layers
+    }
 
     def readers(batch: Batch) -> list[Hook]:
         return [(hook_name(block, "hook_resid_post"), _reader(batch, out[layer])) for layer, block in blocks.items()]

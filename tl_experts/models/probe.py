@@ -108,7 +108,9 @@ def probe_tokens(config: Any) -> Int[Tensor, "1 pos"]:
     wanted = [value + _KEPT for value in values if isinstance(value, int) and value + _KEPT <= LONGEST]
     length = max([SHORTEST, SCALED if scaled else 0, *wanted])
     context = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or length
-    ids = torch.linspace(min(3, config.vocab_size - 1), config.vocab_size - 1, min(length, context)).long()
+    first, last = min(3, config.vocab_size - 1), config.vocab_size - 1
+    # bfloat16, which may be the default, would repeat tokens.
+    ids = torch.linspace(first, last, min(length, context), dtype=torch.float32).long()
     return rearrange(ids, "pos -> 1 pos")
 
 
