@@ -73,7 +73,14 @@ INNER = {
         ("store", "statistics_pass"),
         ("collect_to_disk",),
     ),
-    "experts": (("auroc", "lape", "hub", "card"), ("expertise",), ("experts", "scorings"), ("find",)),
+    "experts": (
+        ("auroc", "lape", "hub", "card"),
+        ("expertise",),
+        ("evidence",),
+        ("differences", "entropy"),
+        ("experts", "scorings"),
+        ("find",),
+    ),
     "steering": (
         ("operations", "norms", "positions", "maps", "generation"),
         ("neurons",),

@@ -16,7 +16,7 @@ from tl_experts import (
     select_experts,
     steer,
 )
-from tl_experts.experts.scorings import AlignedLape, Lape
+from tl_experts.experts import AlignedLape, Lape
 from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.generation import generate_texts, text_perplexity
 from tl_experts.steering.transport import fit_transport, fit_transport_by_layer

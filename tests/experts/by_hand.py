@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from tl_experts.experts.auroc import STATISTICS
 from tl_experts.experts.expertise import Expertise
 from tl_experts.experts.experts import Experts
+from tl_experts.experts.find import select_experts
 from tl_experts.responses.neurons import NeuronTable
 
 LANGUAGES = ("en", "es", "zh-Hant")
@@ -47,6 +48,22 @@ def experts_of(sets, *, table=TABLE) -> Experts:
     return Experts(
         tuple(sets), language_of, layer, neuron, statistics, table, "mlp.hook_post", "max", "auroc", "by hand", "c", {}
     )
+
+
+QUIET = {"progress": False}
+
+FOURTH = 0.25
+"""A share of neurons: of the tiny model's 96, the published 1% is too few."""
+
+
+def select(evidence, **options):
+    """Experts from all of the evidence."""
+    return select_experts(evidence.expertise, responses=evidence.responses, tokens=evidence.tokens, **options)
+
+
+def sets_of(experts):
+    """The set of (layer, neuron) pairs of each language."""
+    return [set(pairs_of(experts, language)) for language in experts.languages]
 
 
 def pairs_of(experts, language):

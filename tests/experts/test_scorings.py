@@ -1,46 +1,18 @@
 """Scorings rank neurons as their formulas say, by name or as a user's own function."""
 
-from dataclasses import fields, replace
-
 import numpy as np
 import pytest
 import torch
 
-from tests.experts.by_hand import assert_same, pairs_of
+from tests.experts.by_hand import FOURTH, QUIET, assert_same, pairs_of, select, sets_of
 from tl_experts import Experts, Reading, collect_both, find_experts, score_responses, select_experts
 from tl_experts.errors import SelectionError
-from tl_experts.experts.lape import aligned_lape, lape
-from tl_experts.experts.scorings import (
-    SCORINGS,
-    AlignedLape,
-    Evidence,
-    Lape,
-    cohens_d,
-    needs_tokens,
-    scored,
-    scoring_of,
-)
-
-QUIET = {"progress": False}
-FOURTH = 0.25
-"""Of 96 neurons, 24: the tiny model has too few for the published 1%."""
+from tl_experts.experts import AlignedLape, Lape
+from tl_experts.experts.evidence import needs_tokens
+from tl_experts.experts.scorings import SCORINGS, scored
 
 WIDE = SCORINGS | {"lape": Lape(FOURTH, 0.5), "aligned_lape": AlignedLape(FOURTH, 0.5, 0.1)}
 """The same with a bar that enough neurons of the tiny model exceed."""
-
-
-@pytest.fixture(scope="module")
-def evidence(model_of, corpus):
-    responses, tokens = collect_both(model_of("llama"), corpus, **QUIET)
-    return Evidence(score_responses(responses, **QUIET), responses, tokens)
-
-
-def select(evidence, **options):
-    return select_experts(evidence.expertise, responses=evidence.responses, tokens=evidence.tokens, **options)
-
-
-def sets_of(experts):
-    return [set(pairs_of(experts, language)) for language in experts.languages]
 
 
 @pytest.mark.parametrize("name", SCORINGS)
@@ -66,79 +38,6 @@ def test_auroc_and_ap_are_selected_as_before_and_bear_no_further_column(evidence
         assert not {"token_mean", "token_negative_mean"} & set(plain.statistics)
         by_function = select_experts(evidence.expertise, k=4, scoring=SCORINGS[name])
         assert sets_of(by_function) == sets_of(plain)
-
-
-def test_mean_difference_is_cohens_d_of_each_neuron(evidence):
-    values = evidence.responses.values.double().numpy()
-    labels = np.array(evidence.responses.corpus.labels)
-    scores = scored(SCORINGS["mean_difference"], evidence)
-    for at, language in enumerate(evidence.expertise.languages):
-        one, other = values[labels == language], values[labels != language]
-        pooled = (len(one) - 1) * one.var(axis=0, ddof=1) + (len(other) - 1) * other.var(axis=0, ddof=1)
-        expected = (one.mean(axis=0) - other.mean(axis=0)) / np.sqrt(pooled / (len(values) - 2))
-        np.testing.assert_allclose(scores[:, at], expected, rtol=1e-9)
-
-
-def test_mean_difference_does_not_depend_on_how_many_neurons_are_read_at_once(evidence, monkeypatch):
-    whole = scored(SCORINGS["mean_difference"], evidence)
-    monkeypatch.setattr("tl_experts.experts.scorings._BLOCK_BYTES", 8 * 24 * 7)
-    np.testing.assert_allclose(scored(SCORINGS["mean_difference"], evidence), whole, rtol=1e-12)
-
-
-def test_token_mean_difference_is_cohens_d_over_tokens(evidence):
-    tokens = evidence.tokens
-    scores = scored(SCORINGS["token_mean_difference"], evidence)
-    squares = tokens.std[1] ** 2 * tokens.tokens[1] + tokens.other_std[1] ** 2 * tokens.other_tokens[1]
-    expected = (tokens.mean[1] - tokens.other_mean[1]) / np.sqrt(squares / (tokens.tokens.sum() - 2))
-    np.testing.assert_allclose(scores[:, 1], expected, rtol=1e-9)
-
-
-def test_cohens_d_without_spread_is_zero_or_very_large_and_needs_three_values():
-    one = np.array([[1.0, 1.0, 0.0]]), np.zeros((1, 3)), np.array([2])
-    other = np.array([[1.0, 0.0, 1.0]]), np.zeros((1, 3)), np.array([1])
-    largest = float(np.finfo(np.float32).max)
-    assert cohens_d(one, other).tolist() == [[0.0, largest, -largest]]
-    with pytest.raises(SelectionError, match="needs three"):
-        cohens_d((*one[:2], np.array([1])), other)
-
-
-@pytest.mark.parametrize(
-    ("scoring", "function"),
-    [(Lape(FOURTH, 0.8), lape), (AlignedLape(FOURTH, 0.8, 0.1), lambda *c, **o: aligned_lape(*c, weight=0.1, **o))],
-    ids=["Lape", "AlignedLape"],
-)
-def test_without_a_number_lape_selects_by_its_own_rule_lowest_entropy_first(scoring, function, evidence):
-    counts = evidence.tokens.gate_over_zero, evidence.tokens.tokens
-    scores = function(*counts, bar_rate=0.8)
-    selected = scores.selected(FOURTH)
-    assert selected.any()
-    experts = select(evidence, scoring=scoring)
-    assert "own rule" in experts.selection
-    assert "rate=0.25" in experts.metric
-    table = evidence.expertise.neurons
-    for row, language in zip(selected, experts.languages, strict=True):
-        columns = np.flatnonzero(row)
-        columns = columns[np.argsort(scores.values[columns], kind="stable")]
-        assert pairs_of(experts, language) == [
-            (int(table.layer_of[c]), int(table.neuron_of[c])) for c in columns.tolist()
-        ]
-    second = select(evidence, scoring=scoring, layers=[1])
-    assert sets_of(second) == [{pair for pair in own if pair[0] == 1} for own in sets_of(experts)]
-
-
-def test_a_language_without_a_neuron_keeps_its_place(evidence):
-    tokens = evidence.tokens
-    counts = tokens.gate_over_zero.copy()
-    counts[2] = 0
-    experts = select(replace_tokens(evidence, gate_over_zero=counts), scoring=Lape(FOURTH, 0.8))
-    assert experts.languages == evidence.expertise.languages
-    assert experts.counts[experts.languages[2]] == 0
-    assert experts[experts.languages[2]].total == 0
-    assert experts[experts.languages[3]].total > 0
-
-
-def replace_tokens(evidence, **changes):
-    return replace(evidence, tokens=replace(evidence.tokens, **changes))
 
 
 def test_experts_hold_means_over_tokens_and_are_saved_with_them(evidence, tmp_path):
@@ -225,49 +124,6 @@ def test_minus_infinity_is_never_selected(evidence):
     assert select(evidence, scoring=odd_ones, threshold=-1.0).counts["en"] == 48
     with pytest.raises(SelectionError, match="no neuron can be selected for en"):
         select(evidence, scoring=lambda e: np.full((96, 4), -np.inf), threshold=0.0)
-
-
-def test_evidence_of_another_pass_is_refused(evidence):
-    tokens, responses = evidence.tokens, evidence.responses
-    for change in (
-        {"tokens": replace(tokens, fingerprint={"weights": "x"})},
-        {"tokens": replace(tokens, site="mlp.hook_pre")},
-        {"tokens": replace(tokens, languages=("en", "de", "ru", "fr"))},
-        {"responses": replace(responses, site="mlp.hook_pre")},
-        {"responses": replace(responses, corpus=replace(responses.corpus, texts=responses.corpus.texts[::-1]))},
-    ):
-        with pytest.raises(SelectionError, match="differ in"):
-            replace(evidence, **change)
-    assert {field.name for field in fields(evidence)} == {"expertise", "responses", "tokens"}
-
-
-def test_what_a_scoring_needs_and_was_not_given_is_named(evidence):
-    with pytest.raises(SelectionError, match="tokens=collect_statistics"):
-        select_experts(evidence.expertise, k=2, scoring="lape")
-    with pytest.raises(SelectionError, match="responses=collect_responses"):
-        select_experts(evidence.expertise, k=2, scoring="mean_difference")
-
-
-@pytest.mark.parametrize(
-    ("made", "message"),
-    [
-        (lambda: Lape(rate=0), "rate is 0; expected a share"),
-        (lambda: Lape(rate=1.5), "rate is 1.5"),
-        (lambda: Lape(bar_rate=float("nan")), "bar_rate is nan"),
-        (lambda: AlignedLape(rate="1%"), "rate is '1%'"),
-        (lambda: AlignedLape(rate=True), "rate is True"),
-        (lambda: AlignedLape(weight=-0.1), "weight is -0.1"),
-        (lambda: AlignedLape(weight="auto"), "weight is 'auto'"),
-        (lambda: scoring_of("laep"), "did you mean 'lape'"),
-        (lambda: scoring_of(None), "scoring None is not known"),
-        (lambda: scoring_of(Lape), "scoring <class"),
-    ],
-)
-def test_options_of_a_scoring_that_cannot_be_are_refused(made, message):
-    with pytest.raises(SelectionError, match=message):
-        made()
-    assert Lape(rate=1) != AlignedLape(weight=0.0)
-    assert scoring_of("lape") == Lape()
 
 
 @pytest.mark.parametrize("options", [{"how": "bottom"}, {"how": "both"}, {"folder": "x"}], ids=str)

@@ -1,13 +1,15 @@
 """Experts: how well each neuron identifies each language, and the neurons that identify it best.
 
-Inner order: `auroc` and `lape` (the kernels), `hub` and `card` (sharing), `expertise`, `experts` and `scorings`,
-`find`.
+Inner order: `auroc` and `lape` (the kernels), `hub` and `card` (sharing), `expertise`, `evidence` (what scorings use),
+`differences` and `entropy` (scorings), `experts` and `scorings` (their names), `find`.
 """
 
+from tl_experts.experts.entropy import AlignedLape, Lape
+from tl_experts.experts.evidence import Evidence
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
 from tl_experts.experts.find import find_experts, select_experts
-from tl_experts.experts.scorings import SCORINGS, AlignedLape, Evidence, Lape
+from tl_experts.experts.scorings import SCORINGS
 
 __all__ = [
     "SCORINGS",

@@ -14,18 +14,10 @@ from numpy.typing import NDArray
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import SelectionError, require_choice, require_whole
 from tl_experts.experts.auroc import STATISTICS
+from tl_experts.experts.evidence import Evidence, Scoring, needs_tokens
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts, Floats, Integers, random_stream
-from tl_experts.experts.scorings import (
-    BOUNDED,
-    SENTENCE_SCORINGS,
-    Evidence,
-    Scoring,
-    needs_tokens,
-    scored,
-    scoring_name,
-    scoring_of,
-)
+from tl_experts.experts.scorings import BOUNDED, scored, scoring_name, scoring_of
 from tl_experts.jobs.workers import Workers
 from tl_experts.models import ModelLike, as_model
 from tl_experts.responses.collect import Responses, collect_responses, neuron_table
@@ -105,7 +97,7 @@ def find_experts(
         store = begin_store(loaded, sentences, folder, reading)
         fill_store(store, loaded, workers=workers, load=load, progress=progress)
         responses = store.responses()
-    elif scorer in SENTENCE_SCORINGS:
+    elif needs_tokens(scorer) is False:
         responses = collect_responses(loaded, sentences, reading=reading, progress=progress)
     else:
         responses, tokens = collect_both(loaded, sentences, reading=reading, progress=progress)
