@@ -70,6 +70,7 @@ INNER = {
     "responses": (
         ("neurons", "reading"),
         ("collect", "token_statistics"),
+        ("token_sums",),
         ("store", "statistics_pass"),
         ("collect_to_disk",),
     ),

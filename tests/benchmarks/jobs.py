@@ -1,4 +1,4 @@
-"""Jobs 1 to 8: scoring, collecting, finding, generating, retrieving, resampling."""
+"""Jobs 1 to 8 and 12: scoring, collecting, finding, generating, retrieving, resampling, statistics of tokens."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +16,7 @@ from tests.benchmarks.references import (
     sklearn_pool,
 )
 from tests.benchmarks.timing import Row, in_turn, peak_of, row_of, seconds
-from tl_experts import Batching, Reading, collect_responses, find_experts, steer
+from tl_experts import Batching, Reading, collect_both, collect_responses, find_experts, steer
 from tl_experts.analysis import statistics
 from tl_experts.analysis.retrieval import all_pair_ranks
 from tl_experts.experts.auroc import score
@@ -238,6 +238,22 @@ def resampling(setting: Setting) -> Row:
     )
 
 
+def counting(setting: Setting) -> Row:
+    """Responses and all statistics of tokens against the responses alone."""
+    reading = Reading(batching=Batching(truncate=True))
+    return in_turn(
+        12,
+        f"all statistics of {len(setting.corpus):,} sentences",
+        lambda: collect_both(setting.model, setting.corpus, reading=reading, progress=False),
+        lambda: collect_responses(setting.model, setting.corpus, reading=reading, progress=False),
+        target=1.25,
+        direction="of its time",
+        pairs=setting.pairs,
+        device=setting.device,
+        note="max pooling alone",
+    )
+
+
 JOBS: dict[str, Callable[[Setting], Row]] = {
     "1": scoring,
     "2": scoring_against_a_sort,
@@ -248,4 +264,5 @@ JOBS: dict[str, Callable[[Setting], Row]] = {
     "7": retrieving,
     "7csls": retrieving_by_csls,
     "8": resampling,
+    "12": counting,
 }

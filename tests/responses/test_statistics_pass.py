@@ -11,8 +11,8 @@ from tl_experts import Batching, Reading, collect_both, collect_responses, colle
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ResponseError, SiteError
 from tl_experts.models import attached, hook_name, token_policy
-from tl_experts.responses.statistics_pass import gate_site
 from tl_experts.responses.token_statistics import ARRAYS
+from tl_experts.responses.token_sums import gate_site
 
 QUIET = {"progress": False}
 COUNTS = ("tokens", "over_zero", "gate_over_zero")

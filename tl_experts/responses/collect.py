@@ -5,7 +5,7 @@ Source: Sundar et al. 2025, section 3 (z_m,i); the pooling, not stated there, is
 activations of one batch are ever held.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
@@ -30,7 +30,7 @@ from tl_experts.models import (
     site_widths,
     text_batches,
 )
-from tl_experts.models.batches import Batch, fill_repeats
+from tl_experts.models.batches import Batch, Batching, fill_repeats
 from tl_experts.models.pooling import pool
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.reading import DEFAULT_READING, Reading
@@ -164,15 +164,7 @@ def collect_pieces(
     def restore(batch: Batch, arrays: Arrays) -> None:
         values[batch.indices] = torch.from_numpy(arrays["responses"]).to(values.dtype)
 
-    run = partial(
-        forward_batches,
-        model,
-        readers=readers,
-        last_layer=neurons.layers[-1],
-        last_hook=hook_name(neurons.layers[-1], reading.site),
-        description="responses",
-        progress=progress,
-    )
+    run = partial(run_batches, model, neurons=neurons, site=reading.site, readers=readers, progress=progress)
     resume(pieces, batches, work=run, keep=keep, restore=restore)
     fill_repeats(values, sentences.texts)
     return Responses(values, sentences, neurons, reading.site, reading.pooling, model_fingerprint(model))
@@ -245,6 +237,60 @@ def neuron_table(model: Model, reading: Reading) -> NeuronTable:
 def part_size(neurons: NeuronTable) -> int:
     """Sentences in a part, the unit that is computed and stored at once: at most 512 MiB in float32."""
     return max(1, min(PART, PART_BYTES // (4 * neurons.total)))
+
+
+def in_parts(model: Model, texts: Sequence[str], batching: Batching, size: int) -> list[list[Batch]]:
+    """The batches of every part, of so many sentences each; repeated sentences are in it once."""
+    parts: list[list[Batch]] = []
+    seen = 0
+    for batch in text_batches(model, texts, batching, once=True, part=size):
+        if seen % size == 0:
+            parts.append([])
+        parts[-1].append(batch)
+        seen += len(batch.indices)
+    return parts
+
+
+def run_batches(
+    model: Model,
+    batches: Sequence[Batch],
+    *,
+    neurons: NeuronTable,
+    site: str,
+    readers: Callable[[Batch], Sequence[Hook]],
+    description: str = "responses",
+    progress: bool,
+) -> Iterator[Batch]:
+    """Run batches up to the last layer of a table, with hooks that read each; yield each batch when it is done."""
+    last = neurons.layers[-1]
+    return forward_batches(
+        model,
+        batches,
+        readers,
+        last_layer=last,
+        last_hook=hook_name(last, site),
+        description=description,
+        progress=progress,
+    )
+
+
+def run_parts(model: Model, parts: Sequence[Sequence[Batch]], **options: Any) -> Iterator[int]:
+    """Run the batches of parts, one part after the other; yield the index of each part when it is done.
+
+    Args:
+        model: either class.
+        parts: some batches each.
+        options: of `run_batches`.
+    """
+    done = run_batches(model, [batch for part in parts for batch in part], **options)
+    try:
+        for index, part in enumerate(parts):
+            for _ in part:
+                next(done)
+            yield index
+        next(done, None)  # ends the progress bar
+    finally:
+        done.close()  # type: ignore[attr-defined]
 
 
 def response_readers(

@@ -4,7 +4,7 @@ Sentences are cut into shards, and shards into batches, in the order of their le
 does in memory. The bits are therefore the same, whichever process computes a shard.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,16 +20,13 @@ from tl_experts.models import (
     Model,
     ModelLike,
     as_model,
-    forward_batches,
-    hook_name,
     model_fingerprint,
     model_source,
     require_same_model,
-    text_batches,
 )
 from tl_experts.models.batches import Batch
 from tl_experts.models.dtypes import dtype_name
-from tl_experts.responses.collect import neuron_table, part_size, response_readers
+from tl_experts.responses.collect import in_parts, neuron_table, part_size, response_readers, run_parts
 from tl_experts.responses.reading import DEFAULT_READING, Reading
 from tl_experts.responses.store import ResponseStore
 
@@ -165,33 +162,18 @@ def _require_model_of(store: ResponseStore, model: Model) -> None:
 def _compute(
     model: Model, store: ResponseStore, parts: list[list[Batch]], numbers: Sequence[int], *, progress: bool
 ) -> None:
-    batches = [batch for number in numbers for batch in parts[number]]
-    rows_of = {number: torch.cat([batch.indices for batch in parts[number]]).tolist() for number in numbers}
-    row_in_shard = {row: index for rows in rows_of.values() for index, row in enumerate(rows)}
-    values = torch.empty(0, store.neurons.total, dtype=store.dtype)
+    chosen = [parts[number] for number in numbers]
+    rows_of = [torch.cat([batch.indices for batch in part]).tolist() for part in chosen]
+    row_in_shard = {row: index for rows in rows_of for index, row in enumerate(rows)}
+    values = torch.empty(max(map(len, rows_of)), store.neurons.total, dtype=store.dtype)
 
     def readers(batch: Batch) -> list[Hook]:
         rows = torch.tensor([row_in_shard[row] for row in batch.indices.tolist()])
         return response_readers(batch, rows, store.neurons, store.reading, store.corpus.texts, values)
 
-    done: Iterator[Batch] = forward_batches(
-        model,
-        batches,
-        readers,
-        last_layer=store.neurons.layers[-1],
-        last_hook=hook_name(store.neurons.layers[-1], store.reading.site),
-        description="responses",
-        progress=progress,
-    )
-    try:
-        for number in numbers:
-            values.resize_(len(rows_of[number]), store.neurons.total)
-            for _ in parts[number]:
-                next(done)
-            store.save(number, values, rows_of[number])
-        next(done, None)
-    finally:
-        done.close()  # type: ignore[attr-defined]
+    options = {"neurons": store.neurons, "site": store.reading.site, "readers": readers, "progress": progress}
+    for index in run_parts(model, chosen, **options):
+        store.save(numbers[index], values[: len(rows_of[index])], rows_of[index])
 
 
 def _job(model: Model, sentences: Corpus, reading: Reading) -> Job:
@@ -216,14 +198,7 @@ def _job(model: Model, sentences: Corpus, reading: Reading) -> Job:
 
 def _parts(model: Model, store: ResponseStore) -> list[list[Batch]]:
     """The batches of every shard."""
-    size = int(store.job.document["sentences"])
-    batches = text_batches(model, store.corpus.texts, store.reading.batching, once=True, part=size)
-    parts: list[list[Batch]] = [[] for _ in range(store.count)]
-    seen = 0
-    for batch in batches:
-        parts[seen // size].append(batch)
-        seen += len(batch.indices)
-    return parts
+    return in_parts(model, store.corpus.texts, store.reading.batching, int(store.job.document["sentences"]))
 
 
 def _of_part(count: int, part: tuple[int, int] | None) -> list[int]:

@@ -1,0 +1,167 @@
+"""Sums over the tokens of each language, and the hooks that add a batch to them.
+
+Sums are float64, and counts are whole numbers. Parts of a corpus are summed by themselves and added in their order, so
+that the bits are the same, whoever computes a part.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from tl_experts.corpus.sentences import Corpus
+from tl_experts.models import Hook, Model, hook_name
+from tl_experts.models.batches import Batch, first_indices
+from tl_experts.models.pooling import own_tokens
+from tl_experts.responses.collect import not_finite
+from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.token_statistics import TokenStatistics
+
+
+@dataclass(frozen=True, eq=False)
+class TokenSums:
+    """What is added up; see `TokenStatistics` for each."""
+
+    tokens: Int64[Tensor, " language"]
+    over_zero: Int64[Tensor, "language neuron"]
+    gate_over_zero: Int64[Tensor, "language neuron"]
+    total: Float64[Tensor, "language neuron"]
+    total_of_squares: Float64[Tensor, "language neuron"]
+
+    @classmethod
+    def zeros(cls, languages: int, neurons: int) -> "TokenSums":
+        """Nothing yet."""
+        counts = [torch.zeros(languages, neurons, dtype=torch.int64) for _ in range(2)]
+        totals = [torch.zeros(languages, neurons, dtype=torch.float64) for _ in range(2)]
+        return cls(torch.zeros(languages, dtype=torch.int64), *counts, *totals)
+
+    def add(self, part: "TokenSums") -> None:
+        """Add the sums of a part."""
+        for name, tensor in vars(part).items():
+            getattr(self, name).add_(tensor)
+
+    def clear(self) -> None:
+        """Begin again at zero."""
+        for tensor in vars(self).values():
+            tensor.zero_()
+
+
+def gate_site(model: Model, site: str) -> str:
+    """The site whose sign LAPE counts: the gate's output for a gated MLP's neurons, else the site itself.
+
+    The activation functions of gated MLPs (SiLU, GELU) keep the sign, so that of ``act(gate)`` is that of the gate.
+    ``mlp.hook_post`` holds the product with the linear half, whose sign may differ.
+    """
+    gated = hook_name(0, "mlp.hook_pre_linear") in model.hook_dict
+    return "mlp.hook_pre" if gated and site == "mlp.hook_post" else site
+
+
+@dataclass(frozen=True)
+class TokenCounter:
+    """What is summed: the tokens of a corpus at a site and at its gate."""
+
+    sentences: Corpus
+    neurons: NeuronTable
+    site: str
+    gate: str
+
+    def zeros(self) -> TokenSums:
+        """Sums of nothing yet."""
+        return TokenSums.zeros(len(self.sentences.languages), self.neurons.total)
+
+    def statistics(self, sums: TokenSums, fingerprint: dict[str, str]) -> TokenStatistics:
+        """The sums of the whole corpus as statistics of a model."""
+        return TokenStatistics(
+            languages=self.sentences.languages,
+            neurons=self.neurons,
+            **{name: tensor.numpy() for name, tensor in vars(sums).items()},
+            site=self.site,
+            gate_site=self.gate,
+            corpora=(self.sentences.fingerprint,),
+            fingerprint=fingerprint,
+        )
+
+    def readers(self, batch: Batch, sums: TokenSums) -> list[Hook]:
+        """Hooks that add a batch's tokens to sums; each token counts as often as its sentence occurs.
+
+        Raises:
+            ResponseError: by a hook, where an activation is not finite.
+        """
+        weights = torch.from_numpy(self._weights(batch.indices.numpy()))
+        sums.tokens.add_((weights @ batch.pooled.sum(dim=1).double()).long())
+
+        def tokens_of(activation: Tensor) -> list[Float[Tensor, "batch _ neuron"]]:
+            parts = own_tokens(activation.flatten(2), batch.pooled.to(activation.device))
+            # Apple's GPUs have no float64: there, sums are formed on the CPU.
+            return [part.cpu() if part.device.type == "mps" else part for part in parts]
+
+        def by_language(found: Float64[Tensor, "batch neuron"]) -> Float64[Tensor, "language neuron"]:
+            return (weights.to(found.device) @ found).cpu()
+
+        def read(layer: int) -> Hook:
+            columns = self.neurons.span(layer)
+
+            def add(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
+                parts = tokens_of(activation)
+                total, squares = _moments(parts)
+                if not bool(total.isfinite().all()):
+                    raise not_finite(total, layer, batch, self.sentences.texts)
+                sums.total[:, columns] += by_language(total)
+                sums.total_of_squares[:, columns] += by_language(squares)
+                counted = by_language(_over_zero(parts)).long()
+                sums.over_zero[:, columns] += counted
+                if self.gate == self.site:
+                    sums.gate_over_zero[:, columns] += counted
+
+            return hook_name(layer, self.site), add
+
+        def read_gate(layer: int) -> Hook:
+            columns = self.neurons.span(layer)
+
+            def add(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
+                sums.gate_over_zero[:, columns] += by_language(_over_zero(tokens_of(activation))).long()
+
+            return hook_name(layer, self.gate), add
+
+        gates = [read_gate(layer) for layer in self.neurons.layers] if self.gate != self.site else []
+        return [*gates, *(read(layer) for layer in self.neurons.layers)]
+
+    def _weights(self, indices: Int64[np.ndarray, " batch"]) -> Float64[np.ndarray, "language batch"]:
+        """How often each sentence of a batch occurs in each language."""
+        first, language = self._occurrences
+        starts, stops = (np.searchsorted(first, indices, side=side) for side in ("left", "right"))
+        size = len(self.sentences.languages)
+        counts = [np.bincount(language[start:stop], minlength=size) for start, stop in zip(starts, stops, strict=True)]
+        return np.stack(counts, axis=1).astype(np.float64)
+
+    @cached_property
+    def _occurrences(self) -> tuple[Int64[np.ndarray, " sentence"], Int64[np.ndarray, " sentence"]]:
+        """The first index of every sentence, ascending, and the languages of its occurrences."""
+        rows = {language: row for row, language in enumerate(self.sentences.languages)}
+        first = first_indices(self.sentences.texts)
+        order = np.argsort(first, kind="stable")
+        return first[order], np.array([rows[label] for label in self.sentences.labels], dtype=np.int64)[order]
+
+
+def _moments(
+    parts: list[Float[Tensor, "batch _ neuron"]],
+) -> tuple[Float64[Tensor, "batch neuron"], Float64[Tensor, "batch neuron"]]:
+    """Sum and sum of squares over the positions of all parts."""
+    exact = [part.double() for part in parts]
+    totals = [part.sum(dim=1) for part in exact]
+    squares = [part.square_().sum(dim=1) for part in exact]
+    return sum(totals[1:], totals[0]), sum(squares[1:], squares[0])
+
+
+def _over_zero(parts: list[Float[Tensor, "batch _ neuron"]]) -> Float64[Tensor, "batch neuron"]:
+    """The number of values above zero, over the positions of all parts.
+
+    Exact: a sentence has fewer than 2**24 tokens, which float32 counts, and a corpus fewer than 2**53.
+    """
+    # A comparison into float32 and its sum take a tenth of the time of a sum of booleans.
+    counts = [torch.gt(part, 0.0, out=torch.empty_like(part)).sum(dim=1).double() for part in parts]
+    return sum(counts[1:], counts[0])
