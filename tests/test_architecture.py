@@ -75,12 +75,12 @@ INNER = {
         ("collect_to_disk",),
     ),
     "experts": (
-        ("auroc", "lape", "hub", "card"),
-        ("expertise",),
+        ("auroc", "lape", "hub", "card", "control", "combine", "masks"),
+        ("expertise", "saved"),
         ("evidence",),
-        ("differences", "entropy"),
+        ("differences", "entropy", "measured"),
         ("experts", "scorings"),
-        ("find",),
+        ("find", "own"),
     ),
     "steering": (
         ("operations", "norms", "positions", "maps", "generation"),
@@ -210,7 +210,8 @@ def test_only_jobs_writes_files(writer):
 def test_nothing_is_pickled():
     for path in modules():
         assert not {"pickle", "dill", "cloudpickle", "joblib"} & {name.split(".")[0] for name in imports(path)}
-        assert "torch.load" not in path.read_text()
+        # PyTorch's restricted unpickler reads the mask files of LAPE, and nothing else.
+        assert path.stem == "masks" or "torch.load" not in path.read_text()
 
 
 def test_no_module_is_longer_than_400_lines():

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tl_experts.experts.experts import Experts as Experts
     from tl_experts.experts.find import find_experts as find_experts
     from tl_experts.experts.find import select_experts as select_experts
+    from tl_experts.experts.own import experts_from_list as experts_from_list
+    from tl_experts.experts.own import experts_from_masks as experts_from_masks
     from tl_experts.jobs.workers import RayPool as RayPool
     from tl_experts.jobs.workers import RayWorkers as RayWorkers
     from tl_experts.models import Batching as Batching

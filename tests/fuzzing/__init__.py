@@ -3,7 +3,7 @@
 READERS = (
     *(f"tl_experts.corpus.{name}" for name in ("languages", "pairs", "readers", "sentences")),
     *(f"tl_experts.jobs.{name}" for name in ("arrays", "artefacts", "files", "job", "paths", "pieces")),
-    *("tl_experts.responses.store", "tl_experts.experts.experts"),
+    *("tl_experts.responses.store", *(f"tl_experts.experts.{name}" for name in ("experts", "masks", "own", "saved"))),
     *("tl_experts.study.config", "tl_experts.study.result"),
     *("tl_experts.pages.inspector.runs", "tl_experts.pages.inspector.saved"),
 )

@@ -4,6 +4,8 @@ import hashlib
 import json
 import pickle
 import random
+import zipfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,9 @@ def mutate(rng: random.Random, folder: Path, sprung: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for _ in range(rng.choice((1, 1, 2, 3))):
         path = rng.choice(files)
-        structured = {".json": _json, ".jsonl": _jsonl, ".safetensors": _tensors, ".npy": _npy}.get(path.suffix)
+        structured = {".json": _json, ".jsonl": _jsonl, ".safetensors": _tensors, ".npy": _npy, ".pth": _pth}.get(
+            path.suffix
+        )
         content = path.read_bytes()
         if rng.random() < 0.02:
             content = pickle.dumps(Bomb(sprung))
@@ -134,6 +138,20 @@ def _npy(rng: random.Random, content: bytes) -> bytes:
     return npy(rng.choice(("'<f4'", "'|O'", "'<f8'", "[('a', '<f4')]", "'x'")), shape, content[128:])
 
 
+def _pth(rng: random.Random, content: bytes) -> bytes:
+    """An archive whose checksums are right and one of whose entries is damaged: the pickle, mostly."""
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    pickled = next(name for name in entries if name.endswith("data.pkl"))
+    name = pickled if rng.random() < 0.8 else rng.choice(sorted(entries))
+    entries[name] = _bytes(rng, entries[name])
+    changed = BytesIO()
+    with zipfile.ZipFile(changed, "w", rng.choice((zipfile.ZIP_STORED,) * 9 + (zipfile.ZIP_DEFLATED,))) as archive:
+        for entry, data in entries.items():
+            archive.writestr(entry, data)
+    return changed.getvalue()
+
+
 def _sign(folder: Path) -> None:
     """Correct the checksums, so that the code behind their check is reached."""
     for path in folder.rglob("*.json"):
@@ -144,3 +162,7 @@ def _sign(folder: Path) -> None:
                 path.write_text(json.dumps(document))
             except (OSError, ValueError, TypeError, RecursionError):
                 continue
+
+
+STRUCTURED = {".json": _json, ".jsonl": _jsonl, ".safetensors": _tensors, ".npy": _npy, ".pth": _pth}
+"""Damage to a format that keeps the file readable as one of its kind, by suffix."""

@@ -13,9 +13,11 @@ import torch
 from tl_experts import Batching, Corpus, Experts, ResponseStore, Steering, TokenStatistics, load_sentences
 from tl_experts.corpus.pairs import load_pairs, load_paraphrases
 from tl_experts.experts.auroc import STATISTICS
+from tl_experts.experts.masks import read_masks
+from tl_experts.experts.own import listed_rows
 from tl_experts.jobs.arrays import read_array, write_array
 from tl_experts.jobs.artefacts import load_artefact, save_artefact
-from tl_experts.jobs.files import write_json
+from tl_experts.jobs.files import read_json, write_json
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.pieces import Pieces
 from tl_experts.pages.inspector.runs import open_run
@@ -85,6 +87,15 @@ def experts() -> Experts:
         *("mlp.hook_post", "max", "auroc", "top", "0" * 16),
         {"name": "tiny"},
     )
+
+
+def _masks(folder: Path) -> None:
+    layers = [[torch.tensor([0, 3]), torch.tensor([2])], [torch.tensor([1]), torch.tensor([], dtype=torch.int64)]]
+    torch.save(layers, folder / "m.pth")
+
+
+def _listed_neurons(folder: Path) -> None:
+    (folder / "a.json").write_text('{"es": [[0, 2, 1.5], [1, 3]], "de": [[1, 0, -1.0]], "ru": []}')
 
 
 def steering() -> Steering:
@@ -165,6 +176,8 @@ TARGETS = [
         lambda f: experts().save_pretrained(f / "e.safetensors"),
         lambda f: Experts.from_pretrained(f / "e.safetensors"),
     ),
+    Target("masks", _masks, lambda f: read_masks(f / "m.pth", most=4)),
+    Target("neurons", _listed_neurons, lambda f: listed_rows(read_json(f / "a.json"), NeuronTable((0, 1), (4, 4)))),
     Target("steering", lambda f: steering().save_pretrained(f / "s"), lambda f: Steering.from_pretrained(f / "s")),
     Target(
         "steering-file",

@@ -13,12 +13,19 @@ from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ArtefactError, SelectionError, TLExpertsError, near, require_whole
 from tl_experts.experts.auroc import OPTIONAL, STATISTICS
 from tl_experts.experts.card import card
+from tl_experts.experts.combine import difference, intersection, union
+from tl_experts.experts.control import control_columns
+from tl_experts.experts.evidence import Evidence
+from tl_experts.experts.expertise import Expertise
 from tl_experts.experts.hub import download, is_repository, upload
+from tl_experts.experts.measured import measured
+from tl_experts.experts.saved import arrays_of, fields_of
 from tl_experts.jobs.artefacts import Arrays, load_artefact, save_artefact
 from tl_experts.jobs.files import write_text
 from tl_experts.jobs.paths import user_path
 from tl_experts.models import Model, require_same_model
 from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.token_statistics import TokenStatistics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +33,6 @@ if TYPE_CHECKING:
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 _KIND, _FILES = "experts", ("experts.json", "experts.safetensors")
-_MOST = 2**24
-"""Limit on the layers of a model and on the neurons of a layer: no file may declare more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +42,10 @@ class Experts:
     A mapping from languages to their experts: ``experts["es"]`` is the `Experts` of one language, ``"es" in experts``
     asks for it by any of its codes, ``for language in experts`` goes through the languages, and ``len(experts)`` is
     their number. `total` is the number of experts, `counts` that of each language.
+
+    ``a | b``, ``a & b`` and ``a - b`` are the union, intersection and difference, language by language. A neuron in
+    both keeps its order and statistics from the left. A union has the languages of both, the others those of the left:
+    a language without experts keeps its index.
 
     Examples:
         >>> from tl_experts import find_experts, load_model, load_sentences
@@ -49,6 +58,8 @@ class Experts:
         True
         >>> "spa_Latn" in experts, len(experts), experts.total
         (True, 9, 45)
+        >>> (experts.head(3) | experts).total, (experts & experts.head(3)).total, (experts - experts.head(3)).total
+        (45, 27, 18)
     """
 
     languages: tuple[str, ...]
@@ -129,6 +140,15 @@ class Experts:
     def items(self) -> "ItemsView[str, Experts]":
         """Each language with its experts."""
         return dict(self).items()
+
+    def __or__(self, other: "Experts") -> "Experts":
+        return union(self, other)
+
+    def __and__(self, other: "Experts") -> "Experts":
+        return intersection(self, other)
+
+    def __sub__(self, other: "Experts") -> "Experts":
+        return difference(self, other)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{language}: {count}" for language, count in self.counts.items())
@@ -244,22 +264,7 @@ class Experts:
         Raises:
             SelectionError: more experts than other neurons, or a negative seed.
         """
-        columns = np.empty(self.total, dtype=np.int64)
-        for index, language in enumerate(self.languages):
-            mine = np.flatnonzero(self.language_of == index)
-            stream = random_stream(seed, language, "control")
-            free = np.setdiff1d(
-                np.arange(self.candidates.total), self.candidates.columns_of(self.layer[mine], self.neuron[mine])
-            )
-            for layer in sorted(set(self.layer[mine].tolist())) if match_layers else [None]:
-                rows = mine if layer is None else mine[self.layer[mine] == layer]
-                pool = free if layer is None else free[self.candidates.layer_of[free] == layer]
-                if len(pool) < len(rows):
-                    where = "" if layer is None else f" of layer {layer}"
-                    raise SelectionError(
-                        f"{len(rows)} {language} experts{where} leave {len(pool)} other neurons; lower k"
-                    )
-                columns[rows] = stream.choice(pool, size=len(rows), replace=False)
+        columns = control_columns(self, seed=seed, match_layers=match_layers)
         unknown = np.full(self.total, np.nan, dtype=np.float32)
         kind = "random neurons of the same layers" if match_layers else "random neurons"
         return replace(
@@ -269,6 +274,19 @@ class Experts:
             statistics=self.statistics | dict.fromkeys({"auroc", "ap", "score"} & set(self.statistics), unknown),
             selection=f"{kind} (seed {seed}) at the values of: {self.selection}",
         )
+
+    def with_statistics(self, expertise: Expertise, tokens: TokenStatistics | None = None) -> "Experts":
+        """The same neurons with statistics measured on a corpus, for experts that were listed by hand or elsewhere.
+
+        Args:
+            expertise: from `score_responses`, of this model and site and with these languages.
+            tokens: of the same pass; the experts then hold means over tokens as well.
+
+        Raises:
+            SelectionError: of another model, site or pooling, or without one of the languages or layers.
+        """
+        found = measured(self, Evidence(expertise, tokens=tokens))
+        return replace(self, statistics=found, corpus=expertise.corpus)
 
     def require_model(self, model: Model) -> None:
         """Check that these experts were found in this model.
@@ -281,25 +299,7 @@ class Experts:
 
     def as_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Arrays and a header that JSON can hold: what is saved."""
-        arrays: dict[str, NDArray[Any]] = {
-            "language_of": self.language_of,
-            "layer": self.layer,
-            "neuron": self.neuron,
-            **self.statistics,
-        }
-        header: dict[str, Any] = {
-            "languages": self.languages,
-            "layers": self.candidates.layers,
-            "widths": self.candidates.widths,
-            "site": self.site,
-            "pooling": self.pooling,
-            "metric": self.metric,
-            "selection": self.selection,
-            "corpus": self.corpus,
-            "fingerprint": self.fingerprint,
-            "tl_experts": _version(),
-        }
-        return arrays, header
+        return arrays_of(self, _version())
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, header: Mapping[str, Any], source: str | Path) -> "Experts":
@@ -309,21 +309,7 @@ class Experts:
             ArtefactError: the arrays are incomplete or do not fit each other; `source` names where they come from.
         """
         try:
-            layers, widths = tuple(header["layers"]), tuple(header["widths"])
-            # The size of a table of neurons depends on the largest layer: a damaged header must not fill the memory.
-            if len(layers) != len(widths) or not all(type(n) is int and 0 <= n < _MOST for n in (*layers, *widths)):
-                raise ValueError(f"layers {layers!r:.80} and widths {widths!r:.80} are not those of a model")
-            if not all(isinstance(language, str) for language in header["languages"]):
-                raise ValueError(f"languages {header['languages']!r:.80}; expected their codes")
-            return cls(
-                languages=tuple(header["languages"]),
-                language_of=arrays["language_of"],
-                layer=arrays["layer"],
-                neuron=arrays["neuron"],
-                statistics={name: arrays[name] for name in (*STATISTICS, *(n for n in OPTIONAL if n in arrays))},
-                candidates=NeuronTable(layers, widths),
-                **{name: header[name] for name in ("site", "pooling", "metric", "selection", "corpus", "fingerprint")},
-            )
+            return cls(**fields_of(arrays, header))
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, SelectionError) as error:
             raise ArtefactError(f"{source} is not a complete set of experts ({error!r}); create it again") from error
 
@@ -381,17 +367,6 @@ class Experts:
             write_text(Path(folder) / "README.md", about)
             message = f"Upload experts of {', '.join(self)} with tl-experts"
             return upload(Path(folder), repository, private=private, token=token, message=message)
-
-
-def random_stream(seed: int, language: str, purpose: str) -> np.random.Generator:
-    """A separate generator for each seed, language and purpose, so that their draws are independent.
-
-    Raises:
-        SelectionError: the seed is negative.
-    """
-    if seed < 0:
-        raise SelectionError(f"seed is {seed}; expected 0 or more")
-    return np.random.default_rng([seed, *f"{purpose}/{language}".encode()])
 
 
 def _version() -> str:

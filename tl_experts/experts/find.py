@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import SelectionError, require_choice, require_whole
-from tl_experts.experts.auroc import STATISTICS
+from tl_experts.experts.control import random_stream
 from tl_experts.experts.evidence import Evidence, Scoring, needs_tokens
 from tl_experts.experts.expertise import Expertise, score_responses
-from tl_experts.experts.experts import Experts, Floats, Integers, random_stream
+from tl_experts.experts.experts import Experts, Floats, Integers
+from tl_experts.experts.measured import statistics_at
 from tl_experts.experts.scorings import BOUNDED, scored, scoring_name, scoring_of
 from tl_experts.jobs.workers import Workers
 from tl_experts.models import ModelLike, as_model
@@ -211,15 +212,9 @@ def _by_own_rule(scorer: Any, evidence: Evidence, allowed: Integers) -> list[Int
 def _statistics(
     evidence: Evidence, scores: NDArray[Any], columns: Integers, language_of: Integers, *, named: bool
 ) -> dict[str, Floats]:
-    """The columns of the experts: their expertise and, where there are some, score and means over tokens."""
-    at = columns, language_of
-    found = {name: getattr(evidence.expertise, name)[at] for name in STATISTICS}
-    if named:
-        found["score"] = scores[at].astype(np.float32)
-    if evidence.tokens is not None:
-        found["token_mean"] = evidence.tokens.mean.T[at].astype(np.float32)
-        found["token_negative_mean"] = evidence.tokens.other_mean.T[at].astype(np.float32)
-    return found
+    """The columns of the experts; `named`: with the score, where that is neither AUROC nor average precision."""
+    score = {"score": scores[columns, language_of].astype(np.float32)} if named else {}
+    return statistics_at(evidence, columns, language_of) | score
 
 
 def _require_enough(k: int, neurons: int, how: str) -> None:

@@ -103,8 +103,15 @@ class Steering:
         """What is done to each expert."""
         auroc = self.experts.statistics["auroc"]
         planned = plan(self.operation, _values(self.experts, self.value), auroc, self.strength)
-        if isinstance(self.operation, str) and self.operation == "damp" and np.isnan(auroc).any():
-            raise InterventionError("operation='damp' needs the neurons' AUROC, which random controls do not have")
+        if np.isnan(planned.amounts).any():
+            damps = isinstance(self.operation, str) and self.operation == "damp"
+            lacking = (
+                "AUROC, which random controls and listed neurons" if damps else f"{self.value} response, which some"
+            )
+            raise InterventionError(
+                f"operation={operation_name(self.operation)!r} needs the neurons' {lacking} do not have; give a number "
+                "per neuron as value=, or measure them: experts.with_statistics(expertise)"
+            )
         return planned
 
     def hooks(self, passes: PassTracker | None = None) -> list[Hook]:
