@@ -44,7 +44,11 @@ INNER = {
         ("layouts",),
         ("readers", "pairs"),
     ),
-    "analysis": (("arrays",), ("vectors", "statistics"), ("retrieval", "isotropy", "subspace", "distances")),
+    "analysis": (
+        ("arrays",),
+        ("vectors", "statistics"),
+        ("retrieval", "isotropy", "subspace", "distances", "diagonality"),
+    ),
     "models": (
         (
             "lens",
@@ -62,7 +66,7 @@ INNER = {
         ("hooks",),
         ("evaluation", "probe"),
         ("forward", "passes", "tokens", "identity"),
-        ("sites", "placement", "bridge", "wheels", "weights"),
+        ("sites", "placement", "bridge", "wheels", "weights", "losses"),
         ("conversion",),
         ("loading",),
         ("source",),
@@ -83,18 +87,18 @@ INNER = {
         ("find", "own"),
     ),
     "steering": (
-        ("operations", "norms", "positions", "maps", "generation"),
+        ("operations", "norms", "positions", "maps", "generation", "matrix"),
         ("neurons",),
         ("steering", "affine"),
         ("interventions", "vectors"),
-        ("transport",),
+        ("transport", "silencing"),
     ),
     "embeddings": (("embeddings", "passes"), ("embed_to_disk",)),
     "study": (("config", "paper"), ("result", "splits"), ("bench",), ("measures",), ("stages",), ("run", "verdict")),
     "study.stages": (
         ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations"),
     ),
-    "plots": (("style",), ("maps",), ("experts", "retrieval", "space", "sweep")),
+    "plots": (("style",), ("maps",), ("experts", "retrieval", "space", "sweep", "silencing")),
     "pages": (("report", "inspector"),),
     "pages.inspector": (("gather", "saved"), ("weight_view",), ("page",), ("inspection", "live"), ("runs", "server")),
     "cli": (("demo", "options"), ("demo_tables",), ("commands",)),

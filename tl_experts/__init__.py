@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from tl_experts.responses.token_statistics import TokenStatistics as TokenStatistics
     from tl_experts.steering.interventions import intervention_hooks as intervention_hooks
     from tl_experts.steering.interventions import steer as steer
+    from tl_experts.steering.matrix import SilencingMatrix as SilencingMatrix
+    from tl_experts.steering.silencing import silencing_matrix as silencing_matrix
     from tl_experts.steering.steering import Steering as Steering
     from tl_experts.study.config import StudyConfig as StudyConfig
     from tl_experts.study.config import load_config as load_config

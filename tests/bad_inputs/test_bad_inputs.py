@@ -23,6 +23,7 @@ from tests.bad_inputs.experts import EXPERTS
 from tests.bad_inputs.files import READERS
 from tests.bad_inputs.models import MODELS
 from tests.bad_inputs.own import OWN
+from tests.bad_inputs.steering import STEERING
 from tests.bad_inputs.studies import STUDIES
 from tests.bad_inputs.vectors import VECTORS
 from tl_experts import (
@@ -70,7 +71,7 @@ def made(model_of, checkpoint, corpus) -> Made:
     )
 
 
-ROWS = [*CORPORA, *READERS, *MODELS, *EXPERTS, *OWN, *VECTORS, *STUDIES]
+ROWS = [*CORPORA, *READERS, *MODELS, *EXPERTS, *OWN, *STEERING, *VECTORS, *STUDIES]
 
 NOT_REFUSING = {"available_models"}
 

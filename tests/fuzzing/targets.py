@@ -24,6 +24,7 @@ from tl_experts.pages.inspector.runs import open_run
 from tl_experts.pages.inspector.saved import expert_counts
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.steering.affine import AffineMap
+from tl_experts.steering.matrix import SilencingMatrix
 from tl_experts.study.config import StudyConfig, load_config
 from tl_experts.study.result import StudyResult
 
@@ -109,6 +110,14 @@ def affine_map() -> AffineMap:
     return AffineMap("linear", "de", "en", NeuronTable((0, 1), (4, 4)), "mlp.hook_post", *columns, {"name": "tiny"})
 
 
+def silencing_matrix() -> SilencingMatrix:
+    """Two languages, three sentences, one draw."""
+    numbers = {name: np.array(values, dtype=np.int64) for name, values in (("neurons", [3, 1]), ("tokens", [4, 5, 6]))}
+    nats = {"before": np.ones(3), "after": np.full((2, 3), 2.0), "control": np.ones((1, 2, 3))}
+    languages = {"silenced": ("en", "de"), "languages": ("en", "de"), "language_of": np.array([0, 1, 1])}
+    return SilencingMatrix(**languages, **numbers, **nats, selection="top 3", corpus="0" * 16, fingerprint={"a": "b"})
+
+
 def token_statistics() -> TokenStatistics:
     """Two languages and eight neurons."""
     counts, sums = np.ones((2, 8), dtype=np.int64), np.ones((2, 8))
@@ -185,6 +194,11 @@ TARGETS = [
         lambda f: Steering.from_pretrained(f / "s.safetensors"),
     ),
     Target("affine-map", lambda f: affine_map().save_pretrained(f / "m"), lambda f: AffineMap.from_pretrained(f / "m")),
+    Target(
+        "silencing-matrix",
+        lambda f: silencing_matrix().save_pretrained(f / "s"),
+        lambda f: SilencingMatrix.from_pretrained(f / "s"),
+    ),
     Target(
         "token-statistics",
         lambda f: token_statistics().save_pretrained(f / "t"),

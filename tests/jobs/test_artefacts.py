@@ -17,8 +17,8 @@ from safetensors.numpy import save as pack
 
 from tests.jobs.helpers import ARRAYS, NAMES, files, some_json
 from tests.messages import says
-from tl_experts.errors import ArtefactError
-from tl_experts.jobs.artefacts import SCHEMA, load_artefact, save_artefact
+from tl_experts.errors import ArtefactError, TLExpertsError
+from tl_experts.jobs.artefacts import SCHEMA, complete, load_artefact, save_artefact
 from tl_experts.jobs.files import write_json
 
 HEADER = {"model": "tiny", "language": "日本語", "settings": {"k": 3, "ratio": 0.1, "none": None, "flags": [True]}}
@@ -312,3 +312,16 @@ def test_saving_turns_no_file_into_a_folder_and_no_folder_into_a_file(tmp_path: 
     with pytest.raises(ArtefactError, match=says(str(tmp_path / "b.safetensors"), "cannot be written")):
         save_artefact(tmp_path / "b.safetensors", "experts", ARRAYS, {})
     assert files(tmp_path) == {"a": b"precious", "b.safetensors/c": b"precious"}
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("a"), TypeError("a"), ValueError("a"), OverflowError(), TLExpertsError("a")]
+)
+def test_what_cannot_be_made_of_an_artefact_is_its_fault(error: Exception) -> None:
+    with (
+        pytest.raises(ArtefactError, match=r"here is not a complete thing \(.*\); save it again"),
+        complete("here", "thing"),
+    ):
+        raise error
+    with pytest.raises(RuntimeError), complete("here", "thing"):
+        raise RuntimeError

@@ -6,14 +6,15 @@ written last), or one ``.safetensors`` file with the JSON in its header.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_experts.errors import ArtefactError
+from tl_experts.errors import ArtefactError, TLExpertsError
 from tl_experts.jobs.files import parse_object, read_bytes, read_json, write_bytes, written
 from tl_experts.jobs.paths import user_path
 
@@ -74,6 +75,23 @@ def load_artefact(path: str | Path, kind: str) -> tuple[dict[str, NDArray[Any]],
             f"{source} has schema {document.get('schema')!r}, this version reads {SCHEMA}; create it again"
         )
     return arrays, document
+
+
+@contextmanager
+def complete(source: str | Path, what: str) -> Iterator[None]:
+    """A block that makes a value of what `load_artefact` gave: whatever it finds wrong is the artefact's fault.
+
+    Args:
+        source: the artefact, for the message.
+        what: the value is ("steering"), for the message.
+
+    Raises:
+        ArtefactError: something is missing, or does not fit.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, TLExpertsError) as error:
+        raise ArtefactError(f"{source} is not a complete {what} ({error!r}); save it again") from error
 
 
 def _load_folder(source: Path, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

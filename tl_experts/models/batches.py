@@ -77,6 +77,11 @@ class Batch:
         """Whether any slot is padding."""
         return not bool(self.attended.all())
 
+    @property
+    def needed_mask(self) -> Bool[Tensor, "batch pos"] | None:
+        """The attention mask of left padding; None: none is needed, since causal models never look right."""
+        return None if bool(self.attended[:, 0].all()) else self.attended
+
 
 def plain_tokens(tokenizer: Any, text: str | list[str], **options: Any) -> Any:
     """What a tokenizer makes of text alone: no special token is added, and none is read into the text.

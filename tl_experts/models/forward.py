@@ -36,12 +36,8 @@ def forward_pass(
         attended: the attention mask; needed for left padding only (a causal model never looks right).
         last_layer: stop after this block; None runs the final norm too.
     """
-    kwargs: dict[str, Any] = {"return_type": None}
-    if attended is not None:
-        kwargs["attention_mask"] = attended.long().to(_input_device(model))
+    kwargs: dict[str, Any] = {"return_type": None, **_arguments(model, attended)}
     bridge = is_bridge(model)
-    if bridge:
-        kwargs["use_cache"] = False
     if last_layer is not None and not (bridge and last_layer + 1 == model.cfg.n_layers):
         kwargs["stop_at_layer"] = last_layer + 1
     with evaluating(model), Scope() as scope:
@@ -53,6 +49,15 @@ def forward_pass(
         finally:
             if handle is not None:
                 handle.remove()
+
+
+def forward_logits(
+    model: Model, tokens: Int[Tensor, "batch pos"], *, attended: Bool[Tensor, "batch pos"] | None = None
+) -> Float[Tensor, "batch pos d_vocab"]:
+    """The logits of a pass in evaluation mode, without gradients; arguments as in `forward_pass`."""
+    with evaluating(model), torch.inference_mode():
+        logits: Tensor = model(tokens.to(_input_device(model)), return_type="logits", **_arguments(model, attended))
+    return logits
 
 
 def forward_batches(
@@ -89,14 +94,12 @@ def forward_batches(
         attached(model, hooks),
     ):
         for batch in batches:
-            # Right padding needs no mask: the real tokens of a causal model do not see what stands after them.
-            left_padded = batch.padded and not bool(batch.attended[:, 0].all())
             reading = [*readers(batch), *([(last_hook, _stop)] if last_hook is not None else [])]
             with attached(model, reading), _final_read(model, batch, read_final):
                 forward_pass(
                     model,
                     batch.tokens,
-                    attended=batch.attended if left_padded else None,
+                    attended=batch.needed_mask,
                     last_layer=last_layer,
                 )
             bar.update(int(batch.attended.sum()))
@@ -131,6 +134,16 @@ def _final_read(
             yield
         finally:
             handle.remove()
+
+
+def _arguments(model: Model, attended: Tensor | None) -> dict[str, Any]:
+    """What every pass is called with."""
+    arguments: dict[str, Any] = {}
+    if attended is not None:
+        arguments["attention_mask"] = attended.long().to(_input_device(model))
+    if is_bridge(model):
+        arguments["use_cache"] = False
+    return arguments
 
 
 def _stop(*_: Any, **__: Any) -> None:

@@ -19,6 +19,7 @@ from tl_experts.plots.retrieval import (
     layer_retrieval,
     retrieval_maps,
 )
+from tl_experts.plots.silencing import silencing_map
 from tl_experts.plots.space import (
     distance_bars,
     distance_maps,
@@ -47,6 +48,7 @@ __all__ = [
     "layer_retrieval",
     "response_distributions",
     "retrieval_maps",
+    "silencing_map",
     "subspace_bars",
     "sweep_front",
 ]

@@ -1,13 +1,15 @@
 """Steering: experts as hook functions, and what the steered model writes.
 
-Inner order: `operations`, `norms`, `positions`, `maps`, `generation`; `neurons`; `steering`, `affine`;
-`interventions`, `vectors`; `transport`.
+Inner order: `operations`, `norms`, `positions`, `maps`, `generation`, `matrix`; `neurons`; `steering`, `affine`;
+`interventions`, `vectors`; `transport`, `silencing`.
 """
 
 from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.generation import LanguageIdentifier, Perplexity, generate_texts, text_perplexity
 from tl_experts.steering.interventions import intervention_hooks, steer
+from tl_experts.steering.matrix import SilencingMatrix
 from tl_experts.steering.operations import OPERATIONS
+from tl_experts.steering.silencing import silencing_matrix
 from tl_experts.steering.steering import Steering
 from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
 from tl_experts.steering.vectors import language_dimensions, language_vector
@@ -17,6 +19,7 @@ __all__ = [
     "AffineMap",
     "LanguageIdentifier",
     "Perplexity",
+    "SilencingMatrix",
     "Steering",
     "fit_transport",
     "fit_transport_by_layer",
@@ -24,6 +27,7 @@ __all__ = [
     "intervention_hooks",
     "language_dimensions",
     "language_vector",
+    "silencing_matrix",
     "steer",
     "text_perplexity",
 ]

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tl_experts.errors import ArtefactError, InterventionError, require_choice
-from tl_experts.jobs.artefacts import load_artefact, save_artefact
+from tl_experts.errors import InterventionError, require_choice
+from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 from tl_experts.models import SITES, Hook, HookFunction, Model, PassTracker, hook_name, require_same_model
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.steering.neurons import kept
@@ -179,12 +179,10 @@ class AffineMap:
             ArtefactError: the artefact is missing, damaged, or something else.
         """
         arrays, header = load_artefact(path, "affine_map")
-        try:
+        with complete(path, "affine map"):
             options: dict[str, Any] = {name: header["map"][name] for name in _OPTIONS}
             options |= {name: arrays[name] for name in COLUMNS}
             return cls(neurons=_table(header), **options)
-        except (KeyError, TypeError, ValueError, IndexError, OverflowError, InterventionError) as error:
-            raise ArtefactError(f"{path} is not a complete affine map ({error!r}); save it again") from error
 
 
 _OPTIONS = tuple(field.name for field in fields(AffineMap) if field.name not in ("neurons", *COLUMNS))

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tl_experts.errors import ArtefactError, InterventionError, SelectionError, require_choice
+from tl_experts.errors import InterventionError, require_choice
 from tl_experts.experts.experts import Experts
-from tl_experts.jobs.artefacts import load_artefact, save_artefact
+from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 from tl_experts.models import Hook, Model, PassTracker, hook_name
 from tl_experts.steering.neurons import neuron_hook
 from tl_experts.steering.norms import keeping_norm
@@ -175,13 +175,11 @@ class Steering:
         """
         arrays, header = load_artefact(path, "steering")
         experts = Experts.from_arrays(arrays, header, source=path)
-        try:
+        with complete(path, "steering"):
             options = dict(header["steering"])
             if options["value"] is None:
                 options["value"] = arrays["value"]
             return cls(experts, **options)
-        except (KeyError, TypeError, ValueError, InterventionError, SelectionError) as error:
-            raise ArtefactError(f"{path} is not a complete steering ({error!r}); save it again") from error
 
 
 def require_experts(experts: object) -> None:

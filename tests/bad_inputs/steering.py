@@ -1,0 +1,68 @@
+"""Silencing."""
+
+from tests.bad_inputs import QUIET, Row
+from tests.bad_inputs.files import folder_of
+from tl_experts import SilencingMatrix, silencing_matrix
+from tl_experts.models.batches import Batching
+from tl_experts.models.losses import loss_batches
+from tl_experts.plots import silencing_map
+
+STEERING: list[Row] = [
+    *(
+        (f"silence with {name}", lambda m, x=x: silencing_matrix(m.model, x, m.corpus, **QUIET), words)
+        for name, x, words in [
+            ("a string", "de", ("expected Experts, got str",)),
+            ("nothing", None, ("expected Experts, got NoneType",)),
+        ]
+    ),
+    *(
+        (f"silence for {name}", lambda m, x=x: silencing_matrix(m.model, m.experts, x, **QUIET), words)
+        for name, x, words in [
+            ("a list", ["a"], ("expected a Corpus, got list",)),
+            ("nothing", None, ("expected a Corpus, got NoneType",)),
+        ]
+    ),
+    (
+        "silence where a language has no text",
+        lambda m: silencing_matrix(m.model, m.experts, m.corpus.only(["en", "de"]), **QUIET),
+        ("no text in ru, ja", "experts.only(['en', 'de'])"),
+    ),
+    (
+        "silence for one language",
+        lambda m: silencing_matrix(m.model, m.experts.only(["de"]), m.corpus.only(["de"]), **QUIET),
+        ("in de only", "two languages"),
+    ),
+    *(
+        (
+            f"silence {option} {value!r}",
+            lambda m, o=option, v=value: silencing_matrix(
+                m.model, m.experts.only(["de"]), m.corpus.head(1), **({"control_seeds": 1} | {o: v}), **QUIET
+            ),
+            (f"{option} is {value!r}",),
+        )
+        for option, value in [
+            ("control_seeds", 0),
+            ("control_seeds", 1.0),
+            ("control_seeds", True),
+            ("seed", -1),
+            ("resamples", 0),
+            ("resamples", "10"),
+        ]
+    ),
+    ("silence a model that is none", lambda m: silencing_matrix(5, m.experts, m.corpus, **QUIET), ("int",)),
+    (
+        "losses of a single token",
+        lambda m: loss_batches(m.model, ["a"], Batching(prepend_bos=False)),
+        ("'a'", "no token to predict"),
+    ),
+    ("map of no matrix", lambda _: silencing_map({}), ("is empty",)),
+    ("matrix from nowhere", lambda _: SilencingMatrix.from_pretrained("nowhere"), ("nowhere", "is the path right")),
+    *(
+        (
+            f"matrix of {content!r}",
+            lambda m, c=content: SilencingMatrix.from_pretrained(folder_of(m, silencing_matrix__json=c)),
+            ("silencing_matrix",),
+        )
+        for content in ("", "{", "[]", "{}", "null")
+    ),
+]

@@ -1,0 +1,99 @@
+"""Figure of the silencing matrix: change of log-perplexity in every language, beside random neurons."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from tl_experts.errors import TLExpertsError
+from tl_experts.plots.maps import WRITTEN
+from tl_experts.plots.style import DIVERGING, Figure, escaped, finish, language_order, menu
+from tl_experts.steering.matrix import SilencingMatrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLES = ("neurons of the language", "random neurons of the same layers")
+
+
+def silencing_map(matrix: SilencingMatrix | Mapping[str, SilencingMatrix]) -> Figure:
+    """Heat maps: what silencing each language's neurons costs text in every language | random neurons.
+
+    Args:
+        matrix: from `silencing_matrix`; or several by name (of their scoring, say), with a menu to choose from.
+
+    Raises:
+        TLExpertsError: there is no matrix.
+    """
+    several = {"": matrix} if isinstance(matrix, SilencingMatrix) else dict(matrix)
+    if not several:
+        raise TLExpertsError("the mapping of silencing matrices is empty; give at least one")
+    return _maps({name: one.to_pandas() for name, one in several.items()})
+
+
+def _maps(tables: "Mapping[str, pd.DataFrame]") -> Figure:
+    figure = make_subplots(rows=1, cols=2, subplot_titles=TITLES, horizontal_spacing=0.08)
+    widest = max(float(np.abs(table[["change", "control"]].to_numpy()).max()) for table in tables.values()) or 1.0
+    for index, table in enumerate(tables.values()):
+        for column, trace in enumerate((_experts(table), _control(table)), start=1):
+            trace.update(coloraxis="coloraxis", visible=index == 0)
+            figure.add_trace(trace, row=1, col=column)
+    languages = max(table["text"].nunique() for table in tables.values())
+    ticks = {"type": "category", "constrain": "domain", "dtick": 1, "tickfont_size": 14 if languages <= WRITTEN else 9}
+    figure.update_xaxes(title_text="language of the text", tickangle=0, **ticks)
+    figure.update_yaxes(autorange="reversed", **ticks)
+    for column in (1, 2):
+        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
+    figure.update_yaxes(title_text="language silenced", row=1, col=1)
+    flags = [[name == other for other in tables for _ in range(2)] for name in tables]
+    return finish(
+        figure,
+        "Change of log-perplexity when neurons are silenced",
+        updatemenus=[menu(list(tables), flags)] if len(tables) > 1 else [],
+        coloraxis={
+            "colorscale": DIVERGING,
+            "cmin": -widest,
+            "cmax": widest,
+            "colorbar": {"title": "nats<br>per token", "thickness": 12},
+        },
+        height=max(420, 240 + 24 * languages),
+    )
+
+
+def _experts(table: "pd.DataFrame") -> Any:
+    hover = (
+        "%{customdata[0]} neurons of %{y} silenced, text in %{x}: %{z:+.3f} nats per token "
+        "[%{customdata[1]:+.3f}, %{customdata[2]:+.3f}]<br>log-perplexity as it is: %{customdata[3]:.3f}<extra></extra>"
+    )
+    return _trace(table, "change", ("neurons", "low", "high", "log_perplexity"), hover)
+
+
+def _control(table: "pd.DataFrame") -> Any:
+    hover = (
+        "%{customdata[0]} random neurons instead of those of %{y}, text in %{x}: %{z:+.3f} nats per token "
+        "(± %{customdata[1]:.3f} over draws)<extra></extra>"
+    )
+    return _trace(table, "control", ("neurons", "control_spread"), hover)
+
+
+def _trace(table: "pd.DataFrame", value: str, details: tuple[str, ...], hover: str) -> Any:
+    rows, columns = language_order(table["silenced"]), language_order(table["text"])
+
+    def grid(name: str) -> np.ndarray:
+        pivoted = table.pivot_table(index="silenced", columns="text", values=name).reindex(index=rows, columns=columns)
+        return pivoted.to_numpy(dtype=float)
+
+    trace = go.Heatmap(
+        z=grid(value),
+        x=[escaped(language) for language in columns],
+        y=[escaped(language) for language in rows],
+        customdata=np.stack([grid(name) for name in details], axis=-1),
+        hovertemplate=hover,
+        xgap=1,
+        ygap=1,
+    )
+    if len(columns) <= WRITTEN:
+        trace.update(texttemplate="%{z:.2f}", textfont_size=10)
+    return trace
