@@ -88,6 +88,7 @@ INNER = {
     ),
     "steering": (
         ("operations", "norms", "positions", "maps", "generation", "matrix"),
+        ("edits",),
         ("neurons",),
         ("steering", "affine"),
         ("interventions", "vectors"),

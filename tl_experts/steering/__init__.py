@@ -1,7 +1,7 @@
 """Steering: experts as hook functions, and what the steered model writes.
 
-Inner order: `operations`, `norms`, `positions`, `maps`, `generation`, `matrix`; `neurons`; `steering`, `affine`;
-`interventions`, `vectors`; `transport`, `silencing`.
+Inner order: `operations`, `norms`, `positions`, `maps`, `generation`, `matrix`; `edits`; `neurons`; `steering`,
+`affine`; `interventions`, `vectors`; `transport`, `silencing`.
 """
 
 from tl_experts.steering.affine import AffineMap

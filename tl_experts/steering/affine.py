@@ -13,16 +13,10 @@ from tl_experts.errors import InterventionError, require_choice
 from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 from tl_experts.models import SITES, Hook, HookFunction, Model, PassTracker, hook_name, require_same_model
 from tl_experts.responses.neurons import NeuronTable
-from tl_experts.steering.neurons import kept
+from tl_experts.steering.edits import Prepared, chosen, editing_hook, kept
 from tl_experts.steering.norms import keeping_norm
 from tl_experts.steering.operations import ANY_STRENGTH, SHARE, Floats, require_strength
-from tl_experts.steering.positions import (
-    Positions,
-    require_followed,
-    require_positions,
-    skipped,
-    steered_positions,
-)
+from tl_experts.steering.positions import Positions, require_followed, require_positions
 
 COLUMNS = ("slope", "intercept", "lowest", "highest")
 KINDS = {
@@ -199,27 +193,22 @@ def _table(header: dict[str, Any]) -> NeuronTable:
 
 def _affine_hook(columns: list[Tensor], positions: str, passes: PassTracker | None) -> HookFunction:
     """``z + (gain x z + shift)`` within the bounds, in float32 at least."""
-    prepared: dict[torch.device, list[Tensor]] = {}
 
-    def intervene(activation: Tensor, hook: Any) -> Tensor | None:
-        if skipped(positions, passes):
-            return None
-        flat = activation.flatten(2)
+    def prepare(flat: Tensor, hook: Any) -> Prepared:
         if flat.shape[-1] != len(columns[0]):
             raise InterventionError(
                 f"{getattr(hook, 'name', 'this hook')} has {flat.shape[-1]} neurons, the map {len(columns[0])}; use "
                 "the map of this model"
             )
-        if activation.device not in prepared:
-            prepared[activation.device] = [kept(column, column, activation.float())[0] for column in columns]
-        gain, shift, *bounds = prepared[activation.device]
+        return tuple(kept(column, flat.device) for column in columns)
+
+    def edited(flat: Tensor, prepared: Prepared, where: Tensor | None) -> Tensor:
+        gain, shift, *bounds = prepared
         wide = flat.to(torch.promote_types(flat.dtype, torch.float32))
         after = (wide + (gain * wide + shift)).to(flat.dtype)
-        where = steered_positions(positions, passes, flat)
-        mask = None if where is None else where[..., None]
         if bounds:
             inside = (wide >= bounds[0]) & (wide <= bounds[1])
-            mask = inside if mask is None else inside & mask
-        return (after if mask is None else torch.where(mask, after, flat)).view(activation.shape)
+            where = inside if where is None else inside & where
+        return chosen(after, flat, where)
 
-    return intervene
+    return editing_hook(prepare, edited, positions, passes)

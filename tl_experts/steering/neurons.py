@@ -9,8 +9,8 @@ from torch import Tensor
 
 from tl_experts.errors import InterventionError
 from tl_experts.models import HookFunction, PassTracker
+from tl_experts.steering.edits import Edited, Prepare, Prepared, chosen, editing_hook, kept
 from tl_experts.steering.operations import Edit, Plan
-from tl_experts.steering.positions import skipped, steered_positions
 
 
 def neuron_hook(
@@ -26,80 +26,55 @@ def neuron_hook(
     """
     index, amounts = torch.from_numpy(neurons.copy()), torch.from_numpy(plan.amounts.copy())
     if plan.edit is None:
-        return _setting_hook(index, amounts, positions, passes)
-    return _editing_hook(index, amounts, positions, passes, edit=plan.edit)
+        return editing_hook(_over_the_width(index, amounts), _set, positions, passes)
+    return editing_hook(_of_the_neurons(index, amounts), _editing(plan.edit), positions, passes)
 
 
-_Prepared = dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]]
-"""What a hook needs, moved to each layer's device once, not in every pass."""
+def _over_the_width(neurons: Tensor, amounts: Tensor) -> Prepare:
+    """Which neurons of the layer are set, and each neuron's value."""
 
-
-def _setting_hook(neurons: Tensor, amounts: Tensor, positions: str, passes: PassTracker | None) -> HookFunction:
-    """One choice between value and activation over the layer's whole width: the least there is to do a token."""
-    prepared: _Prepared = {}
-
-    def prepare(activation: Tensor, width: int) -> tuple[Tensor, Tensor]:
-        chosen = torch.zeros(width, dtype=torch.bool).index_fill(0, neurons, True)
+    def prepare(flat: Tensor, hook: Any) -> Prepared:
+        width = _width(neurons, flat, hook)
+        mine = torch.zeros(width, dtype=torch.bool).index_fill(0, neurons, True)
         values = torch.zeros(width, dtype=amounts.dtype).index_copy(0, neurons, amounts)
-        return kept(chosen, values, activation)
+        return kept(mine, flat.device), kept(values, flat.device, flat.dtype)
 
-    # A hot path, once a layer and pass: plain views cost less than einops.
-    def intervene(activation: Tensor, hook: Any) -> Tensor | None:
-        if skipped(positions, passes):
-            return None
-        flat = activation.flatten(2)
-        key = (activation.device, activation.dtype)
-        if key not in prepared:
-            _require_width(neurons, flat.shape[-1], hook)
-            prepared[key] = prepare(activation, flat.shape[-1])
-        chosen, values = prepared[key]
-        where = steered_positions(positions, passes, flat)
-        if where is not None:
-            chosen = chosen & where[..., None]
-        return torch.where(chosen, values, flat).view(activation.shape)
-
-    return intervene
+    return prepare
 
 
-def _editing_hook(
-    neurons: Tensor, amounts: Tensor, positions: str, passes: PassTracker | None, *, edit: Edit
-) -> HookFunction:
-    """Read the experts, edit them, and put them back."""
-    prepared: _Prepared = {}
+def _set(flat: Tensor, prepared: Prepared, where: Tensor | None) -> Tensor:
+    """One choice between value and activation over the layer's whole width: the least there is to do a token."""
+    mine, values = prepared
+    return torch.where(mine if where is None else mine & where, values, flat)
 
-    # A hot path, as above.
-    def intervene(activation: Tensor, hook: Any) -> Tensor | None:
-        if skipped(positions, passes):
-            return None
-        flat = activation.flatten(2)
-        key = (activation.device, activation.dtype)
-        if key not in prepared:
-            _require_width(neurons, flat.shape[-1], hook)
-            prepared[key] = kept(neurons, amounts, activation)
-        index, amount = prepared[key]
+
+def _of_the_neurons(neurons: Tensor, amounts: Tensor) -> Prepare:
+    """The neurons and their amounts."""
+
+    def prepare(flat: Tensor, hook: Any) -> Prepared:
+        _width(neurons, flat, hook)
+        return kept(neurons, flat.device), kept(amounts, flat.device, flat.dtype)
+
+    return prepare
+
+
+def _editing(edit: Edit) -> Edited:
+    """Read the neurons, edit them, and put them back."""
+
+    def edited(flat: Tensor, prepared: Prepared, where: Tensor | None) -> Tensor:
+        index, amounts = prepared
         before = flat.index_select(-1, index)
-        after = edit(before, amount)
-        where = steered_positions(positions, passes, flat)
-        if where is not None:
-            after = torch.where(where[..., None], after, before)
-        return flat.index_copy(-1, index, after).view(activation.shape)
+        return flat.index_copy(-1, index, chosen(edit(before, amounts), before, where))
 
-    return intervene
+    return edited
 
 
-def kept(what: Tensor, amounts: Tensor, activation: Tensor) -> tuple[Tensor, Tensor]:
-    """Both on the activation's device, the amounts in its dtype, as tensors that a later backward pass may save.
-
-    PyTorch refuses to save for a gradient what was made in inference mode (by an embedding, say).
-    """
-    with torch.inference_mode(False):
-        return what.to(activation.device).clone(), amounts.to(activation.device, activation.dtype).clone()
-
-
-def _require_width(neurons: Tensor, width: int, hook: Any) -> None:
-    """Refuse experts of a wider model: `steer(check=False)` lets them come this far."""
+def _width(neurons: Tensor, flat: Tensor, hook: Any) -> int:
+    """The layer's width; refuses neurons of a wider model, which `steer(check=False)` lets come this far."""
+    width = flat.shape[-1]
     if int(neurons.max()) >= width:
         raise InterventionError(
             f"neuron {int(neurons.max())} at {getattr(hook, 'name', 'this hook')}: the model has neurons 0 to "
             f"{width - 1} there; use the experts of a model of this width"
         )
+    return width
