@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers import ByT5Tokenizer
 
 from tl_experts import Batching, embed
 from tl_experts.errors import ModelError
@@ -43,6 +44,18 @@ def test_without_offsets_a_shared_character_is_the_last_tokens_too(text):
     assert "".join(pieces) == text
     if "\ufffd" not in text:
         assert [piece for piece in pieces if piece] == list(text)
+
+
+@pytest.mark.parametrize("text", ["Die Katze </s> schläft.", "a<pad>猫b", "x <extra_id_0> y", "<unk>"])
+def test_a_tokenizer_in_python_reads_special_tokens_as_text(text):
+    """ByT5's, the byte tokenizer: transformers 5 has GPT-2's, BERT's and Llama's as fast ones only."""
+    tokenizer = ByT5Tokenizer()
+    assert not tokenizer.is_fast
+    ids = plain_tokens(tokenizer, text)["input_ids"]
+    assert ids == [byte + 3 for byte in text.encode()]
+    pieces = text_pieces(SimpleNamespace(tokenizer=tokenizer), text, len(ids))
+    assert len(pieces) == len(ids)
+    assert [piece for piece in pieces if piece] == list(text)
 
 
 def test_a_character_cut_by_the_context_still_has_a_piece():

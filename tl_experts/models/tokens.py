@@ -109,12 +109,15 @@ def text_pieces(model: Model, text: str, count: int) -> list[str]:
 
 
 def _decoded_pieces(tokenizer: Any, text: str, count: int) -> list[str]:
-    """Tokens decoded together until they are whole characters: part of one decodes to the replacement character."""
+    """Tokens decoded together until they are whole characters.
+
+    Part of a character decodes to the replacement character, or to nothing (ByT5).
+    """
     ids = plain_tokens(tokenizer, text)["input_ids"][:count]
     pieces, begin = [], 0
     for index in range(len(ids)):
         piece = tokenizer.decode(ids[begin : index + 1])
-        whole = not piece.endswith("\ufffd") or index + 1 == len(ids)
+        whole = (bool(piece) and not piece.endswith("\ufffd")) or index + 1 == len(ids)
         pieces.append(piece if whole else "")
         begin = index + 1 if whole else begin
     return pieces
