@@ -214,3 +214,52 @@ def test_embedding_with_processed_weights_warns(model_of, corpus):
     with pytest.warns(TLExpertsWarning, match="processed weights.*load_model"):
         found = embed(model, corpus, progress=False).vectors
     assert not torch.allclose(found, expected, atol=1e-3)
+
+
+# --- quantised weights -----------------------------------------------------------------------------------------------
+
+
+class Quantised(torch.Tensor):
+    """Codes and a scale behind one tensor, as torchao keeps them: few operations are defined on it."""
+
+    @staticmethod
+    def __new__(cls, codes, scale):
+        kept = torch.Tensor._make_wrapper_subclass(cls, codes.shape, dtype=torch.float32)
+        kept.codes, kept.scale = codes, scale
+        return kept
+
+    def __tensor_flatten__(self):
+        return ["codes", "scale"], None
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        if function is torch.ops.aten.detach.default:
+            return cls(args[0].codes, args[0].scale)
+        raise NotImplementedError(function)
+
+
+def with_up_projection(bridge, weight):
+    """A copy of a bridge whose second layer has other weights."""
+    model = deepcopy(bridge)
+    parameters = dict(model.original_model.named_parameters())
+    [name] = [name for name in parameters if ".layers.1." in name and ".up_proj." in name]
+    module = model.original_model.get_submodule(name.removesuffix(".weight"))
+    module.weight = torch.nn.Parameter(weight, requires_grad=False)
+    return model
+
+
+def test_codes_and_scales_of_quantised_weights_count(bridge_of):
+    bridge = bridge_of("llama")
+    codes = torch.randint(-128, 127, (48, 32), generator=torch.Generator().manual_seed(0)).to(torch.int8)
+    other, scale = codes.clone(), torch.ones(48)
+    other[3, 4] += 1
+    packed = [with_up_projection(bridge, weight) for weight in (codes, codes, other)]
+    wrapped = [
+        with_up_projection(bridge, Quantised(*parts))
+        for parts in ((codes, scale), (codes.clone(), scale.clone()), (other, scale), (codes, 2 * scale))
+    ]
+    for first, same, *changed in (packed, wrapped):
+        expected = model_fingerprint(first)
+        assert model_fingerprint(same) == expected
+        for model in changed:
+            assert fingerprint_difference(model_fingerprint(model), expected) is not None

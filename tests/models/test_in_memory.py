@@ -1,12 +1,14 @@
 """A Hugging Face model in memory: loaded as from its folder, and left as it was."""
 
 import copy
+import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.conftest import ARCHITECTURES
+from tests.conftest import ARCHITECTURES, train_tokenizer
 from tl_experts import find_experts, load_model
 from tl_experts.errors import ModelError
 from tl_experts.models import fingerprint_difference, model_fingerprint
@@ -81,14 +83,53 @@ def test_what_cannot_be_copied_raises_an_error_that_says_what_to_give(tuned, mod
     ):
         with pytest.raises(ModelError, match=words):
             load_model(other, tokenizer=tokenizer)
-    quantised = copy.deepcopy(model)
-    quantised.is_quantized = True
-    with pytest.raises(ModelError, match="LlamaForCausalLM is quantised"):
-        standalone_copy(quantised, torch.float32)
     with torch.device("meta"):
         empty = type(model)(model.config)
     with pytest.raises(ModelError, match="parameters without values"):
         standalone_copy(empty, torch.float32)
+
+
+def recorded(model):
+    model.is_quantized = True
+    model.config.quantization_config = SimpleNamespace(quant_method="bitsandbytes")
+    return model
+
+
+def dynamic(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated in favour of torchao, which is not a dependency
+        return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+
+
+def packed(model):
+    weight = model.model.layers[1].mlp.up_proj.weight
+    model.model.layers[1].mlp.up_proj.weight = torch.nn.Parameter(weight.to(torch.int8), requires_grad=False)
+    return model
+
+
+def wrapped(model):
+    weight = torch.nn.Parameter(model.model.layers[1].mlp.up_proj.weight.as_subclass(Codes))
+    model.model.layers[1].mlp.up_proj.weight = weight
+    return model
+
+
+class Codes(torch.Tensor):
+    """As torchao and quanto wrap codes and scales."""
+
+
+@pytest.mark.parametrize(
+    ("quantise", "words"),
+    [
+        (recorded, r"quantised \(bitsandbytes\)"),
+        (dynamic, r"quantised \(model.layers.0.self_attn.q_proj is a torch.ao.nn.quantized.dynamic.*Linear"),
+        (packed, r"quantised \(model.layers.1.mlp.up_proj.weight is a Tensor of torch.int8"),
+        (wrapped, r"quantised \(model.layers.1.mlp.up_proj.weight is a Codes of torch.float32"),
+    ],
+)
+def test_a_quantised_model_in_memory_raises_an_error_that_says_what_to_give(quantise, words, tuned):
+    model, tokenizer = tuned
+    with pytest.raises(ModelError, match=words + ".*Give the folder or hub name"):
+        load_model(quantise(model), tokenizer=tokenizer)
 
 
 def test_a_tokenizer_goes_with_a_model_in_memory_and_with_nothing_else(tuned, checkpoint):
@@ -99,3 +140,16 @@ def test_a_tokenizer_goes_with_a_model_in_memory_and_with_nothing_else(tuned, ch
         load_model(checkpoint("llama"), tokenizer=tokenizer)
     with pytest.raises(ModelError, match="for a name"):
         load_model(model, tokenizer=tokenizer, revision="main")
+    with pytest.raises(ModelError, match="expected a Hugging Face tokenizer, got str"):
+        load_model(model, tokenizer="gpt2")
+
+
+def test_a_tokenizer_that_was_never_saved_loads_with_what_was_added_to_it(tuned):
+    model, _ = tuned
+    for tokenizer in (train_tokenizer(), AutoTokenizer.from_pretrained(model.name_or_path)):
+        tokenizer.add_tokens(["Katzenklo"])
+        before = copy.deepcopy(tokenizer.init_kwargs)
+        loaded = load_model(model, tokenizer=tokenizer)
+        assert loaded.tokenizer is not tokenizer
+        assert loaded.tokenizer("Katzenklo", add_special_tokens=False)["input_ids"] == [len(tokenizer) - 1]
+        assert tokenizer.init_kwargs == before

@@ -217,7 +217,16 @@ def _parameters(model: Model) -> Iterator[tuple[str, Tensor]]:
     for name, parameter in module.named_parameters():
         # Bloom has no table of positions: HookedTransformer leaves one uninitialised and never reads it.
         if is_bridge(model) or name != "pos_embed.W_pos" or model.cfg.positional_embedding_type == "standard":
-            yield name, parameter.detach()
+            yield from _plain(name, parameter.detach())
+
+
+def _plain(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that hold the values: a quantised one (torchao's) wraps codes and scales."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        yield name, tensor
+        return
+    for part in tensor.__tensor_flatten__()[0]:
+        yield from _plain(f"{name}.{part}", getattr(tensor, part))
 
 
 def _state(tensor: Tensor) -> State:
@@ -278,6 +287,6 @@ def _shared(model: Model, name: str) -> bool:
 def _matrix(part: Any, name: str) -> Tensor | None:
     try:
         matrix = getattr(part, name)
-    except AttributeError:
+    except (AttributeError, NotImplementedError):  # NotImplementedError: packed, by bitsandbytes for one
         return None
-    return matrix if isinstance(matrix, Tensor) else None
+    return matrix if isinstance(matrix, Tensor) and not hasattr(matrix, "__tensor_flatten__") else None

@@ -13,7 +13,7 @@ from tl_experts.models.catalogue import ENTRIES
 from tl_experts.models.conversion import convert, neutral_folder
 from tl_experts.models.dtypes import DTYPES, dtype_name
 from tl_experts.models.hooks import Model
-from tl_experts.models.in_memory import standalone_copy
+from tl_experts.models.in_memory import standalone_copy, standalone_tokenizer
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 from tl_experts.models.placement import DeviceMap, dispatch, require_placement
 from tl_experts.models.probe import NotConvertible, Reference, require_same, take_reference
@@ -120,7 +120,9 @@ def _load_in_memory(hf_model: Any, tokenizer: Any, dtype: torch.dtype, placement
     with neutral_folder() as folder:
         # transformer_lens reads the configuration from a folder, also where it is given the model.
         copied.config.save_pretrained(folder)
-        loaded = _Loaded(copied, tokenizer, name, folder, None, dtype, take_reference(copied))
+        loaded = _Loaded(
+            copied, standalone_tokenizer(tokenizer, folder), name, folder, None, dtype, take_reference(copied)
+        )
         return _wrapped(loaded, placement, warn=False)
 
 

@@ -25,11 +25,11 @@ def written_directions(model: Model, layer: int, neurons: Sequence[int]) -> Floa
     """What each neuron adds to the residual stream: its row of ``W_out``, through a norm behind the MLP.
 
     Raises:
-        SiteError: the layer's MLP has no such matrix (a mixture of experts).
+        SiteError: the layer's MLP has no such matrix (a mixture of experts), or it is quantised.
     """
     require_model(model)
     block = model.blocks[layer]
-    matrix = getattr(block.mlp, "W_out", None)
+    matrix = _weights(block.mlp, "W_out", layer)
     if matrix is None or matrix.ndim != 2:
         raise SiteError(f"layer {layer} has no single W_out: its neurons' weights cannot be read")
     rows = matrix[list(neurons)].detach().float()
@@ -46,7 +46,7 @@ def read_scores(model: Model, layer: int, neurons: Sequence[int]) -> Float[Tenso
     """How much each word's bare embedding excites each neuron: the gate's (ungated: the only) input before its bias.
 
     Raises:
-        SiteError: the layer's MLP has no such matrix.
+        SiteError: the layer's MLP has no such matrix, or it is quantised.
     """
     matrix = _input_matrix(model, layer)[:, list(neurons)]
     norm = _norm_before(model.blocks[layer])
@@ -97,9 +97,20 @@ def _norm_before(block: Any) -> Any:
 def _input_matrix(model: Model, layer: int) -> Float[Tensor, "d_model neuron"]:
     require_model(model)
     mlp = model.blocks[layer].mlp
-    matrix = getattr(mlp, "W_gate", None)
-    matrix = getattr(mlp, "W_in", None) if matrix is None else matrix
+    matrix = _weights(mlp, "W_gate", layer)
+    matrix = _weights(mlp, "W_in", layer) if matrix is None else matrix
     if matrix is None or matrix.ndim != 2:
         raise SiteError(f"layer {layer} has no single input matrix: its neurons' weights cannot be read")
     weights: Tensor = matrix.detach().float()
     return weights
+
+
+def _weights(mlp: Any, name: str, layer: int) -> Tensor | None:
+    refusal = SiteError(f"layer {layer}: {name} is quantised, so its neurons' weights cannot be read")
+    try:
+        found: Tensor | None = getattr(mlp, name, None)
+    except NotImplementedError as error:  # transformer_lens refuses packed weights
+        raise refusal from error
+    if found is not None and type(found.data) is not Tensor:
+        raise refusal
+    return found
