@@ -163,3 +163,57 @@ def test_a_conversion_that_is_wrong_beyond_eight_tokens_or_at_the_neurons_is_not
     else:
         monkeypatch.setattr(conversion, "set_activation", lambda cfg, hf_config: None)
     assert type(load_model(tmp_path)).__name__ == "TransformerBridge"
+
+
+ROTARY = {
+    # Below its boundary of 200 tokens it is the plain embedding: no probe of 160 tokens would notice.
+    "longrope": (
+        hf.Phi3Config,
+        {
+            "original_max_position_embeddings": 200,
+            "rope_parameters": {
+                "rope_type": "longrope",
+                "rope_theta": 10000.0,
+                "short_factor": [1.0] * 4,
+                "long_factor": [2.0, 4.0, 6.0, 8.0],
+                "attention_factor": 1.0,
+                "original_max_position_embeddings": 200,
+            },
+        },
+        "TransformerBridge",
+    ),
+    "dynamic": (
+        hf.LlamaConfig,
+        {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0}},
+        "HookedTransformer",
+    ),
+    "linear": (
+        hf.LlamaConfig,
+        {"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0}},
+        "TransformerBridge",
+    ),
+    "yarn": (
+        hf.LlamaConfig,
+        {
+            "rope_parameters": {
+                "rope_type": "yarn",
+                "rope_theta": 10000.0,
+                "factor": 2.0,
+                "original_max_position_embeddings": 256,
+            }
+        },
+        "TransformerBridge",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ROTARY)
+def test_logits_equal_hugging_face_on_both_sides_of_a_rotary_boundary(kind, tmp_path):
+    config, options, expected = ROTARY[kind]
+    reference = save_model(config(**SIZES, vocab_size=381, **options), tmp_path)
+    model = load_model(tmp_path)
+    assert type(model).__name__ == (expected if HAS_HOOKED_TRANSFORMER else "TransformerBridge")
+    for length in (150, 300, 512):
+        tokens = torch.randint(3, 380, (1, length), generator=torch.Generator().manual_seed(1))
+        with torch.inference_mode():
+            torch.testing.assert_close(model(tokens), reference(tokens).logits, rtol=1e-4, atol=1e-4)

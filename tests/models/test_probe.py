@@ -1,11 +1,13 @@
 """The probe is long enough for what a configuration names, and short enough for a large model."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import transformers as hf
 
 from tests.models.test_conversion import windowed_config
-from tl_experts.models.probe import LONGEST, probe_tokens
+from tl_experts.models.probe import LONGEST, probe_tokens, rotary_kinds
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,11 @@ def test_tokens_are_distinct_whatever_the_default_dtype():
         torch.set_default_dtype(torch.float32)
     assert torch.equal(found, expected)
     assert found.unique().numel() == found.numel()
+
+
+def test_the_kinds_of_rotary_frequencies_are_read_from_every_form_of_a_configuration():
+    assert rotary_kinds(SimpleNamespace()) == {"default"}
+    assert rotary_kinds(windowed_config("llama3", 381)) == {"llama3"}
+    assert rotary_kinds(SimpleNamespace(rope_scaling={"type": "longrope"})) == {"longrope"}  # before transformers 5
+    inner = {"full_attention": {"rope_type": "linear"}, "sliding_attention": {"rope_type": "default"}}
+    assert rotary_kinds(SimpleNamespace(rope_parameters=inner)) == {"linear", "default"}

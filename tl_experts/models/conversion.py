@@ -17,7 +17,7 @@ import torch
 from tl_experts.errors import ModelError
 from tl_experts.models.lens import HookedTransformer
 from tl_experts.models.placement import spread_blocks
-from tl_experts.models.probe import NotConvertible
+from tl_experts.models.probe import NotConvertible, rotary_kinds
 from tl_experts.models.quiet import quiet_lens
 from tl_experts.models.windows import set_windows
 
@@ -59,6 +59,9 @@ def convert(
     """
     if HookedTransformer is None:
         raise NotConvertible("this transformer-lens has no HookedTransformer")
+    if "longrope" in rotary_kinds(hf_model.config):
+        # The second set serves texts beyond the original context, which may be longer than any probe.
+        raise NotConvertible("HookedTransformer has one set of rotary frequencies, longrope has two")
     from transformer_lens import loading_from_pretrained as lens
 
     try:

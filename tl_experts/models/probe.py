@@ -99,12 +99,18 @@ def require_same(model: Any, reference: Reference, dtype: torch.dtype) -> None:
     log.debug("%s: logits equal to %.1e", name, error)
 
 
+def rotary_kinds(config: Any) -> set[str]:
+    """The kinds of rotary frequencies that a configuration names, such as ``"default"`` or ``"longrope"``."""
+    rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    return {str(part.get("rope_type", part.get("type", "default"))) for part in _dicts(rotary)}
+
+
 def probe_tokens(config: Any) -> Int[Tensor, "1 pos"]:
     """Tokens spread over the vocabulary, past every boundary below `LONGEST`."""
     rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
     values = [getattr(config, name, None) for name in _BOUNDARIES]
     values += [part.get("original_max_position_embeddings") for part in _dicts(rotary)]
-    scaled = any(part.get("rope_type", "default") != "default" for part in _dicts(rotary))
+    scaled = rotary_kinds(config) - {"default"}
     wanted = [value + _KEPT for value in values if isinstance(value, int) and value + _KEPT <= LONGEST]
     length = max([SHORTEST, SCALED if scaled else 0, *wanted])
     context = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or length
