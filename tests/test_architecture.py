@@ -82,7 +82,7 @@ INNER = {
         ("auroc", "lape", "hub", "card", "control", "combine", "masks"),
         ("expertise", "saved"),
         ("evidence",),
-        ("differences", "entropy", "measured"),
+        ("differences", "entropy", "measured", "probe"),
         ("experts", "scorings"),
         ("find", "own"),
     ),

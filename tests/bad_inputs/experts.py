@@ -16,7 +16,7 @@ from tl_experts import (
     select_experts,
     steer,
 )
-from tl_experts.experts import AlignedLape, Lape
+from tl_experts.experts import AlignedLape, Lape, SparseProbe
 from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.generation import generate_texts, text_perplexity
 from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
@@ -93,6 +93,7 @@ EXPERTS: list[Row] = [
         for scoring, option, value in [
             *product((Lape, AlignedLape), ("rate", "bar_rate"), (0, -0.1, 1.5, NAN, INF, "1%", None, True)),
             *product((AlignedLape,), ("weight",), (-0.1, NAN, INF, "auto")),
+            *product((SparseProbe,), ("c",), (0, -1.0, NAN, INF, "1", None)),
         ]
     ),
     *(
@@ -106,6 +107,7 @@ EXPERTS: list[Row] = [
             ("aligned_lape", "collect_statistics"),
             ("token_mean_difference", "collect_statistics"),
             ("mean_difference", "collect_responses"),
+            ("probe", "collect_responses"),
         ]
     ),
     *(

@@ -7,19 +7,23 @@ import torch
 from tests.experts.by_hand import FOURTH, QUIET, assert_same, pairs_of, select, sets_of
 from tl_experts import Experts, Reading, collect_both, find_experts, score_responses, select_experts
 from tl_experts.errors import SelectionError
-from tl_experts.experts import AlignedLape, Lape
+from tl_experts.experts import AlignedLape, Lape, SparseProbe
 from tl_experts.experts.evidence import needs_tokens
 from tl_experts.experts.scorings import SCORINGS, scored
 
-WIDE = SCORINGS | {"lape": Lape(FOURTH, 0.5), "aligned_lape": AlignedLape(FOURTH, 0.5, 0.1)}
-"""The same with a bar that enough neurons of the tiny model exceed."""
+WIDE = SCORINGS | {
+    "lape": Lape(FOURTH, 0.5),
+    "aligned_lape": AlignedLape(FOURTH, 0.5, 0.1),
+    "probe": SparseProbe(c=100),
+}
+"""The same with a bar that enough neurons of the tiny model exceed, and a probe that gives enough of them a weight."""
 
 
 @pytest.mark.parametrize("name", SCORINGS)
 def test_the_top_k_of_every_scoring_are_a_stable_sort_of_its_scores(name, evidence):
     scores = scored(WIDE[name], evidence)
     assert scores.shape == (96, 4)
-    wanted = WIDE[name] if "lape" in name else name
+    wanted = WIDE[name] if WIDE[name] is not SCORINGS[name] else name
     experts = select(evidence, scoring=wanted, k=3)
     assert experts.metric == str(wanted)
     table = evidence.expertise.neurons
@@ -89,7 +93,7 @@ def test_find_experts_is_one_pass_of_collecting_scoring_and_selecting(name, llam
     responses, tokens = collect_both(llama, corpus, reading=reading, **QUIET)
     expertise = score_responses(responses, **QUIET)
     monkeypatch.setattr(torch.nn.Module, "__call__", counted)
-    scoring = WIDE[name] if "lape" in name else name
+    scoring = WIDE[name] if WIDE[name] is not SCORINGS[name] else name
     found = find_experts(llama, corpus, k=3, scoring=scoring, reading=reading, **QUIET)
     assert sum(passes) == 1
     given = {"tokens": tokens} if needs_tokens(WIDE[name]) else {}

@@ -1,8 +1,8 @@
 """Experts: how well each neuron identifies each language, and the neurons that identify it best.
 
 Inner order: `auroc` and `lape` (the kernels), `hub` and `card` (sharing), `control` and `combine`, `masks` (a reader);
-`expertise`; `evidence` (what scorings use); `differences` and `entropy` (scorings); `experts` and `scorings` (their
-names); `find` and `own`.
+`expertise`; `evidence` (what scorings use); the scorings `differences`, `entropy` and `probe`; `experts` and `scorings`
+(their names); `find` and `own`.
 """
 
 from tl_experts.experts.entropy import AlignedLape, Lape
@@ -11,6 +11,7 @@ from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
 from tl_experts.experts.find import find_experts, select_experts
 from tl_experts.experts.own import experts_from_list, experts_from_masks
+from tl_experts.experts.probe import SparseProbe
 from tl_experts.experts.scorings import SCORINGS
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Expertise",
     "Experts",
     "Lape",
+    "SparseProbe",
     "experts_from_list",
     "experts_from_masks",
     "find_experts",

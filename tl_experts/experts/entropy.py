@@ -36,7 +36,11 @@ class _ByEntropy(ABC):
         scores = self._scores(evidence)
         return np.where(scores.members, -scores.values, -np.inf).T
 
-    def selected(self, evidence: Evidence) -> Bool[np.ndarray, "neuron language"]:
+    def selected(
+        self,
+        evidence: Evidence,
+        scores: Float64[np.ndarray, "neuron language"],  # noqa: ARG002 (without a bar, they do not hold every neuron)
+    ) -> Bool[np.ndarray, "neuron language"]:
         """The neurons of each language by the authors' rule."""
         return self._scores(evidence).selected(self.rate).T
 

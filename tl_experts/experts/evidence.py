@@ -72,9 +72,10 @@ class Evidence:
 Scoring = Callable[[Evidence], NDArray[Any]]
 """Scores of every neuron for every language, ``[neuron language]``; `tl_experts.experts.scorings.scored` checks them.
 
-Two attributes are optional. ``needs_tokens`` says whether it needs statistics of tokens; without it, they are collected
-where that is possible. ``selected``, a method of `Evidence` that returns booleans ``[neuron language]``, is a selection
-rule of the scoring's own, used where neither a number nor a threshold is asked for.
+Attributes are optional. ``needs_tokens`` says whether it needs statistics of tokens; without it, they are collected
+where that is possible. ``selected``, a method of `Evidence` and the scores that returns booleans ``[neuron language]``,
+is a selection rule of the scoring's own, used where neither a number nor a threshold is asked for. ``require_library``,
+a method, is called before the model runs.
 """
 
 _Any = TypeVar("_Any", bound=Callable[..., Any])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import SelectionError, require_choice, require_whole
+from tl_experts.experts.auroc import OPTIONAL, STATISTICS
 from tl_experts.experts.control import random_stream
 from tl_experts.experts.evidence import Evidence, Scoring, needs_tokens
 from tl_experts.experts.expertise import Expertise, score_responses
@@ -57,8 +58,8 @@ def find_experts(
         k: experts per language; default 500, all above the threshold, or as many as the scoring's own rule selects.
         threshold: only neurons whose score is at least this (``how="bottom"``: at most).
         scoring: one of `tl_experts.experts.scorings.SCORINGS`, or a function of `Evidence`: ``"auroc"`` (the paper's),
-            ``"ap"``, ``"mean_difference"``, and from statistics of tokens, which the same pass collects,
-            ``"token_mean_difference"``, ``"lape"`` and ``"aligned_lape"``.
+            ``"ap"``, ``"mean_difference"``, ``"probe"`` (extra ``probe``), and from statistics of tokens, which the
+            same pass collects, ``"token_mean_difference"``, ``"lape"`` and ``"aligned_lape"``.
         how: ``"top"``, ``"bottom"`` or ``"both"`` (k of each); `select_experts` also draws at random.
         reading: which neurons, how responses are pooled, their dtype, how the text is batched.
         folder: where responses are kept in shards (`store_responses`): memory does not grow with the sentences, and
@@ -87,6 +88,8 @@ def find_experts(
             f"scoring {scoring_name(scoring)!r} needs statistics of tokens, which a folder does not keep; leave out "
             "folder and workers"
         )
+    if hasattr(scorer, "require_library"):
+        scorer.require_library()
     load = None if workers is None else worker_loader(model, workers)
     loaded = as_model(model)
     neurons = neuron_table(loaded, reading).total
@@ -133,7 +136,7 @@ def select_experts(
             or ``"random"`` (with their own statistics; for the paper's control see `Experts.random_control`).
         layers: only neurons of these layers.
         seed: of ``how="random"``.
-        responses: what the expertise was scored from; ``"mean_difference"`` needs them.
+        responses: what the expertise was scored from; ``"mean_difference"`` and ``"probe"`` need them.
         tokens: of the same pass (`collect_both`); scorings of tokens need them. The experts then hold their mean over
             the language's tokens (``token_mean``) and over all others (``token_negative_mean``).
 
@@ -157,7 +160,7 @@ def select_experts(
     allowed = _allowed(expertise.neurons, layers)
     rule = threshold is None and _own_rule(scorer, k) and how != "random"
     if rule:
-        candidates = _by_own_rule(scorer, evidence, allowed)
+        candidates = _by_own_rule(scorer, evidence, scores, allowed)
         chosen = [own[np.argsort(-scores[own, at], kind="stable")] for at, own in enumerate(candidates)]
     else:
         chosen = [
@@ -203,9 +206,9 @@ def _own_rule(scorer: Scoring, k: int | None) -> bool:
     return k is None and hasattr(scorer, "selected")
 
 
-def _by_own_rule(scorer: Any, evidence: Evidence, allowed: Integers) -> list[Integers]:
+def _by_own_rule(scorer: Any, evidence: Evidence, scores: NDArray[Any], allowed: Integers) -> list[Integers]:
     """The neurons of each language by the scoring's own rule."""
-    selected = scorer.selected(evidence)
+    selected = scorer.selected(evidence, scores)
     return [allowed[selected[allowed, at]] for at in range(len(evidence.expertise.languages))]
 
 
@@ -213,8 +216,10 @@ def _statistics(
     evidence: Evidence, scores: NDArray[Any], columns: Integers, language_of: Integers, *, named: bool
 ) -> dict[str, Floats]:
     """The columns of the experts; `named`: with the score, where that is neither AUROC nor average precision."""
-    score = {"score": scores[columns, language_of].astype(np.float32)} if named else {}
-    return statistics_at(evidence, columns, language_of) | score
+    found = statistics_at(evidence, columns, language_of)
+    if named:
+        found["score"] = scores[columns, language_of].astype(np.float32)
+    return {name: found[name] for name in (*STATISTICS, *OPTIONAL) if name in found}
 
 
 def _require_enough(k: int, neurons: int, how: str) -> None:

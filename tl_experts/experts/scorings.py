@@ -13,6 +13,7 @@ from tl_experts.errors import SelectionError, near
 from tl_experts.experts.differences import mean_difference, token_mean_difference
 from tl_experts.experts.entropy import AlignedLape, Lape
 from tl_experts.experts.evidence import Evidence, Scoring, with_tokens
+from tl_experts.experts.probe import SparseProbe
 
 
 @with_tokens(False)
@@ -34,6 +35,7 @@ SCORINGS: dict[str, Scoring] = {
     "token_mean_difference": token_mean_difference,
     "lape": Lape(),
     "aligned_lape": AlignedLape(),
+    "probe": SparseProbe(),
 }
 """Scorings by name."""
 
