@@ -3,6 +3,9 @@
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that would reach for a hub fails at once
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One core per worker: threads of several workers would wait for each other. Before torch is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable
 from functools import cache
@@ -109,6 +112,12 @@ def train_tokenizer(padding_side: str = "right"):
         padding_side=padding_side,
         model_max_length=CONTEXT,
     )
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: F811 (the fixture of study_fixtures has this name)
+    """The whole suite runs on up to four cores; tests that are named run at once in this process."""
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    return 0 if named else min(4, os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")
