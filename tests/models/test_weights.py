@@ -42,6 +42,10 @@ class Packed:
 class Codes(torch.Tensor):
     """A tensor class of a quantisation library."""
 
+    def dequantize(self) -> torch.Tensor:
+        """What such a class brings, and what a tensor on another device does not."""
+        raise NotImplementedError
+
 
 @pytest.mark.parametrize("mlp", [Packed(), SimpleNamespace(W_in=torch.eye(2), W_out=torch.eye(2).as_subclass(Codes))])
 def test_quantised_weights_raise_an_error_that_names_the_matrix(mlp, monkeypatch):

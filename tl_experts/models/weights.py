@@ -111,6 +111,7 @@ def _weights(mlp: Any, name: str, layer: int) -> Tensor | None:
         found: Tensor | None = getattr(mlp, name, None)
     except NotImplementedError as error:  # transformer_lens refuses packed weights
         raise refusal from error
-    if found is not None and type(found.data) is not Tensor:
+    # Libraries of quantisation use subclasses that can be dequantised; other subclasses hold the numbers themselves.
+    if found is not None and type(found.data).dequantize is not Tensor.dequantize:
         raise refusal
     return found
