@@ -75,7 +75,7 @@ INNER = {
         ("neurons", "reading"),
         ("collect", "token_statistics"),
         ("token_sums",),
-        ("store", "statistics_pass"),
+        ("store", "statistics_pass", "random_tokens"),
         ("collect_to_disk",),
     ),
     "experts": (
@@ -84,7 +84,7 @@ INNER = {
         ("evidence",),
         ("differences", "entropy", "measured", "probe"),
         ("experts", "scorings"),
-        ("find", "own"),
+        ("find", "own", "leave_out", "overlap"),
     ),
     "steering": (
         ("operations", "norms", "positions", "maps", "generation", "matrix"),

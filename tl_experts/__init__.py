@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tl_experts.responses.collect import collect_responses as collect_responses
     from tl_experts.responses.collect import responses_from_cache as responses_from_cache
     from tl_experts.responses.collect_to_disk import store_responses as store_responses
+    from tl_experts.responses.random_tokens import collect_random_statistics as collect_random_statistics
     from tl_experts.responses.reading import Reading as Reading
     from tl_experts.responses.statistics_pass import collect_both as collect_both
     from tl_experts.responses.statistics_pass import collect_statistics as collect_statistics

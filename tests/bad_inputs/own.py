@@ -8,7 +8,16 @@ import torch
 
 from tests.bad_inputs import INF, NAN, Row
 from tests.bad_inputs.files import folder_of
-from tl_experts import Reading, experts_from_list, experts_from_masks, steer
+from tl_experts import (
+    Reading,
+    TokenStatistics,
+    collect_random_statistics,
+    collect_statistics,
+    experts_from_list,
+    experts_from_masks,
+    steer,
+)
+from tl_experts.experts import LeaveOut, scoring_overlap
 
 
 def masks(m: Any, content: object) -> Path:
@@ -16,6 +25,14 @@ def masks(m: Any, content: object) -> Path:
     torch.save(content, path)
     m.ignored.add(path)
     return path
+
+
+def statistics(m: Any) -> TokenStatistics:
+    return collect_random_statistics(m.model, m.corpus, progress=False)
+
+
+def languages(m: Any) -> TokenStatistics:
+    return collect_statistics(m.model, m.corpus, progress=False)
 
 
 LAYERS = [torch.tensor([3]), torch.tensor([0, 1])]
@@ -61,6 +78,43 @@ OWN: list[Row] = [
             ("one code", [LAYERS], "de", ("languages is 'de'",)),
             ("no language", [LAYERS], ["klingon"], ("klingon",)),
         ]
+    ),
+    *(
+        (
+            f"random tokens of {option} {value!r}",
+            lambda m, o=option, v=value: collect_random_statistics(
+                m.model, **({"sentences": m.corpus, "progress": False} | {o: v})
+            ),
+            words,
+        )
+        for option, value, words in [
+            ("seed", -1, ("seed is -1",)),
+            ("seed", "0", ("seed is '0'", "whole number")),
+            ("sentences", "en", ("str",)),
+            ("reading", Reading(layers=[2]), ("layers [2]",)),
+        ]
+    ),
+    *(
+        (f"leave out by {name}", lambda m, s=scoring, r=random, b=by: LeaveOut(s, r(m), b), words)
+        for name, scoring, random, by, words in [
+            ("an unknown scoring", "aucor", statistics, "rate", ("did you mean 'auroc'",)),
+            ("nothing", "auroc", lambda _: None, "rate", ("NoneType", "collect_random_statistics")),
+            (
+                "sentences",
+                "auroc",
+                lambda m: collect_statistics(m.model, m.corpus, progress=False),
+                "rate",
+                ("en, de",),
+            ),
+            ("a median", "auroc", statistics, "median", ("by 'median'", "'mean'")),
+        ]
+    ),
+    ("overlap of nothing", lambda _: scoring_overlap({}), ("found is {}",)),
+    ("overlap of a set", lambda _: scoring_overlap({"a": {(0, 1)}}), ("a: expected Experts, got set",)),
+    (
+        "overlap of other languages",
+        lambda m: scoring_overlap({"a": m.experts, "b": m.experts["de"]}),
+        ("b has experts of de",),
     ),
     ("masks from nowhere", lambda m: experts_from_masks("nowhere.pth", m.model, ["de"]), ("nowhere.pth",)),
     (

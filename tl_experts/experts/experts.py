@@ -248,7 +248,7 @@ class Experts:
         import pandas as pd
 
         sets = {language: self.neurons_of(language) for language in self.languages}
-        table = [[len(a & b) / max(1, len(a | b)) for b in sets.values()] for a in sets.values()]
+        table = [[jaccard(a, b) for b in sets.values()] for a in sets.values()]
         return pd.DataFrame(table, index=pd.Index(self.languages), columns=pd.Index(self.languages))
 
     def random_control(self, *, seed: int, match_layers: bool = False) -> "Experts":
@@ -367,6 +367,15 @@ class Experts:
             write_text(Path(folder) / "README.md", about)
             message = f"Upload experts of {', '.join(self)} with tl-experts"
             return upload(Path(folder), repository, private=private, token=token, message=message)
+
+
+def jaccard(one: set[tuple[int, int]], other: set[tuple[int, int]]) -> float:
+    """Shared / all; 0 for two empty sets.
+
+    >>> jaccard({(0, 1), (0, 2)}, {(0, 2)})
+    0.5
+    """
+    return len(one & other) / max(1, len(one | other))
 
 
 def _version() -> str:

@@ -1,13 +1,14 @@
 """Responses: one number per sentence and neuron, from one pass of the model, in memory or on disk.
 
 Inner order: `neurons` (what the columns are) and `reading` (what is read), `collect` (in memory) and
-`token_statistics` (counts and sums over tokens), `token_sums` (their hooks), `store` (the folder) and
-`statistics_pass`, `collect_to_disk`.
+`token_statistics` (counts and sums over tokens), `token_sums` (their hooks), `store` (the folder),
+`statistics_pass` and `random_tokens` (a control), `collect_to_disk`.
 """
 
 from tl_experts.responses.collect import Responses, collect_responses, responses_from_cache
 from tl_experts.responses.collect_to_disk import store_responses
 from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.random_tokens import collect_random_statistics
 from tl_experts.responses.reading import Reading
 from tl_experts.responses.statistics_pass import collect_both, collect_statistics
 from tl_experts.responses.store import ResponseStore, StoredResponses, merge_stores
@@ -21,6 +22,7 @@ __all__ = [
     "StoredResponses",
     "TokenStatistics",
     "collect_both",
+    "collect_random_statistics",
     "collect_responses",
     "collect_statistics",
     "merge_stores",
