@@ -1,11 +1,12 @@
-"""Silencing."""
+"""Silencing, directions, subspaces."""
 
-from tests.bad_inputs import QUIET, Row
+from tests.bad_inputs import NAN, QUIET, Row
 from tests.bad_inputs.files import folder_of
-from tl_experts import SilencingMatrix, silencing_matrix
+from tl_experts import SilencingMatrix, collect_statistics, silencing_matrix
 from tl_experts.models.batches import Batching
 from tl_experts.models.losses import loss_batches
 from tl_experts.plots import silencing_map
+from tl_experts.steering import SubspaceSwap, language_direction, language_swap
 
 STEERING: list[Row] = [
     *(
@@ -57,6 +58,38 @@ STEERING: list[Row] = [
     ),
     ("map of no matrix", lambda _: silencing_map({}), ("is empty",)),
     ("matrix from nowhere", lambda _: SilencingMatrix.from_pretrained("nowhere"), ("nowhere", "is the path right")),
+    *(
+        (
+            f"direction {option} {value!r}",
+            lambda m, o={option: value}: language_direction(m.responses, **({"target": "de"} | o)),
+            words,
+        )
+        for option, value, words in [
+            ("target", "fr", ("target 'fr'",)),
+            ("source", "de", ("give two languages",)),
+            ("kind", "svm", ("kind 'svm'",)),
+            ("layers", [2], ("layers [2]", "0, 1")),
+            ("regularisation", -1, ("regularisation is -1", "shrinkage")),
+            ("regularisation", NAN, ("regularisation is nan", "shrinkage")),
+            ("regularisation", "auto", ("regularisation is 'auto'",)),
+        ]
+    ),
+    *(
+        (
+            f"swap {option} {value!r}",
+            lambda m, o={option: value}: language_swap(
+                collect_statistics(m.model, m.corpus, **QUIET), **({"target": "de"} | o)
+            ),
+            words,
+        )
+        for option, value, words in [
+            ("target", "fr", ("'fr' was not counted",)),
+            ("layers", [], ("layers []", "0, 1")),
+            ("rank", 4, ("rank 4", "1 to 3")),
+            ("rank", 1.0, ("rank is 1.0", "whole")),
+        ]
+    ),
+    ("swap from nowhere", lambda _: SubspaceSwap.from_pretrained("nowhere"), ("nowhere", "is the path right")),
     *(
         (
             f"matrix of {content!r}",

@@ -25,6 +25,7 @@ from tl_experts.pages.inspector.saved import expert_counts
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.matrix import SilencingMatrix
+from tl_experts.steering.subspaces import SubspaceSwap
 from tl_experts.study.config import StudyConfig, load_config
 from tl_experts.study.result import StudyResult
 
@@ -118,6 +119,13 @@ def silencing_matrix() -> SilencingMatrix:
     return SilencingMatrix(**languages, **numbers, **nats, selection="top 3", corpus="0" * 16, fingerprint={"a": "b"})
 
 
+def subspace_swap() -> SubspaceSwap:
+    """One direction in each of two layers of four neurons."""
+    basis, goal = np.full((1, 8), 0.5, dtype=np.float32), np.ones((2, 1), dtype=np.float32)
+    table = NeuronTable((0, 1), (4, 4))
+    return SubspaceSwap("de", ("en", "de"), table, "hook_resid_post", basis, goal, {"name": "tiny"})
+
+
 def token_statistics() -> TokenStatistics:
     """Two languages and eight neurons."""
     counts, sums = np.ones((2, 8), dtype=np.int64), np.ones((2, 8))
@@ -198,6 +206,11 @@ TARGETS = [
         "silencing-matrix",
         lambda f: silencing_matrix().save_pretrained(f / "s"),
         lambda f: SilencingMatrix.from_pretrained(f / "s"),
+    ),
+    Target(
+        "subspace-swap",
+        lambda f: subspace_swap().save_pretrained(f / "s"),
+        lambda f: SubspaceSwap.from_pretrained(f / "s"),
     ),
     Target(
         "token-statistics",

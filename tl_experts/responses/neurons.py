@@ -1,10 +1,14 @@
 """The neurons of a model side by side: what the columns of a matrix of responses or expertise are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_MOST = 2**24
+"""Layers of a model, or neurons of a layer: no file may declare more."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,19 @@ class NeuronTable:
     def describe(self, column: int) -> str:
         """A column as people write it: ``L3 N117``."""
         return f"L{self.layer_of[column]} N{self.neuron_of[column]}"
+
+
+def saved_neurons(header: Mapping[str, Any]) -> NeuronTable:
+    """The table that the ``layers`` and ``widths`` of a saved header state.
+
+    Raises:
+        ValueError: they are not those of a model.
+        KeyError: one is missing.
+        TypeError: one is not a list.
+    """
+    layers, widths = tuple(header["layers"]), tuple(header["widths"])
+    whole = all(type(number) is int and 0 <= number < _MOST for number in (*layers, *widths))
+    # Bounds first: a table of neurons is as long as its widths say.
+    if not whole or len(layers) != len(widths) or not layers or list(layers) != sorted(set(layers)):
+        raise ValueError(f"layers {layers!r:.80} and widths {widths!r:.80} are not those of a model")
+    return NeuronTable(layers, widths)

@@ -1,16 +1,18 @@
 """Steering: experts as hook functions, and what the steered model writes.
 
-Inner order: `operations`, `norms`, `positions`, `maps`, `generation`, `matrix`; `edits`; `neurons`; `steering`,
-`affine`; `interventions`, `vectors`; `transport`, `silencing`.
+Inner order: `operations`, `norms`, `positions`, `maps`, `generation`, `matrix`, `choices`; `edits`; `neurons`;
+`steering`, `affine`, `subspaces`; `interventions`, `vectors`; `transport`, `directions`, `silencing`.
 """
 
 from tl_experts.steering.affine import AffineMap
+from tl_experts.steering.directions import language_direction
 from tl_experts.steering.generation import LanguageIdentifier, Perplexity, generate_texts, text_perplexity
 from tl_experts.steering.interventions import intervention_hooks, steer
 from tl_experts.steering.matrix import SilencingMatrix
 from tl_experts.steering.operations import OPERATIONS
 from tl_experts.steering.silencing import silencing_matrix
 from tl_experts.steering.steering import Steering
+from tl_experts.steering.subspaces import SubspaceSwap, language_swap
 from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
 from tl_experts.steering.vectors import language_dimensions, language_vector
 
@@ -21,11 +23,14 @@ __all__ = [
     "Perplexity",
     "SilencingMatrix",
     "Steering",
+    "SubspaceSwap",
     "fit_transport",
     "fit_transport_by_layer",
     "generate_texts",
     "intervention_hooks",
     "language_dimensions",
+    "language_direction",
+    "language_swap",
     "language_vector",
     "silencing_matrix",
     "steer",

@@ -12,25 +12,28 @@ from torch import Tensor
 from tl_experts.errors import InterventionError, require_choice
 from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 from tl_experts.models import SITES, Hook, HookFunction, Model, PassTracker, hook_name, require_same_model
-from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.neurons import NeuronTable, saved_neurons
+from tl_experts.steering.choices import layer_columns
 from tl_experts.steering.edits import Prepared, chosen, editing_hook, kept
-from tl_experts.steering.norms import keeping_norm
+from tl_experts.steering.norms import keeping_norm, require_keep_norm
 from tl_experts.steering.operations import ANY_STRENGTH, SHARE, Floats, require_strength
 from tl_experts.steering.positions import Positions, require_followed, require_positions
 
 COLUMNS = ("slope", "intercept", "lowest", "highest")
 KINDS = {
     "vector": "language vector",
+    "lda": "LDA direction",
+    "probe": "probe direction",
     "mean": "Mean-AcT",
     "gaussian": "Gaussian transport",
     "linear": "Linear-AcT",
     "dimensions": "language dimensions",
 }
+ADDED = ("vector", "lda", "probe")
+"""Kinds that add a vector, whose strength is any number; that of the other kinds is a share."""
+
 OTHERS = "the others"
 """The source, where it is no single language."""
-
-_MOST = 2**24
-"""Layers of a model, or neurons of a layer: no file may declare more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,7 @@ class AffineMap:
     """Maps a source language's activations onto a target's; `steer` takes it as it takes a `Steering`.
 
     The activation z becomes ``z + strength x (slope x z + intercept - z)`` where ``lowest <= z <= highest``, and is
-    left alone elsewhere. The strength of a language vector is any number, that of the other maps a share, 0 to 1.
+    left alone elsewhere. The strength of a vector or direction is any number, that of the other maps a share, 0 to 1.
     Change strength, positions or norm with `dataclasses.replace`.
 
     Raises:
@@ -84,10 +87,9 @@ class AffineMap:
         require_choice(self.site, SITES, "site", InterventionError)
         if not (isinstance(self.target, str) and isinstance(self.source, str)):
             raise InterventionError(f"target {self.target!r}, source {self.source!r}; expected language codes")
-        require_strength(KINDS[self.kind], ANY_STRENGTH if self.kind == "vector" else SHARE, self.strength)
+        require_strength(KINDS[self.kind], ANY_STRENGTH if self.kind in ADDED else SHARE, self.strength)
         require_positions(self.positions)
-        if not isinstance(self.keep_norm, bool):
-            raise InterventionError(f"keep_norm is {self.keep_norm!r}; expected True or False")
+        require_keep_norm(self.keep_norm)
         for name in COLUMNS:
             column = getattr(self, name)
             if column.shape != (self.neurons.total,) or column.dtype != np.float32 or np.isnan(column).any():
@@ -113,11 +115,7 @@ class AffineMap:
         Raises:
             InterventionError: no layer, or one without a map.
         """
-        unknown = sorted(set(layers) - set(self.neurons.layers))
-        if unknown or not layers:
-            raise InterventionError(f"layers {list(layers)}: choose among {', '.join(map(str, self.neurons.layers))}")
-        table = self.neurons.only(layers)
-        columns = np.concatenate([np.arange(self.neurons.total)[self.neurons.span(layer)] for layer in table.layers])
+        table, columns = layer_columns(self.neurons, layers)
         return replace(self, neurons=table, **{name: getattr(self, name)[columns] for name in COLUMNS})
 
     def hooks(self, passes: PassTracker | None = None) -> list[Hook]:
@@ -176,19 +174,10 @@ class AffineMap:
         with complete(path, "affine map"):
             options: dict[str, Any] = {name: header["map"][name] for name in _OPTIONS}
             options |= {name: arrays[name] for name in COLUMNS}
-            return cls(neurons=_table(header), **options)
+            return cls(neurons=saved_neurons(header), **options)
 
 
 _OPTIONS = tuple(field.name for field in fields(AffineMap) if field.name not in ("neurons", *COLUMNS))
-
-
-def _table(header: dict[str, Any]) -> NeuronTable:
-    layers, widths = tuple(header["layers"]), tuple(header["widths"])
-    whole = all(type(number) is int and 0 <= number < _MOST for number in (*layers, *widths))
-    # Bounds first: a table of neurons is as long as its widths say.
-    if not whole or len(layers) != len(widths) or not layers or list(layers) != sorted(set(layers)):
-        raise ValueError(f"layers {layers!r:.80} and widths {widths!r:.80} are not those of a model")
-    return NeuronTable(layers, widths)
 
 
 def _affine_hook(columns: list[Tensor], positions: str, passes: PassTracker | None) -> HookFunction:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tl_experts.errors import InterventionError
 from tl_experts.models import Hook, HookFunction
 
 
@@ -25,6 +26,16 @@ def keeping_norm(hook: Hook) -> Hook:
     """The hook with its result rescaled, per token, to the norm the activation had before."""
     name, function = hook
     return name, _rescaling(function)
+
+
+def require_keep_norm(keep_norm: object) -> None:
+    """Refuse anything but True or False.
+
+    Raises:
+        InterventionError: it is something else.
+    """
+    if not isinstance(keep_norm, bool):
+        raise InterventionError(f"keep_norm is {keep_norm!r}; expected True or False")
 
 
 def _rescaling(function: HookFunction) -> HookFunction:

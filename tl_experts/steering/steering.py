@@ -12,7 +12,7 @@ from tl_experts.experts.experts import Experts
 from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 from tl_experts.models import Hook, Model, PassTracker, hook_name
 from tl_experts.steering.neurons import neuron_hook
-from tl_experts.steering.norms import keeping_norm
+from tl_experts.steering.norms import keeping_norm, require_keep_norm
 from tl_experts.steering.operations import (
     OPERATIONS,
     Floats,
@@ -79,8 +79,7 @@ class Steering:
         """Check every option."""
         require_experts(self.experts)
         require_positions(self.positions)
-        if not isinstance(self.keep_norm, bool):
-            raise InterventionError(f"keep_norm is {self.keep_norm!r}; expected True or False")
+        require_keep_norm(self.keep_norm)
         values = _values(self.experts, self.value)
         if not isinstance(self.value, str):
             values = values.copy()

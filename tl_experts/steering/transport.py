@@ -14,6 +14,7 @@ from tl_experts.responses.collect import Responses, collect_responses
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.reading import DEFAULT_READING, Reading
 from tl_experts.steering.affine import COLUMNS, OTHERS, AffineMap
+from tl_experts.steering.choices import language_rows
 from tl_experts.steering.interventions import steer
 from tl_experts.steering.maps import KINDS, source_range
 
@@ -53,7 +54,7 @@ def fit_transport(
         ...     steered = model("To open a file,")
     """
     require_choice(kind, KINDS, "kind", InterventionError)
-    after, before = _rows(responses.corpus, target, source)
+    after, before = language_rows(responses.corpus, target, source)
     values = responses.values.double().numpy()
     return _fitted(responses, values[before], values[after], (target, source), kind, quantiles)
 
@@ -88,7 +89,7 @@ def fit_transport_by_layer(
     """
     require_corpus(sentences)
     require_choice(kind, KINDS, "kind", InterventionError)
-    after, before = (sentences.take(rows) for rows in _rows(sentences, target, source))
+    after, before = (sentences.take(rows) for rows in language_rows(sentences, target, source))
     goal = collect_responses(model, after, reading=reading, progress=progress)
     wanted = goal.values.double().numpy()
     fitted: AffineMap | None = None
@@ -142,19 +143,3 @@ def _joined(first: AffineMap, second: AffineMap) -> AffineMap:
     table = NeuronTable(layers, (*first.neurons.widths, *second.neurons.widths))
     columns: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in COLUMNS}
     return replace(first, neurons=table, **columns)
-
-
-def _rows(corpus: Corpus, target: str, source: str | None) -> tuple[list[int], list[int]]:
-    """Indices of the target's sentences and of the source's."""
-    wanted = language_code(target)
-    require_choice(wanted, corpus.languages, "target", InterventionError)
-    sources = set(corpus.languages) - {wanted}
-    if source is not None:
-        require_choice(language_code(source), corpus.languages, "source", InterventionError)
-        sources = {language_code(source)}
-    if not sources or wanted in sources:
-        raise InterventionError(f"target is {wanted}, and so is every source sentence; give two languages")
-    return (
-        [index for index, label in enumerate(corpus.labels) if label == wanted],
-        [index for index, label in enumerate(corpus.labels) if label in sources],
-    )

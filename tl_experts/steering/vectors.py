@@ -59,7 +59,7 @@ def language_vector(
     """
     difference = _difference(statistics, target, source)
     if unit:
-        difference = _unit(difference, statistics.neurons)
+        difference = unit_length(difference, statistics.neurons)
     whole = _map(statistics, target, source, "vector", np.ones_like(difference), difference)
     return whole if layers is None else whole.only(layers)
 
@@ -107,17 +107,12 @@ def language_dimensions(
     return _map(statistics, target, source, "dimensions", slope, intercept, keep_norm=True).only([layer])
 
 
-def _difference(statistics: TokenStatistics, target: str, source: str | None) -> Float64[np.ndarray, " neuron"]:
-    row = statistics.row(target)
-    if source is not None and statistics.row(source) == row:
-        raise InterventionError(f"target and source are both {language_code(target)}; give two languages")
-    rest = statistics.other_mean[row] if source is None else statistics.mean[statistics.row(source)]
-    difference: Float64[np.ndarray, " neuron"] = statistics.mean[row] - rest
-    return difference
+def unit_length(vector: Float64[np.ndarray, " neuron"], table: NeuronTable) -> Float64[np.ndarray, " neuron"]:
+    """Each layer's part at length 1.
 
-
-def _unit(vector: Float64[np.ndarray, " neuron"], table: NeuronTable) -> Float64[np.ndarray, " neuron"]:
-    """Each layer's part at length 1."""
+    Raises:
+        InterventionError: a layer's part has length 0.
+    """
     scaled = vector.copy()
     for layer in table.layers:
         length = np.linalg.norm(vector[table.span(layer)])
@@ -125,6 +120,15 @@ def _unit(vector: Float64[np.ndarray, " neuron"], table: NeuronTable) -> Float64
             raise InterventionError(f"the vector of layer {layer} has length 0; unit=True cannot scale it to 1")
         scaled[table.span(layer)] /= length
     return scaled
+
+
+def _difference(statistics: TokenStatistics, target: str, source: str | None) -> Float64[np.ndarray, " neuron"]:
+    row = statistics.row(target)
+    if source is not None and statistics.row(source) == row:
+        raise InterventionError(f"target and source are both {language_code(target)}; give two languages")
+    rest = statistics.other_mean[row] if source is None else statistics.mean[statistics.row(source)]
+    difference: Float64[np.ndarray, " neuron"] = statistics.mean[row] - rest
+    return difference
 
 
 def _map(
