@@ -60,6 +60,12 @@ if TYPE_CHECKING:
     from tl_experts.steering.matrix import SilencingMatrix as SilencingMatrix
     from tl_experts.steering.silencing import silencing_matrix as silencing_matrix
     from tl_experts.steering.steering import Steering as Steering
+    from tl_experts.steering.writing.continuing import Decoding as Decoding
+    from tl_experts.steering.writing.continuing import continue_prompts as continue_prompts
+    from tl_experts.steering.writing.measures import TextMeasures as TextMeasures
+    from tl_experts.steering.writing.measures import measure_texts as measure_texts
+    from tl_experts.steering.writing.measures import measure_writing as measure_writing
+    from tl_experts.steering.writing.prompts import load_prompts as load_prompts
     from tl_experts.study.config import StudyConfig as StudyConfig
     from tl_experts.study.config import load_config as load_config
     from tl_experts.study.result import StudyResult as StudyResult

@@ -26,6 +26,7 @@ from tests.bad_inputs.own import OWN
 from tests.bad_inputs.steering import STEERING
 from tests.bad_inputs.studies import STUDIES
 from tests.bad_inputs.vectors import VECTORS
+from tests.bad_inputs.writing import WRITING
 from tl_experts import (
     Reading,
     collect_responses,
@@ -71,7 +72,7 @@ def made(model_of, checkpoint, corpus) -> Made:
     )
 
 
-ROWS = [*CORPORA, *READERS, *MODELS, *EXPERTS, *OWN, *STEERING, *VECTORS, *STUDIES]
+ROWS = [*CORPORA, *READERS, *MODELS, *EXPERTS, *OWN, *STEERING, *VECTORS, *STUDIES, *WRITING]
 
 NOT_REFUSING = {"available_models"}
 

@@ -2,6 +2,7 @@
 
 from tl_experts.models.batches import Batching
 from tl_experts.models.catalogue import ModelEntry, available_models
+from tl_experts.models.decoding import Decoder
 from tl_experts.models.evaluation import evaluating
 from tl_experts.models.forward import forward_batches
 from tl_experts.models.hooks import (
@@ -33,6 +34,7 @@ __all__ = [
     "MLP_SITES",
     "SITES",
     "Batching",
+    "Decoder",
     "Fingerprint",
     "Hook",
     "HookFunction",

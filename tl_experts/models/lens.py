@@ -8,14 +8,16 @@ from typing import Any
 
 try:
     from transformer_lens import HookedTransformer
+    from transformer_lens.cache.key_value_cache import TransformerLensKeyValueCache as KeyValueCache
     from transformer_lens.utilities import get_device_for_block_index as block_device
 except ImportError:  # transformer-lens 4
-    HookedTransformer = block_device = None
+    HookedTransformer = KeyValueCache = block_device = None
 from transformer_lens.model_bridge import TransformerBridge
 
 __all__ = [
     "HAS_HOOKED_TRANSFORMER",
     "HookedTransformer",
+    "KeyValueCache",
     "TransformerBridge",
     "block_device",
     "class_line",

@@ -1,7 +1,7 @@
 """Steering: experts as hook functions, and what the steered model writes.
 
 Inner order: `operations`, `norms`, `positions`, `maps`, `generation`, `matrix`, `choices`; `edits`; `neurons`;
-`steering`, `affine`, `subspaces`; `interventions`, `vectors`; `transport`, `directions`, `silencing`.
+`steering`, `affine`, `subspaces`; `interventions`, `vectors`; `transport`, `directions`, `silencing`, `writing`.
 """
 
 from tl_experts.steering.affine import AffineMap
@@ -15,24 +15,52 @@ from tl_experts.steering.steering import Steering
 from tl_experts.steering.subspaces import SubspaceSwap, language_swap
 from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
 from tl_experts.steering.vectors import language_dimensions, language_vector
+from tl_experts.steering.writing import (
+    Decoding,
+    PassRates,
+    TextMeasures,
+    compression_ratio,
+    continue_prompts,
+    distinct_bigrams,
+    identify_lines,
+    load_prompts,
+    measure_texts,
+    measure_writing,
+    pass_rates,
+    text_language,
+    text_perplexities,
+)
 
 __all__ = [
     "OPERATIONS",
     "AffineMap",
+    "Decoding",
     "LanguageIdentifier",
+    "PassRates",
     "Perplexity",
     "SilencingMatrix",
     "Steering",
     "SubspaceSwap",
+    "TextMeasures",
+    "compression_ratio",
+    "continue_prompts",
+    "distinct_bigrams",
     "fit_transport",
     "fit_transport_by_layer",
     "generate_texts",
+    "identify_lines",
     "intervention_hooks",
     "language_dimensions",
     "language_direction",
     "language_swap",
     "language_vector",
+    "load_prompts",
+    "measure_texts",
+    "measure_writing",
+    "pass_rates",
     "silencing_matrix",
     "steer",
+    "text_language",
+    "text_perplexities",
     "text_perplexity",
 ]

@@ -1,0 +1,28 @@
+"""What a model writes: many prompts continued at once, measures of the texts.
+
+Inner order: `words`, `sampling`, `language`, `prompts`, `fluency`; `repetition`, `passes`, `continuing`; `measures`.
+"""
+
+from tl_experts.steering.writing.continuing import Decoding, continue_prompts
+from tl_experts.steering.writing.fluency import text_perplexities
+from tl_experts.steering.writing.language import identify_lines, text_language
+from tl_experts.steering.writing.measures import TextMeasures, measure_texts, measure_writing
+from tl_experts.steering.writing.passes import PassRates, pass_rates
+from tl_experts.steering.writing.prompts import load_prompts
+from tl_experts.steering.writing.repetition import compression_ratio, distinct_bigrams
+
+__all__ = [
+    "Decoding",
+    "PassRates",
+    "TextMeasures",
+    "compression_ratio",
+    "continue_prompts",
+    "distinct_bigrams",
+    "identify_lines",
+    "load_prompts",
+    "measure_texts",
+    "measure_writing",
+    "pass_rates",
+    "text_language",
+    "text_perplexities",
+]
