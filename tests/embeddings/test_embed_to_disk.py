@@ -1,5 +1,7 @@
 """Embeddings on disk: one job, one intervention."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -24,6 +26,16 @@ def test_embeddings_of_another_intervention_are_another_job(checkpoint, corpus, 
     with steer(model, experts), pytest.raises(InterventionError, match="Pass experts= instead"):
         store_embeddings(model, corpus, tmp_path / "other", **QUIET)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_copy_of_a_steered_model_embeds_once_the_block_ends(llama, corpus, tmp_path):
+    experts = find_experts(llama, corpus, k=5, **QUIET)[corpus.languages[0]]
+    with steer(llama, experts):
+        copy = deepcopy(llama)
+    store_embeddings(copy, corpus, tmp_path / "copy", **QUIET)
+    copy.hook_dict["blocks.0.mlp.hook_post"].add_hook(lambda activation, hook: None)
+    with pytest.raises(InterventionError, match=r"hook at 'blocks\.0\.mlp\.hook_post'"):
+        store_embeddings(copy, corpus, tmp_path / "hooked", **QUIET)
 
 
 def test_vectors_in_files_are_those_in_memory(llama, corpus, tmp_path):

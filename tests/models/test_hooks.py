@@ -1,11 +1,13 @@
 """Hook names mean what Hugging Face computes there; unknown sites and hooks raise an error that lists near matches."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
 from tests.conftest import ARCHITECTURES
 from tl_experts.errors import ModelError, SiteError
-from tl_experts.models import hook_name, require_hooks, require_site
+from tl_experts.models import active_hooks, attached, hook_name, require_hooks, require_site
 
 TOKENS = torch.randint(3, 300, (3, 40), generator=torch.Generator().manual_seed(0))
 
@@ -48,3 +50,34 @@ def test_unknown_site_and_hook_are_refused_with_near_matches(llama):
 def test_what_is_no_lens_model_is_refused(hugging_face):
     with pytest.raises(ModelError, match=r"LlamaForCausalLM.*load_model"):
         require_site(hugging_face("llama"), "mlp.hook_post")
+
+
+def zero(activation, hook):
+    return torch.zeros_like(activation)
+
+
+def test_a_copy_made_inside_a_block_is_free_once_the_block_ends(llama):
+    """The copy keeps the handle, which nobody can remove; it does nothing and does not count as a hook."""
+    name = hook_name(1, "hook_resid_post")
+    with torch.inference_mode():
+        plain = llama(TOKENS)
+        with attached(llama, [(name, zero)]):
+            edited = llama(TOKENS)
+            copy = deepcopy(llama)
+            assert name in active_hooks(llama)  # a bridge's point has two names
+            assert name in active_hooks(copy)
+            assert torch.equal(copy(TOKENS), edited)
+        assert active_hooks(llama) == active_hooks(copy) == []
+        assert torch.equal(copy(TOKENS), plain)
+        with attached(copy, [(name, zero)]):
+            assert name in active_hooks(copy)
+            assert active_hooks(llama) == []
+            assert torch.equal(copy(TOKENS), edited)
+            assert torch.equal(llama(TOKENS), plain)
+
+
+def test_a_hook_of_the_user_is_active(llama):
+    copy = deepcopy(llama)
+    name = hook_name(0, "mlp.hook_post")
+    copy.hook_dict[name].add_hook(zero)
+    assert name in active_hooks(copy)

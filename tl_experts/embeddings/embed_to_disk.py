@@ -14,7 +14,7 @@ from tl_experts.experts.experts import Experts
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.workers import Workers, opened
-from tl_experts.models import Model, ModelLike, as_model, model_fingerprint
+from tl_experts.models import Model, ModelLike, active_hooks, as_model, model_fingerprint
 from tl_experts.models.batches import DEFAULT_BATCHING, Batching
 from tl_experts.models.dtypes import dtype_name
 from tl_experts.responses.collect_to_disk import worker_loader
@@ -95,7 +95,7 @@ def store_embeddings(
 
 
 def _require_no_hooks(model: Model) -> None:
-    busy = [name for name, point in model.hook_dict.items() if point.fwd_hooks]
+    busy = active_hooks(model)
     if busy:
         raise InterventionError(
             f"the model has a hook at {busy[0]!r}, which the saved job cannot record. Pass experts= instead of calling "

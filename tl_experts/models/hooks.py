@@ -107,21 +107,35 @@ def attached(model: Model, hooks: Sequence[Hook]) -> Iterator[None]:
         try:
             for name, function in hooks:
                 point = model.hook_dict[name]
-                added.append((point, _add(point, scope.only(function))))
+                added.append((point, _add(point, scope.only(function), scope)))
             yield
         finally:
             for point, handle in reversed(added):
                 _remove(point, handle)
 
 
+def active_hooks(model: Model) -> list[str]:
+    """The names of the points with hooks that act on a pass of the caller: the user's own, and those of its blocks.
+
+    Those of other threads do not count, nor those that a deep copy kept of a block that has ended.
+    """
+    return [
+        name
+        for name, point in model.hook_dict.items()
+        if any((scope := getattr(handle, "scope", None)) is None or scope.active for handle in list(point.fwd_hooks))
+    ]
+
+
 _POINTS = Lock()
 """Held while a hook point's list changes: threads that share a model share its points."""
 
 
-def _add(point: Any, function: HookFunction) -> Any:
+def _add(point: Any, function: HookFunction, scope: Scope) -> Any:
     with _POINTS:
         point.add_hook(function, is_permanent=True)
-        return point.fwd_hooks[-1]
+        handle = point.fwd_hooks[-1]
+        handle.scope = scope
+        return handle
 
 
 def _remove(point: Any, handle: Any) -> None:

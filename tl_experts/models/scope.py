@@ -30,6 +30,10 @@ class Scope:
         _ENTERED.set(_ENTERED.get() | {self})
         return self
 
+    def __deepcopy__(self, memo: Any) -> "Scope":
+        """Itself: a copy of a model acts in the same block."""
+        return self
+
     def __exit__(self, *_: object) -> None:
         """Leave it. A generator may be closed in another context than it was begun in, so no token is reset."""
         _ENTERED.set(_ENTERED.get() - {self})
