@@ -138,7 +138,7 @@ for _name, _kernel in (("empty.memory_format", _empty), ("empty_strided", _empty
 
 
 def _no_grad(mode: bool = True) -> AbstractContextManager[None]:
-    """In the place of `torch.inference_mode`."""
+    """Replaces `torch.inference_mode`."""
     return torch.no_grad() if mode else nullcontext()
 
 

@@ -230,7 +230,7 @@ def test_a_page_names_no_repository_but_that_of_pyproject(page):
 
 
 class Page(HTMLParser):
-    """What a test asks of a built page: its anchors, and the addresses that a browser loads by itself."""
+    """What a test asks of a built page: its anchors, and the addresses that a browser loads unasked."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

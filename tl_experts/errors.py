@@ -62,6 +62,16 @@ class TLExpertsWarning(UserWarning):
     """
 
 
+def not_finite(what: str, value: object = "NaN or infinite") -> str:
+    """The message for numbers that came out of a model and are not finite.
+
+    Examples:
+        >>> not_finite("an embedding")
+        'an embedding is NaN or infinite; does the dtype of the model, or of what is stored, overflow? use float32'
+    """
+    return f"{what} is {value}; does the dtype of the model, or of what is stored, overflow? use float32"
+
+
 def near(value: object, options: Collection[object]) -> str:
     """The end of an error message: the options that resemble the value, or a list of the options.
 

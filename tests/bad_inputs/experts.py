@@ -136,7 +136,7 @@ EXPERTS: list[Row] = [
     ),
     ("random with a threshold", lambda m: select_experts(m.expertise, threshold=0.5, how="random"), ("takes k",)),
     (
-        "a threshold nobody reaches",
+        "a threshold that no neuron reaches",
         lambda m: select_experts(m.expertise, threshold=0.0, how="bottom", k=1),
         ("no neuron reaches",),
     ),

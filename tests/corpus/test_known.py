@@ -1,4 +1,4 @@
-"""Tables of well-known data sets, told by their columns."""
+"""Tables of well-known data sets, recognised by their columns."""
 
 from tests.corpus.sources import content
 from tl_experts import load_sentences

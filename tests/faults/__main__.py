@@ -90,7 +90,7 @@ def start(job: str, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def ended(run: subprocess.Popen[bytes], seconds: float | None = None) -> bool:
-    """Wait for a run; True if it ended by itself."""
+    """Wait for a run; True if it ended before it was killed."""
     try:
         _, errors = run.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:

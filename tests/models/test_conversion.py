@@ -47,7 +47,7 @@ def test_the_layout_of_weights_changes_their_order_in_memory_only(architecture, 
     assert laid_out.unembed.W_U.T.is_contiguous()
     assert not plain.unembed.W_U.T.is_contiguous()
     for (name, one), (_, other) in zip(laid_out.named_parameters(), plain.named_parameters(), strict=True):
-        # Bloom has no positions to embed: TransformerLens leaves the place uninitialised, and never reads it.
+        # Bloom has no positions to embed: TransformerLens leaves the matrix uninitialised and never reads it.
         assert torch.equal(one, other) or (architecture, name) == ("bloom", "pos_embed.W_pos"), name
     assert model_fingerprint(laid_out) == model_fingerprint(plain)
 

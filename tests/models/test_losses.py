@@ -13,7 +13,7 @@ QUIET = {"progress": False}
 
 @pytest.fixture(scope="module")
 def wanted(model_of, hugging_face, corpus):
-    """Each sentence by itself through Hugging Face's model: nats and tokens."""
+    """Each sentence alone through Hugging Face's model: nats and tokens."""
     found = []
     for text in corpus.texts:
         ids = model_of("llama").tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -1,4 +1,4 @@
-"""Passes are counted, continuations told from first passes, and padding from text."""
+"""Passes are counted; continuations are distinguished from first passes, and padding from text."""
 
 import pytest
 import torch

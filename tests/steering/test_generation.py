@@ -205,5 +205,5 @@ def test_bad_windows_and_empty_texts_are_refused(llama):
     ):
         with pytest.raises(TLExpertsError, match=message):
             text_perplexity(llama, TEXT, progress=False, **options)
-    with pytest.raises(TLExpertsError, match="no token to foresee"):
+    with pytest.raises(TLExpertsError, match="no token to predict"):
         text_perplexity(llama, "", progress=False)

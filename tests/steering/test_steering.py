@@ -1,4 +1,4 @@
-"""A `Steering` is a value: checked when it is built, used in any number and order, saved and told in a line."""
+"""A `Steering` is a value: checked when it is built, used in any number and order, saved, described in one line."""
 
 import dataclasses
 import json

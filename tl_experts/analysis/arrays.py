@@ -1,4 +1,4 @@
-"""The border of `tl_experts.analysis`: NumPy arrays and PyTorch tensors come in, one kind goes on."""
+"""The border of `tl_experts.analysis`: NumPy arrays and PyTorch tensors come in, tensors go on to the measures."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from tl_experts.analysis.statistics import Estimate
-from tl_experts.errors import TLExpertsError
+from tl_experts.errors import TLExpertsError, not_finite
 
 Numbers = NDArray[np.floating]
 
@@ -93,7 +93,7 @@ def _split(effects: Numbers, own: Sequence[int]) -> tuple[Numbers, Numbers]:
             "columns, and one of them for each row"
         )
     if not np.isfinite(effects).all():
-        raise TLExpertsError("an effect is NaN or infinite; diagonality needs numbers")
+        raise TLExpertsError(not_finite("an effect"))
     mine = np.zeros((rows, columns), dtype=bool)
     mine[np.arange(rows), list(own)] = True
     others: Numbers = effects[~mine].reshape(rows, columns - 1, *effects.shape[2:])

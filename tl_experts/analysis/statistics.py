@@ -12,7 +12,7 @@ from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 
 from tl_experts.analysis.arrays import Array, as_floats
-from tl_experts.errors import TLExpertsError, require_whole
+from tl_experts.errors import TLExpertsError, not_finite, require_whole
 
 RESAMPLES = 1000
 """Default number of resamples of a bootstrap."""
@@ -239,5 +239,5 @@ def _matrix(values: Numbers) -> Numbers:
     if values.ndim != 2 or not values.shape[1]:
         raise TLExpertsError(f"values of shape {values.shape}; expected one row per measure and at least one sentence")
     if not np.isfinite(values).all():
-        raise TLExpertsError("a value is NaN or infinite; a bootstrap needs numbers")
+        raise TLExpertsError(not_finite("a value"))
     return values

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tl_experts.analysis.arrays import Array, as_tensor
-from tl_experts.errors import TLExpertsError
+from tl_experts.errors import TLExpertsError, not_finite
 
 
 def normalise(vectors: Float[Array, "sentence dim"]) -> Float[Tensor, "sentence dim"]:
@@ -21,7 +21,7 @@ def require_finite(*vectors: Float[Array, "..."]) -> None:
         TLExpertsError: with the usual cause.
     """
     if not all(bool(as_tensor(values).isfinite().all()) for values in vectors):
-        raise TLExpertsError("an embedding is NaN or infinite; was the model loaded in a dtype that overflows?")
+        raise TLExpertsError(not_finite("an embedding"))
 
 
 def centre(vectors: Float[Array, "sentence dim"]) -> Float[Tensor, "sentence dim"]:

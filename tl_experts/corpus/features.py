@@ -7,7 +7,7 @@ Record = Mapping[str, Any]
 
 
 def names_of_classes(rows: Iterable[Record], features: Mapping[str, Any] | None) -> Iterator[Record]:
-    """The rows, with the names of classes in place of their numbers; -1 is a row without a class."""
+    """The rows, with the names of classes instead of their numbers; -1 is a row without a class."""
     classes = {column: feature.names for column, feature in (features or {}).items() if hasattr(feature, "names")}
     for row in rows:
         yield {column: _name(value, classes[column]) if column in classes else value for column, value in row.items()}

@@ -1,6 +1,6 @@
 """Objects that hold sentences: data sets, frames, mappings, lists of rows or pairs, generators.
 
-Objects are told by what they can do, so that neither pandas, polars nor `datasets` is imported for the question.
+Objects are recognised by their methods, so that neither pandas, polars nor `datasets` has to be imported.
 """
 
 import reprlib
@@ -97,7 +97,7 @@ def read_texts(name: str, files: Mapping[str, Path], options: Options) -> Corpus
 
 
 def text_columns(files: Mapping[str, Path], options: Options) -> list[Column]:
-    """The lines of text files. Blank lines at the end of all of them are no sentences."""
+    """The lines of text files. Blank lines at the end of all of them are not sentences."""
     found = {label: lines(path) for label, path in files.items()}
     filled = {
         label: max((n for n, line in enumerate(some, 1) if line.strip()), default=0) for label, some in found.items()

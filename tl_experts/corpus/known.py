@@ -1,4 +1,4 @@
-"""Tables of well-known data sets, told by their columns and written anew as long or wide rows."""
+"""Tables of well-known data sets, recognised by their columns and rewritten as long or wide rows."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
@@ -65,7 +65,7 @@ def _belebele(records: Records, name: str) -> Records:
         row = "#".join(str(record[part]) for part in ("link", "split") if record.get(part))
         key = (str(language), row, str(record.get("flores_passage")))
         passages.setdefault(key, {"text": record.get("flores_passage"), "language": language, "row": row})
-    # Two passages of one article cannot be told apart without `split`: they are kept without alignment.
+    # Two passages of one article cannot be distinguished without `split`: they are kept without alignment.
     count = Counter(key[:2] for key in passages)
     several = {row for (_, row), number in count.items() if number > 1}
     return [{**passage, "row": None if passage["row"] in several else passage["row"]} for passage in passages.values()]
@@ -113,4 +113,4 @@ KNOWN: list[tuple[set[str], Adapter]] = [
     ({"context", "question", "answers"}, _xquad),
     ({"translation"}, _translation),
 ]
-"""The columns that tell a data set -> what writes its rows anew."""
+"""The columns that identify a data set -> the function that rewrites its rows."""

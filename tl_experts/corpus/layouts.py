@@ -1,4 +1,4 @@
-"""Folders of sentences: each layout that data sets come in is a small function, told by the names of its files."""
+"""Folders of sentences: a small function for each layout of data sets, recognised by the names of its files."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

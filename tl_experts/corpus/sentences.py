@@ -214,7 +214,7 @@ class Corpus:
         Experts found on text of mixed languages are spoilt: English inside other Wikipedias is the usual case.
         The identifier (fastText's lid.176) is unreliable on short sentences, which are therefore not judged. Suspects
         are hints, not errors: read some before you drop them. Script and region are not compared, and languages that
-        are written alike (Croatian and Serbian, Indonesian and Malay) are not told apart.
+        are written alike (Croatian and Serbian, Indonesian and Malay) cannot be distinguished.
 
         Args:
             confidence: the least probability, between 0 and 1, at which a sentence becomes a suspect.

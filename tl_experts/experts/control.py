@@ -1,4 +1,4 @@
-"""Random neurons in the place of experts, the control of every intervention (Sundar et al. 2025, section 7)."""
+"""Random neurons instead of experts: the control of every intervention (Sundar et al. 2025, section 7)."""
 
 from typing import TYPE_CHECKING
 

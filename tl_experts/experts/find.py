@@ -141,8 +141,8 @@ def select_experts(
             the language's tokens (``token_mean``) and over all others (``token_negative_mean``).
 
     Raises:
-        SelectionError: k beyond the neurons, a threshold nobody reaches, an unknown scoring or layer, or something
-            that the scoring needs and was not given.
+        SelectionError: k beyond the neurons, a threshold that no neuron reaches, an unknown scoring or layer, or
+            something that the scoring needs and was not given.
 
     Examples:
         >>> from tl_experts import collect_responses, load_model, load_sentences, score_responses

@@ -24,7 +24,7 @@ class LeaveOut:
     """A scoring without the neurons that respond at least as much to random token sequences as to the language.
 
     Their score is -inf for that language; with a rule of its own, the scoring selects first and they are left out of
-    what it selected. Source: the filter of LangFIR (arXiv 2604.03532), for neurons in place of its sparse features.
+    what it selected. Source: the filter of LangFIR (arXiv 2604.03532), for neurons instead of its sparse features.
 
     Raises:
         SelectionError: an unknown scoring or measure, or something other than statistics of random sequences.
@@ -47,7 +47,7 @@ class LeaveOut:
     """From `collect_random_statistics`, of the same model and reading."""
 
     by: By = "rate"
-    """What is compared."""
+    """The statistic that is compared."""
 
     def __post_init__(self) -> None:
         """Check every option."""

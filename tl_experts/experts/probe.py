@@ -30,7 +30,7 @@ _TOLERANCE = 1e-6
 """Of scikit-learn's solver."""
 
 _ITERATIONS = 1000
-"""Of the solver, at most."""
+"""Most iterations of the solver."""
 
 _SLACK = 1e-3
 """Excess of the gradient over the penalty at which a neuron is added."""

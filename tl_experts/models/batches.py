@@ -190,7 +190,7 @@ def first_indices(texts: Sequence[str]) -> NDArray[np.int64]:
 
 
 def fill_repeats(values: Shaped[Tensor, "sentence ..."], texts: Sequence[str]) -> None:
-    """Copy the rows of sentences that were run to their repetitions, in place."""
+    """Copy the rows of sentences that were run to their repetitions; changes the array."""
     first = first_indices(texts)
     again = np.flatnonzero(first != np.arange(len(first)))
     values[torch.from_numpy(again)] = values[torch.from_numpy(first[again])]

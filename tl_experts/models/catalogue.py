@@ -47,10 +47,10 @@ class ModelEntry:
     """Folder below the project's data; None: made from wheels."""
 
     demo_rows: int | None = None
-    """Rows of each split that the demo reads unless told otherwise; None: all."""
+    """Rows of each split that the demo reads by default; None: all."""
 
     demo_k: int | None = None
-    """Experts per language of the demo unless told otherwise; None: the package's default."""
+    """Experts per language of the demo by default; None: the package's default."""
 
     @property
     def present(self) -> bool:

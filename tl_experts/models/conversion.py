@@ -54,7 +54,7 @@ def convert(
         n_devices: spread over that many devices, `device` being the first.
 
     Raises:
-        NotConvertible: there is no conversion.
+        NotConvertible: TransformerLens has no conversion for it.
         ModelError: fewer blocks than devices.
     """
     if HookedTransformer is None:

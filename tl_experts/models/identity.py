@@ -56,7 +56,7 @@ class _Summed:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What is kept with a model."""
+    """The fingerprint that is kept with a model."""
 
     states: list[State]
     spots: bytes

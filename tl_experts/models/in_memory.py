@@ -33,8 +33,8 @@ def standalone_copy(hf_model: Any, dtype: torch.dtype) -> Any:
 def standalone_tokenizer(tokenizer: Any, folder: Path) -> Any:
     """A copy whose name is a folder that holds it; the caller's tokenizer is not changed.
 
-    transformer_lens reads a tokenizer again from the place in its name, with BOS switched on. That place may be out of
-    reach, and lacks tokens that were added in memory.
+    transformer_lens reads a tokenizer again from the address in its name, with BOS switched on. That address may be
+    out of reach, and lacks tokens that were added in memory.
 
     Args:
         tokenizer: a Hugging Face tokenizer.

@@ -202,12 +202,12 @@ def _device(device: str | torch.device | None) -> torch.device:
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        place = torch.device(device)
+        found = torch.device(device)
     except RuntimeError as error:
         raise ModelError(f"device {device!r} is not known; expected 'cpu', 'cuda', 'cuda:1', 'mps'...") from error
-    if place.type == "cuda" and not torch.cuda.is_available():
+    if found.type == "cuda" and not torch.cuda.is_available():
         raise ModelError(f"device {device!r}: this PyTorch sees no CUDA GPU; use device='cpu'")
-    return place
+    return found
 
 
 def _config(location: str | Path, remote: dict[str, Any]) -> Any:

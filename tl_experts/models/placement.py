@@ -48,9 +48,9 @@ def _require_map(device: torch.device | None, n_devices: int, device_map: Device
     if isinstance(device_map, str):
         require_choice(device_map, MAPS, "device_map", ModelError)
         if not torch.cuda.is_available():
-            raise ModelError(f"device_map={device_map!r} spreads a model over GPUs, and there is none; leave it out")
+            raise ModelError(f"device_map={device_map!r} needs GPUs, and this machine has none; leave it out")
         return
-    names = [str(place) for place in device_map.values()]
+    names = [str(device) for device in device_map.values()]
     if not names:
         raise ModelError('device_map names no module; expected such as {"": "cuda:0"}, or "auto"')
     if {"disk", "meta"} & set(names) or ("cpu" in names and len(set(names)) > 1):
@@ -78,8 +78,8 @@ def spread_blocks(model: Any, n_devices: int) -> None:
         raise ModelError(f"{cfg.model_name} has {cfg.n_layers} blocks, too few for n_devices={n_devices}; lower it")
     cfg.n_devices = n_devices
     first, last = block_device(0, cfg), block_device(cfg.n_layers - 1, cfg)
-    for place, block in enumerate(model.blocks):
-        block.to(block_device(place, cfg))
+    for layer, block in enumerate(model.blocks):
+        block.to(block_device(layer, cfg))
     for name, module in model.named_children():
         if name != "blocks":
             # What comes before the blocks is on the first device, what comes after them on the last.
@@ -91,7 +91,7 @@ def dispatch(hf_model: Any, n_devices: int, device_map: DeviceMap | None, *, fir
 
     Args:
         hf_model: changed by it.
-        n_devices: GPUs, where there is no map.
+        n_devices: number of GPUs; only without a map.
         device_map: see `load_model`.
         first: the number of the first GPU.
 
@@ -107,7 +107,7 @@ def dispatch(hf_model: Any, n_devices: int, device_map: DeviceMap | None, *, fir
     else:
         count = n_devices if device_map is None else torch.cuda.device_count()
         there = get_max_memory()
-        room = {place: there[place] for place in range(first, first + count)}
+        room = {gpu: there[gpu] for gpu in range(first, first + count)}
         if device_map != "sequential":
             room = get_balanced_memory(hf_model, room, no_split_module_classes=list(whole))
         places = infer_auto_device_map(hf_model, room, no_split_module_classes=list(whole))

@@ -3,6 +3,7 @@
 from typing import Literal, get_args
 
 import torch
+from einops import einsum
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -25,7 +26,7 @@ def pool(
         weights = weights / weights.sum(dim=1, keepdim=True)
         # Zero x inf is NaN: what padding holds must not leak in.
         kept = activation.float().masked_fill(~pooled[..., None], 0.0)
-        return torch.einsum("bpn,bp->bn", kept, weights)
+        return einsum(kept, weights, "batch pos neuron, batch pos -> batch neuron")
     span, whole, rest = _spans(pooled)
     activation = activation[:, span]
     if not rest.shape[1]:
@@ -55,7 +56,7 @@ def own_tokens(
 def _spans(pooled: Bool[Tensor, "batch pos"]) -> tuple[slice, int, Bool[Tensor, "batch rest"]]:
     """The positions from the first that counts, how many of them count in every row, and which of the rest do.
 
-    Sentences of a batch are of like length: only behind the shortest is there anything to leave out.
+    Sentences of a batch have similar lengths: only positions behind the shortest have to be left out.
     """
     first = int(pooled.int().argmax(dim=1).min())
     inner = pooled[:, first:]

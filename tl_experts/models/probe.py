@@ -55,7 +55,7 @@ def take_reference(hf_model: Any) -> Reference:
     def keep(layer: int) -> Any:
         def look(_module: Any, args: tuple[Any, ...]) -> None:
             # OPT flattens batch and position into one axis.
-            seen[layer] = args[0].reshape(-1, args[0].shape[-1])[-_KEPT:].float().cpu()
+            seen[layer] = rearrange(args[0], "... width -> (...) width")[-_KEPT:].float().cpu()
 
         return look
 

@@ -4,6 +4,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from tl_experts.models.forward import forward_pass
@@ -30,7 +31,7 @@ def _look(model: Model, site: str) -> tuple[int, ...]:
 
     def note(layer: int) -> HookFunction:
         def look(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
-            widths[layer] = activation.flatten(2).shape[-1]
+            widths[layer] = rearrange(activation, "batch pos ... -> batch pos (...)").shape[-1]
 
         return look
 

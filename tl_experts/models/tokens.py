@@ -85,7 +85,7 @@ def text_batches(
 
 
 def text_pieces(model: Model, text: str, count: int) -> list[str]:
-    """The text that each of the first tokens stands for; joined, the text they cover.
+    """The text of each of the first tokens; joined, the text they cover.
 
     Where several byte tokens share a character, the last of them has it and the others are empty. A tokenizer that does
     not report the offsets of its tokens gives the text that they decode to.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -37,22 +38,22 @@ def written_directions(model: Model, layer: int, neurons: Sequence[int]) -> Floa
     return rows if behind is None else _linear(behind, rows)
 
 
-def promoted_logits(model: Model, directions: Float[Tensor, "neuron d_model"]) -> Float[Tensor, "neuron word"]:
+def promoted_logits(model: Model, directions: Float[Tensor, "neuron d_model"]) -> Float[Tensor, "neuron token"]:
     """What directions of the residual stream do to the logits: through the final norm and the unembedding."""
     return _linear(model.unembed, _linear(model.ln_final, directions)).cpu()
 
 
-def read_scores(model: Model, layer: int, neurons: Sequence[int]) -> Float[Tensor, "neuron word"]:
-    """How much each word's bare embedding excites each neuron: the gate's (ungated: the only) input before its bias.
+def read_scores(model: Model, layer: int, neurons: Sequence[int]) -> Float[Tensor, "neuron token"]:
+    """How much each token's bare embedding excites each neuron: the gate's (ungated: the only) input before its bias.
 
     Raises:
         SiteError: the layer's MLP has no such matrix, or it is quantised.
     """
     matrix = _input_matrix(model, layer)[:, list(neurons)]
     norm = _norm_before(model.blocks[layer])
-    words = model.W_E.detach().to(matrix.device)
-    parts = [norm_rows(norm, words[start : start + _ROWS]) @ matrix for start in range(0, len(words), _ROWS)]
-    return torch.cat([part.T.cpu() for part in parts], dim=1)
+    tokens = model.W_E.detach().to(matrix.device)
+    parts = [norm_rows(norm, tokens[start : start + _ROWS]) @ matrix for start in range(0, len(tokens), _ROWS)]
+    return torch.cat([rearrange(part.cpu(), "token neuron -> neuron token") for part in parts], dim=1)
 
 
 def reading_cosines(

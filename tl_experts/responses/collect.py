@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
-from tl_experts.errors import ResponseError, SiteError
+from tl_experts.errors import ResponseError, SiteError, not_finite
 from tl_experts.jobs.pieces import Arrays, Pieces, resume
 from tl_experts.models import (
     Hook,
@@ -86,7 +86,7 @@ class Responses:
     """How a sentence's tokens become one number."""
 
     fingerprint: dict[str, str]
-    """Of the model (`tl_experts.models.model_fingerprint`)."""
+    """Fingerprint of the model (`tl_experts.models.model_fingerprint`)."""
 
     def __post_init__(self) -> None:
         """Check the shape."""
@@ -320,7 +320,7 @@ def response_readers(
             flat = activation.flatten(2)  # a hot path: no einops
             found = pool(flat, batch.pooled.to(flat.device), reading.pooling).to("cpu", out.dtype)
             if not bool(found.isfinite().all()):
-                raise not_finite(found, layer, batch, texts)
+                raise not_finite_error(found, layer, batch, texts)
             out[rows, neurons.span(layer)] = found
 
         return hook_name(layer, reading.site), read
@@ -328,13 +328,14 @@ def response_readers(
     return [reader(layer) for layer in neurons.layers]
 
 
-def not_finite(found: Tensor, layer: int, batch: Batch, texts: Sequence[str]) -> ResponseError:
+def not_finite_error(found: Tensor, layer: int, batch: Batch, texts: Sequence[str]) -> ResponseError:
     """The error that names the first value ``[sentence neuron]`` of a batch that is not finite."""
     row, neuron = (int(index) for index in (~found.isfinite()).nonzero()[0])
     sentence = int(batch.indices[row])
     kind = str(found.dtype).removeprefix("torch.")
     return ResponseError(
-        f"the response of neuron L{layer} N{neuron} to sentence {sentence} ({texts[sentence][:60]!r}) is "
-        f"{float(found[row, neuron])} as {kind}; does the model's dtype, or the one responses are stored in, "
-        "overflow? use float32"
+        not_finite(
+            f"the response of neuron L{layer} N{neuron} to sentence {sentence} ({texts[sentence][:60]!r})",
+            f"{float(found[row, neuron])} as {kind}",
+        )
     )

@@ -13,7 +13,7 @@ _MOST = 2**24
 
 @dataclass(frozen=True)
 class NeuronTable:
-    """Which layer and place a column of a neuron matrix belongs to: the layers' neurons side by side."""
+    """Which layer and index within it a column of a neuron matrix stands for: the layers' neurons side by side."""
 
     layers: tuple[int, ...]
     """The layers, ascending."""
@@ -33,14 +33,14 @@ class NeuronTable:
 
     @property
     def neuron_of(self) -> NDArray[np.int64]:
-        """The place of every column within its layer."""
+        """The index of every column within its layer."""
         return np.concatenate([np.arange(width, dtype=np.int64) for width in self.widths])
 
     def span(self, layer: int) -> slice:
         """The columns of a layer."""
-        place = self.layers.index(layer)
-        start = sum(self.widths[:place])
-        return slice(start, start + self.widths[place])
+        index = self.layers.index(layer)
+        start = sum(self.widths[:index])
+        return slice(start, start + self.widths[index])
 
     def holds(self, layer: NDArray[np.int64], neuron: NDArray[np.int64]) -> bool:
         """Whether all these neurons are in the table."""
@@ -50,7 +50,7 @@ class NeuronTable:
         return bool(inside.all() and (neuron < widths[layer]).all())
 
     def columns_of(self, layer: NDArray[np.int64], neuron: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The columns of neurons given by layer and place."""
+        """The columns of neurons given by layer and index."""
         starts = np.zeros(max(self.layers) + 1, dtype=np.int64)
         starts[list(self.layers)] = np.cumsum((0, *self.widths[:-1]))
         return starts[layer] + neuron

@@ -38,7 +38,7 @@ class Reading:
     """Only these, kept as an ascending tuple; None: all."""
 
     dtype: str | torch.dtype = "float32"
-    """Of the responses that are kept; a 16-bit one halves the memory. Kept as its name."""
+    """Dtype of the responses that are kept, stored by its name; a 16-bit one halves the memory."""
 
     batching: Batching = DEFAULT_BATCHING
 

@@ -71,7 +71,7 @@ class TokenStatistics:
     """Fingerprints of the corpora that were counted, ascending."""
 
     fingerprint: dict[str, str]
-    """Of the model (`tl_experts.models.model_fingerprint`)."""
+    """Fingerprint of the model (`tl_experts.models.model_fingerprint`)."""
 
     def __post_init__(self) -> None:
         """Check shapes and counts, and close the arrays for writing."""

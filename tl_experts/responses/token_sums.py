@@ -17,7 +17,7 @@ from tl_experts.corpus.sentences import Corpus
 from tl_experts.models import Hook, Model, hook_name
 from tl_experts.models.batches import Batch, first_indices
 from tl_experts.models.pooling import own_tokens
-from tl_experts.responses.collect import not_finite
+from tl_experts.responses.collect import not_finite_error
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.token_statistics import TokenStatistics
 
@@ -109,7 +109,7 @@ class TokenCounter:
                 parts = tokens_of(activation)
                 total, squares = _moments(parts)
                 if not bool(total.isfinite().all()):
-                    raise not_finite(total, layer, batch, self.sentences.texts)
+                    raise not_finite_error(total, layer, batch, self.sentences.texts)
                 sums.total[:, columns] += by_language(total)
                 sums.total_of_squares[:, columns] += by_language(squares)
                 counted = by_language(_over_zero(parts)).long()

@@ -33,7 +33,7 @@ ADDED = ("vector", "lda", "probe")
 """Kinds that add a vector, whose strength is any number; that of the other kinds is a share."""
 
 OTHERS = "the others"
-"""The source, where it is no single language."""
+"""The source, where it is not a single language."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class AffineMap:
     highest: Floats
 
     fingerprint: dict[str, str]
-    """Of the model."""
+    """Fingerprint of the model."""
 
     strength: float = 1.0
 

@@ -127,7 +127,7 @@ class LanguageIdentifier:
     """langid.py's model (as py3langid packs it) over a closed set of languages.
 
     A language that the model does not know is identified as its base language (``pt-BR`` as ``pt``), or left out if the
-    model does not know the base either; a warning says so. Languages of one base are not told apart: each has the
+    model does not know the base either; a warning says so. Languages of one base are not distinguished: each has the
     probability of the base.
 
     Args:
@@ -150,7 +150,7 @@ class LanguageIdentifier:
         if len(known) < 2:
             left_out = [code for code, label in labels.items() if not label]
             raise TLExpertsError(
-                f"the languages {', '.join(languages)} cannot be told apart"
+                f"the languages {', '.join(languages)} cannot be distinguished"
                 + (f": langid.py does not know {', '.join(left_out)}" if left_out else "; give two or more")
             )
         _warn_of_fallbacks(labels)
@@ -197,14 +197,14 @@ def _warn_of_fallbacks(labels: Mapping[str, str | None]) -> None:
 
 @dataclass(frozen=True)
 class Perplexity:
-    """How well a model foresees a text."""
+    """How well a model predicts a text."""
 
     nats: float
     """Summed cross-entropy."""
     tokens: int
-    """Tokens that were foreseen."""
+    """Tokens that were predicted."""
     text_bytes: int
-    """Of the text in UTF-8."""
+    """Length of the text in UTF-8 bytes."""
 
     @property
     def perplexity(self) -> float:
@@ -246,7 +246,7 @@ def text_perplexity(
     ids = plain_tokens(policy.tokenizer, text, verbose=False)["input_ids"]
     head = [] if policy.bos is None else [policy.bos]
     if len(head) + len(ids) < 2:
-        raise TLExpertsError(f"the text {text[:40]!r} has no token to foresee; give a longer one")
+        raise TLExpertsError(f"the text {text[:40]!r} has no token to predict; give a longer one")
     room = window - len(head)
     step = min(stride, room)
     device = next(model.parameters()).device

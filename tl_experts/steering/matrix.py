@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from einops import rearrange
 from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 
 from tl_experts.analysis.diagonality import Diagonality, contrast, diagonality, share_on_diagonal
 from tl_experts.analysis.statistics import LEVEL, RESAMPLES, Estimate, bootstrap_means
-from tl_experts.errors import InterventionError, require_whole
+from tl_experts.errors import InterventionError, not_finite, require_whole
 from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 
 if TYPE_CHECKING:
@@ -82,13 +83,13 @@ class SilencingMatrix:
     """Fingerprint of the texts."""
 
     fingerprint: dict[str, str]
-    """Of the model."""
+    """Fingerprint of the model."""
 
     seed: int = 0
-    """Of the first draw of random neurons, and of the bootstrap."""
+    """Seed of the first draw of random neurons and of the bootstrap."""
 
     resamples: int = RESAMPLES
-    """Of the bootstrap."""
+    """Number of resamples of the bootstrap."""
 
     def __post_init__(self) -> None:
         """Check that the arrays fit each other, and make them read-only."""
@@ -106,7 +107,7 @@ class SilencingMatrix:
             if array.shape != shape or array.dtype != dtype:
                 raise InterventionError(f"{name} is {array.dtype} {array.shape}; expected {dtype.__name__} {shape}")
         if not all(np.isfinite(array).all() for array in (self.before, self.after, self.control)):
-            raise InterventionError("a cross-entropy is NaN or infinite; does the model's dtype overflow? use float32")
+            raise InterventionError(not_finite("a cross-entropy"))
         if not rows or not len(self.control) or len(self.languages) < 2:
             raise InterventionError(
                 f"{rows} silenced languages, texts in {len(self.languages)} and {len(self.control)} draws of random "
@@ -233,9 +234,8 @@ class SilencingMatrix:
 
     @cached_property
     def _control_resampled(self) -> Float64[np.ndarray, "draw silenced language resample"]:
-        draws, rows, sentences = self.control.shape
-        found = self._resample((self.control - self.before).reshape(draws * rows, sentences))
-        return found.reshape(draws, rows, *found.shape[1:])
+        changes = rearrange(self.control - self.before, "draw silenced sentence -> (draw silenced) sentence")
+        return rearrange(self._resample(changes), "(draw silenced) ... -> draw silenced ...", draw=len(self.control))
 
     def _resample(self, nats: Float64[np.ndarray, "row sentence"]) -> Float64[np.ndarray, "row language resample"]:
         """Changes per token over resampled sentences: nats and tokens are resampled together."""

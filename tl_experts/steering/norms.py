@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,9 +18,10 @@ def rescaled(after: Float[Tensor, "batch pos *width"], before: Float[Tensor, "ba
     """
     old, new = (_norms(activation) for activation in (before, after))
     factor = old / new
-    changed = (after != before).flatten(2).any(-1) & factor.isfinite()
-    kept = after * factor.reshape(changed.shape + (1,) * (after.ndim - 2))
-    return torch.where(changed.reshape(changed.shape + (1,) * (after.ndim - 2)), kept.to(after.dtype), after)
+    changed = reduce(after != before, "batch pos ... -> batch pos", "any") & factor.isfinite()
+    ones = (1,) * (after.ndim - 2)
+    factor, changed = factor.reshape(*factor.shape, *ones), changed.reshape(*changed.shape, *ones)
+    return torch.where(changed, (after * factor).to(after.dtype), after)
 
 
 def keeping_norm(hook: Hook) -> Hook:
@@ -47,6 +49,6 @@ def _rescaling(function: HookFunction) -> HookFunction:
 
 
 def _norms(activation: Tensor) -> Float[Tensor, "batch pos"]:
-    flat = activation.flatten(2)
+    flat = rearrange(activation, "batch pos ... -> batch pos (...)")
     norms: Tensor = torch.linalg.vector_norm(flat, dim=-1, dtype=torch.promote_types(flat.dtype, torch.float32))
     return norms

@@ -26,7 +26,7 @@ def require_followed(positions: str, passes: PassTracker | None) -> None:
     """Refuse ``"generated"`` without a tracker, which alone knows what was generated.
 
     Raises:
-        InterventionError: there is no tracker.
+        InterventionError: no tracker was given.
     """
     if positions == "generated" and passes is None:
         raise InterventionError("positions='generated' needs to follow the model's passes; use steer(...)")

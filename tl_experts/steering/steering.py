@@ -1,4 +1,4 @@
-"""`Steering`: what is held and how, as a value that can be kept, saved and told in a line."""
+"""`Steering`: what is held and how, as a value that can be saved and that describes itself in one line."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,7 @@ class Steering:
     less the mean over the tokens of all other languages (Gurgurov et al. 2025); or a number per expert."""
 
     strength: float = 1.0
-    """Of the operation, as its formula states; 0 changes nothing but for ``"scale"``."""
+    """Strength of the operation, as its formula states; 0 changes nothing except for ``"scale"``."""
 
     positions: Positions = "all"
     """``"all"``; ``"last"``: the last token of each text in each pass; ``"generated"``: what is fed back while

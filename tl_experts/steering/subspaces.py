@@ -62,7 +62,7 @@ class SubspaceSwap:
     """Coordinates of the target's mean."""
 
     fingerprint: dict[str, str]
-    """Of the model."""
+    """Fingerprint of the model."""
 
     strength: float = 1.0
     """Share of the replaced activation, 0 to 1."""

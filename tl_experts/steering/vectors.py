@@ -82,7 +82,7 @@ def language_dimensions(
     Args:
         statistics: of tokens at ``hook_resid_post``, of the model's last layer and of `layer`.
         target: the language to steer to.
-        source: the language it is told from (English there); None: all others.
+        source: the language whose mean is subtracted (English there); None: the mean of all others.
         layer: the middle layer that is steered.
         count: how many dimensions.
         coefficient: factor of the target's mean.

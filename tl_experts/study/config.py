@@ -68,7 +68,7 @@ class StudyConfig:
     """The languages whose experts steer (the paper's five)."""
 
     probe_languages: tuple[str, ...] = ()
-    """Languages among which experts are told apart; empty: all of the dev split. (Paper: the targets and zh.)"""
+    """Languages that experts are scored against; empty: all of the dev split. (Paper: the targets and zh.)"""
 
     languages: tuple[str, ...] = ()
     """Languages of embeddings and retrieval; empty: all of the test split."""

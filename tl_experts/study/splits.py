@@ -17,7 +17,7 @@ class Splits:
     """All languages of the split on which experts are found."""
 
     probe: Corpus
-    """The languages of `dev` among which experts are told apart."""
+    """The languages of `dev` that experts are scored against."""
 
     test: Corpus
     """The split on which everything is measured, in the study's languages."""

@@ -129,7 +129,7 @@ def test_text_contrasts_with_its_background(opened):
 
 
 def test_a_narrow_screen_scrolls_in_one_direction_only(driver, saved):
-    # A window is never narrower than some 500 pixels; a phone is told by its metrics.
+    # A window is never narrower than some 500 pixels; a phone is set by device metrics.
     metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:

@@ -35,7 +35,7 @@ class TokenActivations:
     """Index of each sentence's first token, and the number of tokens at the end."""
 
     pieces: tuple[tuple[str, ...], ...]
-    """The text that each token of each sentence stands for; empty if its character continues in the next token."""
+    """The text of each token of each sentence; empty if its character continues in the next token."""
 
     def of(self, sentence: int) -> Float[np.ndarray, "token neuron"]:
         """The activations at the tokens of one sentence."""

@@ -64,10 +64,10 @@ class TextMeasures:
     """Compression ratios."""
 
     natural: "TextMeasures | None" = None
-    """Of texts that read as they should: the model's own continuations of prompts in the language."""
+    """Measures of natural texts, the model's own continuations of prompts in the language, to compare with."""
 
     seed: int = 0
-    """Of the bootstrap."""
+    """Seed of the bootstrap."""
 
     @property
     def share(self) -> Estimate:

@@ -17,7 +17,7 @@ def load_prompts(language: str, *, domain: str | None = None) -> list[str]:
         domain: ``"general"`` or ``"computers"`` (what polyglot-mini was trained on), 20 each; None: both.
 
     Raises:
-        TLExpertsError: a language or domain that there is none of.
+        TLExpertsError: no prompts in this language or domain.
 
     Examples:
         >>> load_prompts("es", domain="general")[0]
