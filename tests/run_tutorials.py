@@ -28,7 +28,7 @@ def stored_errors(notebook: nbformat.NotebookNode) -> list[str]:
 
 
 def run(path: Path, *, store: bool = False) -> bool:
-    """Run one notebook; True if it succeeded. With `store`, the outputs that were stored before are not compared."""
+    """Run one notebook; True if every cell succeeded and no stored output, unless it is replaced, holds an error."""
     notebook = nbformat.read(path, as_version=4)
     if not store and stored_errors(notebook):
         sys.stdout.write(f"{path}: stored outputs hold {stored_errors(notebook)}\n")
