@@ -75,7 +75,8 @@ INNER = {
         ("neurons", "reading"),
         ("collect", "token_statistics"),
         ("token_sums",),
-        ("store", "statistics_pass", "random_tokens"),
+        ("kept_sums", "statistics_pass", "random_tokens"),
+        ("store",),
         ("collect_to_disk",),
     ),
     "experts": (

@@ -1,12 +1,14 @@
 """Experts and steering."""
 
 from itertools import product
+from typing import Any
 
 from tests.bad_inputs import INF, NAN, QUIET, Row
 from tests.bad_inputs.files import folder_of
 from tl_experts import (
     Experts,
     Reading,
+    ResponseStore,
     Steering,
     TokenStatistics,
     collect_both,
@@ -15,11 +17,20 @@ from tl_experts import (
     intervention_hooks,
     select_experts,
     steer,
+    store_responses,
 )
 from tl_experts.experts import AlignedLape, Lape, SparseProbe
 from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.generation import generate_texts, text_perplexity
 from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
+
+
+def stored(m: Any, **options: Any) -> ResponseStore:
+    folder = m.folder / "given"
+    store = store_responses(m.model, m.corpus, folder, **options, **QUIET)
+    m.ignored |= {folder, *folder.rglob("*")}
+    return store
+
 
 EXPERTS: list[Row] = [
     *(
@@ -84,6 +95,16 @@ EXPERTS: list[Row] = [
         ("expected 'token_statistics'",),
     ),
     (
+        "statistics of a folder that has none",
+        lambda m: stored(m).statistics(),
+        ("keeps no statistics", "statistics=True"),
+    ),
+    (
+        "statistics of a part alone",
+        lambda m: stored(m, statistics=True, part=(2, 2)).statistics(),
+        ("shard 0 of 1", "are missing"),
+    ),
+    (
         "statistics merged with themselves",
         lambda m: (lambda s: s.merge(s))(collect_statistics(m.model, m.corpus, **QUIET)),
         ("is in both", "counted once"),
@@ -119,7 +140,6 @@ EXPERTS: list[Row] = [
         for options, words in [
             ({"how": "bottom"}, ("needs k",)),
             ({"how": "both"}, ("needs k",)),
-            ({"folder": "kept"}, ("leave out", "folder")),
             ({"k": 97}, ("is 97",)),
         ]
     ),

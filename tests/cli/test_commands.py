@@ -74,6 +74,18 @@ def test_the_command_line_finds_shards_and_merges(checkpoint, tmp_path, monkeypa
     np.testing.assert_array_equal(whole.neuron, merged.neuron)
     for name_, column in whole.statistics.items():
         np.testing.assert_array_equal(column, merged.statistics[name_])
+    lape = ["--scoring", "lape"]
+    assert "its own rule by lape" in ok("find", name, *lape, "--output", tmp_path / "whole", *common)
+    for number in (1, 2):
+        said = ok("find", name, *lape, "--shard", f"{number}/2", "--output", tmp_path / str(number), *common)
+        assert "--scoring lape" in said
+    assert "0 of 3 shards" not in said
+    ok("merge", tmp_path / "1", tmp_path / "2", *lape, "--quiet")
+    whole, merged = (Experts.from_pretrained(tmp_path / part / "experts") for part in ("whole", "1"))
+    np.testing.assert_array_equal(whole.neuron, merged.neuron)
+    np.testing.assert_array_equal(whole.statistics["token_mean"], merged.statistics["token_mean"])
+    with pytest.raises(TLExpertsError, match="did you mean 'lape'"):
+        run.invoke(app, ["find", name, "--scoring", "laep", *common], catch_exceptions=False)
     for arguments in (["--shard", "half"], ["--response-dtype", "int8"], ["--k", "0"], ["--gpus", "-1"]):
         assert run.invoke(app, ["find", name, *arguments]).exit_code == 2
     with pytest.raises(TLExpertsError, match="k is 1000"):

@@ -80,6 +80,16 @@ def test_a_users_own_function_is_a_scoring_in_every_way(llama, corpus):
     assert select_experts(expertise, scoring=share_over_zero, threshold=-1.0, tokens=tokens).counts["en"] == 96
 
 
+@pytest.mark.parametrize("scoring", [Lape(rate=0.1), "token_mean_difference", lambda e: e.tokens.mean.T], ids=str)
+def test_experts_from_a_folder_are_those_from_memory(scoring, llama, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("tl_experts.responses.collect.PART", 7)
+    k = None if isinstance(scoring, Lape) else 3
+    memory, disk = (
+        find_experts(llama, corpus, k=k, scoring=scoring, folder=folder, **QUIET) for folder in (None, tmp_path)
+    )
+    assert_same(memory, disk)
+
+
 @pytest.mark.parametrize("name", SCORINGS)
 def test_find_experts_is_one_pass_of_collecting_scoring_and_selecting(name, llama, corpus, monkeypatch):
     passes = []
@@ -130,7 +140,7 @@ def test_minus_infinity_is_never_selected(evidence):
         select(evidence, scoring=lambda e: np.full((96, 4), -np.inf), threshold=0.0)
 
 
-@pytest.mark.parametrize("options", [{"how": "bottom"}, {"how": "both"}, {"folder": "x"}], ids=str)
+@pytest.mark.parametrize("options", [{"how": "bottom"}, {"how": "both"}], ids=str)
 def test_a_selection_by_lape_that_cannot_be_made_is_refused_before_the_model_runs(options, llama, corpus, monkeypatch):
     def runs(*args, **kwargs):
         raise InterruptedError("the model runs")

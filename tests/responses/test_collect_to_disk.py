@@ -1,17 +1,22 @@
 """Responses collected to disk: the bits of a pass in memory, resumed after a kill, by parts and by workers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from tests.conftest import TEXTS
 from tl_experts import (
+    Batching,
     Corpus,
     ModelSource,
     RayWorkers,
     Reading,
     ResponseStore,
+    collect_both,
     collect_responses,
+    collect_statistics,
     score_responses,
     store_responses,
 )
@@ -20,6 +25,7 @@ from tl_experts.experts.auroc import STATISTICS
 from tl_experts.models import site_widths
 from tl_experts.models.dtypes import DTYPES
 from tl_experts.responses.collect_to_disk import worker_loader
+from tl_experts.responses.token_statistics import ARRAYS
 
 QUIET = {"progress": False}
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -43,6 +49,41 @@ def test_responses_on_disk_are_those_in_memory_to_the_bit(dtype, model, corpus, 
         other.site,
         other.pooling,
     )
+
+
+def assert_same_statistics(one, other):
+    for name in ARRAYS:
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
+    for name in ("languages", "neurons", "site", "gate_site", "corpora", "fingerprint"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+@pytest.mark.parametrize("site", ["mlp.hook_post", "hook_resid_post"])
+def test_statistics_on_disk_are_those_in_memory_to_the_bit(site, model, corpus, tmp_path):
+    reading = Reading(site=site, layers=[1], batching=Batching(token_budget=64))
+    texts = (*corpus.texts[:-1], corpus.texts[0])
+    repeated = replace(corpus, texts=texts)
+    store = store_responses(model, repeated, tmp_path, reading=reading, statistics=True, **QUIET)
+    responses, statistics = collect_both(model, repeated, reading=reading, **QUIET)
+    assert store.count == 4
+    assert_same_statistics(store.statistics(), statistics)
+    assert torch.equal(store.responses().load().values, responses.values)
+
+
+def test_statistics_are_added_to_a_folder_of_responses(model, corpus, tmp_path, monkeypatch):
+    store = store_responses(model, corpus, tmp_path, **QUIET)
+    assert (store.missing(), store.missing(statistics=True)) == ([], [0, 1, 2, 3])
+    with pytest.raises(ArtefactError, match=r"keeps no statistics of tokens; .*statistics=True"):
+        store.statistics()
+    store_responses(model, corpus, tmp_path, statistics=True, part=(2, 2), **QUIET)
+    assert store.missing(statistics=True) == [0, 2]
+    with pytest.raises(ArtefactError, match="statistics of shard 0 of 4 are missing"):
+        store.statistics()
+    store_responses(model, corpus, tmp_path, statistics=True, **QUIET)
+    assert_same_statistics(store.statistics(), collect_statistics(model, corpus, **QUIET))
+    monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)  # nothing is left to run
+    store_responses(model, corpus, tmp_path, statistics=True, **QUIET)
+    store_responses(model, corpus, tmp_path, **QUIET)
 
 
 def test_a_repeated_sentence_is_run_once_and_fills_all_its_rows(model, corpus, tmp_path, monkeypatch):

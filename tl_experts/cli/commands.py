@@ -17,11 +17,13 @@ from tl_experts.cli.options import (
     DropBlanks,
     Executor,
     Gpus,
+    K,
     LanguageColumn,
     NDevices,
     Quiet,
     Quoted,
     RowColumn,
+    Scoring,
     TextColumn,
     Truncate,
     Workers,
@@ -183,7 +185,8 @@ def find(
     quoted: Quoted = None,
     config: Config = None,
     truncate: Truncate = False,
-    k: Annotated[int | None, typer.Option(min=1, help="Experts per language; default: 500.")] = None,
+    k: K = None,
+    scoring: Scoring = "auroc",
     response_dtype: Annotated[
         str, typer.Option(help="Dtype of the responses on disk: float32, float16, bfloat16.")
     ] = "float32",
@@ -206,7 +209,9 @@ def find(
     """Find the experts of every language; responses are kept on disk, and a killed run resumes."""
     from tl_experts.corpus.options import Columns
     from tl_experts.corpus.readers import load_sentences
+    from tl_experts.experts.evidence import needs_tokens
     from tl_experts.experts.find import find_experts
+    from tl_experts.experts.scorings import scoring_of
     from tl_experts.models import Batching, ModelSource
     from tl_experts.responses.collect_to_disk import store_responses
     from tl_experts.responses.reading import Reading
@@ -234,28 +239,36 @@ def find(
         "progress": not quiet,
     }
     if part is None:
-        _save(find_experts(source, corpus, k=k, folder=folder / "responses", **shared), folder)
+        _save(find_experts(source, corpus, k=k, scoring=scoring, folder=folder / "responses", **shared), folder)
         return
-    kept = store_responses(source, corpus, folder / "responses", part=part, **shared)
+    counted = needs_tokens(scoring_of(scoring)) is not False
+    kept = store_responses(source, corpus, folder / "responses", statistics=counted, part=part, **shared)
     typer.echo(
-        f"Part {shard} is done; {len(kept.missing())} of {kept.count} shards are missing. When all parts are done:\n"
-        f"  tl-experts merge {folder} [FOLDER OF EACH OTHER PART...]"
+        f"Part {shard} is done; {len(kept.missing(statistics=counted))} of {kept.count} shards are missing. When all "
+        f"parts are done:\n  tl-experts merge {folder} [FOLDER OF EACH OTHER PART...]"
+        + (f" --scoring {scoring}" if scoring != "auroc" else "")
     )
 
 
 @app.command()
 def merge(
     folders: Annotated[list[Path], typer.Argument(help="Folders of `find --shard`; shards are copied into the first.")],
-    k: Annotated[int | None, typer.Option(min=1, help="Experts per language; default: 500.")] = None,
+    k: K = None,
+    scoring: Scoring = "auroc",
     quiet: Quiet = False,
 ) -> None:
     """Check and join the parts of `find --shard i/n`, and find the experts."""
+    from tl_experts.experts.evidence import needs_tokens
     from tl_experts.experts.expertise import score_responses
     from tl_experts.experts.find import select_experts
+    from tl_experts.experts.scorings import scoring_of
     from tl_experts.responses.store import merge_stores
 
+    counted = needs_tokens(scoring_of(scoring)) is not False
     stored = merge_stores([folder / "responses" for folder in folders])
-    _save(select_experts(score_responses(stored, progress=not quiet), k=k), folders[0])
+    tokens = stored.store.statistics() if counted else None
+    expertise = score_responses(stored, progress=not quiet)
+    _save(select_experts(expertise, k=k, scoring=scoring, responses=stored, tokens=tokens), folders[0])
 
 
 @app.command()

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if available.")]
 NDevices = Annotated[int, typer.Option(min=1, help="Number of GPUs to spread the model over.")]
+K = Annotated[int | None, typer.Option(min=1, help="Experts per language; default: 500, or the scoring's own rule.")]
+Scoring = Annotated[str, typer.Option(help="auroc, ap, lape, ...: see tl_experts.experts.scorings.SCORINGS.")]
 Executor = Annotated[str | None, typer.Option(help="ray: data-parallel workers.")]
 Address = Annotated[str | None, typer.Option(help="Address of the Ray cluster; auto: this machine's.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Number of workers; default: one per GPU or machine.")]

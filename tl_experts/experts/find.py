@@ -62,8 +62,8 @@ def find_experts(
             same pass collects, ``"token_mean_difference"``, ``"lape"`` and ``"aligned_lape"``.
         how: ``"top"``, ``"bottom"`` or ``"both"`` (k of each); `select_experts` also draws at random.
         reading: which neurons, how responses are pooled, their dtype, how the text is batched.
-        folder: where responses are kept in shards (`store_responses`): memory does not grow with the sentences, and
-            the same call resumes a run that was killed. Statistics of tokens are not kept there. None: in memory.
+        folder: where responses and statistics of tokens are kept in shards (`store_responses`): memory does not grow
+            with the sentences, and the same call resumes a run that was killed. None: in memory.
         workers: data-parallel Ray workers, which load the model themselves; needs a folder.
         progress: show progress bars.
 
@@ -83,11 +83,6 @@ def find_experts(
     _require_selection(k, threshold, scoring, how)
     if workers is not None and folder is None:
         raise SelectionError("workers need a folder for their shards; give folder=...")
-    if folder is not None and needs_tokens(scorer):
-        raise SelectionError(
-            f"scoring {scoring_name(scoring)!r} needs statistics of tokens, which a folder does not keep; leave out "
-            "folder and workers"
-        )
     if hasattr(scorer, "require_library"):
         scorer.require_library()
     load = None if workers is None else worker_loader(model, workers)
@@ -97,11 +92,12 @@ def find_experts(
         _require_enough(k or DEFAULT_K, neurons, how)
     responses: Responses | StoredResponses
     tokens: TokenStatistics | None = None
+    counted = needs_tokens(scorer) is not False
     if folder is not None:
-        store = begin_store(loaded, sentences, folder, reading)
-        fill_store(store, loaded, workers=workers, load=load, progress=progress)
-        responses = store.responses()
-    elif needs_tokens(scorer) is False:
+        store = begin_store(loaded, sentences, folder, reading, statistics=counted)
+        fill_store(store, loaded, statistics=counted, workers=workers, load=load, progress=progress)
+        responses, tokens = store.responses(), store.statistics() if counted else None
+    elif not counted:
         responses = collect_responses(loaded, sentences, reading=reading, progress=progress)
     else:
         responses, tokens = collect_both(loaded, sentences, reading=reading, progress=progress)

@@ -29,6 +29,7 @@ from tl_experts.models.dtypes import dtype_name
 from tl_experts.responses.collect import in_parts, neuron_table, part_size, response_readers, run_parts
 from tl_experts.responses.reading import DEFAULT_READING, Reading
 from tl_experts.responses.store import ResponseStore
+from tl_experts.responses.token_sums import gate_site
 
 SAME_WEIGHTS = "the name or path of the model must mean the same weights on every machine"
 """What to do if a worker's model is another."""
@@ -40,6 +41,7 @@ def store_responses(
     folder: str | Path,
     *,
     reading: Reading = DEFAULT_READING,
+    statistics: bool = False,
     part: tuple[int, int] | None = None,
     workers: Workers | None = None,
     progress: bool = True,
@@ -53,6 +55,8 @@ def store_responses(
         sentences: any corpus.
         folder: folder of the store; created if it is missing.
         reading: see `collect_responses`; its dtype is the dtype on disk.
+        statistics: also keep statistics of tokens, from the same pass: `ResponseStore.statistics`. They take 32 bytes
+            for each neuron and language in every shard. In a folder that lacks them, the sentences are run again.
         part: (i, n): compute only the i-th of n parts of the shards (from 1), for machines that do not know of each
             other; join the parts with `merge_stores`.
         workers: data-parallel Ray workers, which load the model themselves; None: this process.
@@ -73,32 +77,38 @@ def store_responses(
         >>> model = load_model("polyglot-mini")
         >>> sentences = load_sentences("bundled", split="dev", limit=10)
         >>> with TemporaryDirectory() as folder:
-        ...     store = store_responses(model, sentences, folder, part=(1, 1), progress=False)
-        ...     store.missing(), store.responses().shape
-        ([], (90, 7168))
+        ...     store = store_responses(model, sentences, folder, statistics=True, progress=False)
+        ...     store.missing(), store.responses().shape, store.statistics().mean.shape
+        ([], (90, 7168), (9, 7168))
     """
     require_corpus(sentences)
     load = None if workers is None else worker_loader(model, workers)
     loaded = as_model(model)
-    store = begin_store(loaded, sentences, folder, reading)
-    fill_store(store, loaded, part=part, workers=workers, load=load, progress=progress)
+    store = begin_store(loaded, sentences, folder, reading, statistics=statistics)
+    fill_store(store, loaded, statistics=statistics, part=part, workers=workers, load=load, progress=progress)
     return store
 
 
-def begin_store(model: Model, sentences: Corpus, folder: str | Path, reading: Reading) -> ResponseStore:
-    """The store of these responses, begun or opened.
+def begin_store(
+    model: Model, sentences: Corpus, folder: str | Path, reading: Reading, *, statistics: bool = False
+) -> ResponseStore:
+    """The store of these responses, and of statistics of tokens where they are asked for, begun or opened.
 
     Raises:
         ArtefactError: the folder holds another job, or cannot be written.
     """
     require_corpus(sentences)
-    return ResponseStore.begin(folder, _job(model, sentences, reading), sentences)
+    store = ResponseStore.begin(folder, _job(model, sentences, reading), sentences)
+    if statistics:
+        store.begin_statistics(gate_site(model, reading.site))
+    return store
 
 
 def fill_store(
     store: ResponseStore,
     model: Model,
     *,
+    statistics: bool = False,
     part: tuple[int, int] | None = None,
     workers: Workers | None = None,
     load: Callable[[], Model] | None = None,
@@ -109,6 +119,7 @@ def fill_store(
     Args:
         store: the store.
         model: the model of the job.
+        statistics: compute statistics of tokens too, which `begin_store` has begun.
         part: see `store_responses`.
         workers: see `store_responses`.
         load: what each worker calls to load the model.
@@ -118,23 +129,24 @@ def fill_store(
         ArtefactError: the model is not the job's.
         ResponseError: a response is not finite.
     """
-    missing = store.missing(_of_part(store.count, part))
+    missing = store.missing(_of_part(store.count, part), statistics=statistics)
     if not missing:
         return
     if workers is None or load is None:
         _require_model_of(store, model)
-        _compute(model, store, _parts(model, store), missing, progress=progress)
+        _compute(model, store, _parts(model, store), missing, statistics=statistics, progress=progress)
     else:
+        work = partial(_open_store, store.folder.resolve(), statistics)
         with opened(workers, load) as pool:
-            pool.run(partial(_open_store, store.folder.resolve()), missing, description="responses", progress=progress)
+            pool.run(work, missing, description="responses", progress=progress)
 
 
-def _open_store(folder: Path, model: Model) -> Callable[[int], None]:
+def _open_store(folder: Path, statistics: bool, model: Model) -> Callable[[int], None]:
     """What computes a shard on a worker."""
     store = ResponseStore(folder)
     _require_model_of(store, model)
     parts = _parts(model, store)
-    return lambda number: _compute(model, store, parts, [number], progress=False)
+    return lambda number: _compute(model, store, parts, [number], statistics=statistics, progress=False)
 
 
 def worker_loader(model: ModelLike, workers: Workers) -> Callable[[], Model]:
@@ -160,19 +172,31 @@ def _require_model_of(store: ResponseStore, model: Model) -> None:
 
 
 def _compute(
-    model: Model, store: ResponseStore, parts: list[list[Batch]], numbers: Sequence[int], *, progress: bool
+    model: Model,
+    store: ResponseStore,
+    parts: list[list[Batch]],
+    numbers: Sequence[int],
+    *,
+    statistics: bool,
+    progress: bool,
 ) -> None:
     chosen = [parts[number] for number in numbers]
     rows_of = [torch.cat([batch.indices for batch in part]).tolist() for part in chosen]
     row_in_shard = {row: index for rows in rows_of for index, row in enumerate(rows)}
     values = torch.empty(max(map(len, rows_of)), store.neurons.total, dtype=store.dtype)
+    kept = store.kept_sums() if statistics else None
+    sums = None if kept is None else kept.counter.zeros()
 
     def readers(batch: Batch) -> list[Hook]:
         rows = torch.tensor([row_in_shard[row] for row in batch.indices.tolist()])
-        return response_readers(batch, rows, store.neurons, store.reading, store.corpus.texts, values)
+        hooks = response_readers(batch, rows, store.neurons, store.reading, store.corpus.texts, values)
+        return hooks if kept is None or sums is None else [*kept.counter.readers(batch, sums), *hooks]
 
     options = {"neurons": store.neurons, "site": store.reading.site, "readers": readers, "progress": progress}
     for index in run_parts(model, chosen, **options):
+        if kept is not None and sums is not None:
+            kept.save(numbers[index], sums)
+            sums.clear()
         store.save(numbers[index], values[: len(rows_of[index])], rows_of[index])
 
 

@@ -6,6 +6,7 @@ Layout of the folder::
     corpus.json           the sentences
     shards/000000.npy     [neuron sentence]; neurons first, so that reading a few neurons of all sentences is fast
     shards/000000.json    the checksum and the sentences of the shard; written last: without it the shard is missing
+    statistics/           statistics of tokens, where they were asked for: job.json, and the sums of each shard
     manifest.json         the list of all shards, once none is missing
 
 Every file is written whole or not at all, so that several processes may compute shards at once and in any order, and
@@ -33,8 +34,11 @@ from tl_experts.jobs.paths import user_path
 from tl_experts.models.batches import Batching
 from tl_experts.models.dtypes import dtype_name
 from tl_experts.responses.collect import Responses
+from tl_experts.responses.kept_sums import KeptSums
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.reading import Reading
+from tl_experts.responses.token_statistics import TokenStatistics
+from tl_experts.responses.token_sums import TokenCounter
 
 START_OVER = "delete the folder to start over"
 """What to do about a damaged store."""
@@ -158,9 +162,53 @@ class ResponseStore:
         kind = "int16" if self.dtype == torch.bfloat16 else dtype_name(self.dtype)
         return read_array(self._array(shard.number), (self.neurons.total, len(shard.rows)), kind)
 
-    def missing(self, numbers: Iterable[int] | None = None) -> list[int]:
-        """The shards that have to be computed, among some (None: all). Reads them completely, to check them."""
-        return [number for number in (range(self.count) if numbers is None else numbers) if self.shard(number) is None]
+    def missing(self, numbers: Iterable[int] | None = None, *, statistics: bool = False) -> list[int]:
+        """The shards that have to be computed, among some (None: all). Reads them completely, to check them.
+
+        Args:
+            numbers: of shards.
+            statistics: also those whose statistics of tokens are missing.
+
+        Raises:
+            ArtefactError: statistics are asked for, and those in the folder belong to another job.
+        """
+        kept = self.kept_sums() if statistics else None
+        return [
+            number
+            for number in (range(self.count) if numbers is None else numbers)
+            if self.shard(number) is None or (statistics and (kept is None or kept.load(number) is None))
+        ]
+
+    def begin_statistics(self, gate: str) -> KeptSums:
+        """Begin to keep statistics of tokens; `gate` is the site whose sign is counted.
+
+        Raises:
+            ArtefactError: the folder holds those of another job.
+        """
+        counter = TokenCounter(self.corpus, self.neurons, self.reading.site, gate)
+        return KeptSums.begin(self._statistics, self.job.mark, counter)
+
+    def kept_sums(self) -> KeptSums | None:
+        """The sums over tokens of each shard; None if none were begun.
+
+        Raises:
+            ArtefactError: those in the folder belong to another job.
+        """
+        return KeptSums.read(self._statistics, self.job.mark, self.corpus, self.neurons, self.reading.site)
+
+    def statistics(self) -> TokenStatistics:
+        """The statistics of tokens, the same bits as `tl_experts.collect_statistics` gives, once no shard is missing.
+
+        Raises:
+            ArtefactError: they were not asked for, or those of a shard are missing.
+        """
+        kept = self.kept_sums()
+        if kept is None:
+            raise ArtefactError(
+                f"{self.folder} keeps no statistics of tokens; call store_responses(..., statistics=True) on it, which "
+                "runs the sentences again"
+            )
+        return kept.counter.statistics(kept.whole(self.count), self.fingerprint)
 
     def responses(self) -> "StoredResponses":
         """The responses, once no shard is missing.
@@ -197,7 +245,16 @@ class ResponseStore:
                 join_files([other._array(number)], self._array(number))
                 join_files([other._note(number)], self._note(number))
                 copied += 1
+        sums = other.kept_sums()
+        if sums is not None:
+            own = self.begin_statistics(sums.counter.gate)
+            for number in range(self.count):
+                own.take(sums, number)
         return copied
+
+    @property
+    def _statistics(self) -> Path:
+        return self.folder / "statistics"
 
     def _array(self, number: int) -> Path:
         return self.folder / "shards" / f"{number:06d}.npy"

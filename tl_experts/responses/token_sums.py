@@ -4,16 +4,19 @@ Sums are float64, and counts are whole numbers. Parts of a corpus are summed by 
 that the bits are the same, whoever computes a part.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.corpus.sentences import Corpus
+from tl_experts.errors import ArtefactError
 from tl_experts.models import Hook, Model, hook_name
 from tl_experts.models.batches import Batch, first_indices
 from tl_experts.models.pooling import own_tokens
@@ -38,6 +41,24 @@ class TokenSums:
         counts = [torch.zeros(languages, neurons, dtype=torch.int64) for _ in range(2)]
         totals = [torch.zeros(languages, neurons, dtype=torch.float64) for _ in range(2)]
         return cls(torch.zeros(languages, dtype=torch.int64), *counts, *totals)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], languages: int, neurons: int) -> "TokenSums":
+        """Sums that were written to disk.
+
+        Raises:
+            ArtefactError: they are not those of so many languages and neurons.
+        """
+        found = {}
+        for field in fields(cls):
+            array = arrays.get(field.name, np.zeros(0))
+            shape = (languages,) if field.name == "tokens" else (languages, neurons)
+            dtype = np.dtype(np.float64 if field.name.startswith("total") else np.int64)
+            # Nothing is allocated for what a damaged file claims.
+            if (array.shape, array.dtype) != (shape, dtype):
+                raise ArtefactError(f"{field.name} is {array.dtype} {array.shape}; expected {dtype} {shape}")
+            found[field.name] = torch.from_numpy(array.copy())
+        return cls(**found)
 
     def add(self, part: "TokenSums") -> None:
         """Add the sums of a part."""
