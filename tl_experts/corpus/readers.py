@@ -5,7 +5,7 @@ import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tl_experts.corpus.bundled import data_folder
 from tl_experts.corpus.cells import require_found
@@ -13,7 +13,7 @@ from tl_experts.corpus.decoding import suffix
 from tl_experts.corpus.frames import read_object
 from tl_experts.corpus.languages import language_code, names_language
 from tl_experts.corpus.layouts import read_folder
-from tl_experts.corpus.options import Columns, Options
+from tl_experts.corpus.options import Blanks, Columns, Options
 from tl_experts.corpus.records import Record, Table, read_table
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.corpus.tables import FORMATS, is_table, read_file, read_jsonl
@@ -27,7 +27,7 @@ def load_sentences(
     languages: Sequence[str] | None = None,
     columns: Columns = Columns(),  # noqa: B008 (frozen)
     aligned: bool = False,
-    blanks: Literal["refuse", "drop"] = "refuse",
+    blanks: Blanks = "refuse",
     quoted: bool | None = None,
     limit: int | None = None,
     config: str | None = None,

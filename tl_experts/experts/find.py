@@ -6,7 +6,7 @@ Sources: Sundar et al. 2025, section 3 (AUROC; k = 100 for Bloom-7b, 2000 for Ay
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,10 @@ from tl_experts.responses.store import StoredResponses
 from tl_experts.responses.token_statistics import TokenStatistics
 
 DEFAULT_K = 500
-How = Literal["top", "bottom", "both", "random"]
+How = Literal["top", "bottom", "both"]
+Order = How | Literal["random"]
+HOWS: tuple[How, ...] = get_args(How)
+ORDERS: tuple[Order, ...] = (*HOWS, "random")
 
 
 def find_experts(
@@ -41,7 +44,7 @@ def find_experts(
     k: int | None = None,
     threshold: float | None = None,
     scoring: str | Scoring = "auroc",
-    how: Literal["top", "bottom", "both"] = "top",
+    how: How = "top",
     reading: Reading = DEFAULT_READING,
     folder: str | Path | None = None,
     workers: Workers | None = None,
@@ -78,7 +81,7 @@ def find_experts(
         >>> experts["ja"].to_pandas()[["rank", "layer", "neuron"]].shape
         (5, 3)
     """
-    require_choice(how, ("top", "bottom", "both"), "how", SelectionError)
+    require_choice(how, HOWS, "how", SelectionError)
     scorer = scoring_of(scoring)
     _require_selection(k, threshold, scoring, how)
     if workers is not None and folder is None:
@@ -113,7 +116,7 @@ def select_experts(
     k: int | None = None,
     threshold: float | None = None,
     scoring: str | Scoring = "auroc",
-    how: How = "top",
+    how: Order = "top",
     layers: Sequence[int] | None = None,
     seed: int = 0,
     responses: Responses | StoredResponses | None = None,
@@ -182,7 +185,7 @@ def select_experts(
 
 
 def _require_selection(k: int | None, threshold: float | None, scoring: Any, how: str) -> None:
-    require_choice(how, ("top", "bottom", "both", "random"), "how", SelectionError)
+    require_choice(how, ORDERS, "how", SelectionError)
     if k is not None and require_whole(k, "k", SelectionError) < 1:
         raise SelectionError(f"k is {k}; expected at least 1 expert per language")
     if threshold is None:

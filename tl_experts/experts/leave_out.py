@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
@@ -52,7 +52,7 @@ class LeaveOut:
     def __post_init__(self) -> None:
         """Check every option."""
         scoring_of(self.scoring)
-        require_choice(self.by, ("rate", "mean"), "by", SelectionError)
+        require_choice(self.by, get_args(By), "by", SelectionError)
         if not isinstance(self.random, TokenStatistics) or len(self.random.languages) != 1:
             given = ", ".join(getattr(self.random, "languages", ())) or type(self.random).__name__
             raise SelectionError(

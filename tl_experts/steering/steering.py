@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,12 +24,15 @@ from tl_experts.steering.operations import (
 )
 from tl_experts.steering.positions import Positions, require_followed, require_positions
 
-Value = Literal["mean", "median", "p90", "zero", "token_mean", "diffmean"]
-VALUES = ("mean", "median", "p90", "zero")
-"""Values that all experts have."""
+SentenceValue = Literal["mean", "median", "p90", "zero"]
+"""A value that all experts have."""
 
-TOKEN_VALUES = ("token_mean", "diffmean")
-"""Values of experts that were found with statistics of tokens."""
+TokenValue = Literal["token_mean", "diffmean"]
+"""A value of experts that were found with statistics of tokens."""
+
+Value = SentenceValue | TokenValue
+VALUES: tuple[SentenceValue, ...] = get_args(SentenceValue)
+TOKEN_VALUES: tuple[TokenValue, ...] = get_args(TokenValue)
 
 TOKEN_COLUMNS = ("token_mean", "token_negative_mean")
 
