@@ -30,7 +30,7 @@ WRONG: dict[str, list[Any]] = {
     "metric": ["auc", 5],
     "site": [5],
     "pooling": ["sum", 5],
-    "value": ["max", 5],
+    "value": ["max", 5, "diffmean"],
     "distance_level": ["words", 5],
     "medoid": ["median", 5],
     "subspace_rank": [0, "x"],

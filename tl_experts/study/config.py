@@ -17,7 +17,7 @@ from tl_experts.models.dtypes import DtypeName
 from tl_experts.models.pooling import Pooling
 from tl_experts.responses.reading import DEFAULT_SITE
 from tl_experts.steering.generation import STRIDE
-from tl_experts.steering.steering import Value
+from tl_experts.steering.steering import SentenceValue
 
 Picture = Literal["pca", "umap"]
 
@@ -99,7 +99,7 @@ class StudyConfig:
     pooling: Pooling = "max"
     """How a sentence's tokens become one response. The paper does not say; its lineage takes the maximum."""
 
-    value: Value = "mean"
+    value: SentenceValue = "mean"
     """What an expert is set to: its ``"mean"`` response to the target, ``"median"``, ``"p90"`` or ``"zero"``."""
 
     distance_level: Level = "sentences"
