@@ -2,15 +2,20 @@
 
 Exit code 1 if a cell fails, or if the stored outputs hold an error. A notebook whose first cells say that it needs
 the Gemma wheels is passed over, by name, where they are not installed. With ``--store`` a notebook that ran is written
-back with what a reader should see: outputs without stderr, timings, widgets and a second copy of each figure.
+back with what a reader should see: outputs without stderr, timings and widgets, each figure as plotly's data and as a
+PNG, which is what GitHub shows.
 """
 
 import argparse
+import base64
+import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import plotly.io
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -18,6 +23,10 @@ from tl_experts.models.catalogue import ENTRIES, weight_files
 
 NEEDS_GEMMA = "tl-experts[gemma]"
 FIGURE = "application/vnd.plotly.v1+json"
+PICTURE = "image/png"
+WIDTH, HEIGHT = 900, 450
+"""Pixels of a PNG whose figure states no size of its own."""
+
 KEPT_METADATA = ("kernelspec", "language_info")
 
 
@@ -68,7 +77,7 @@ def readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def quiet_outputs(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
-    """Standard output joined, figures in plotly's own type only, nothing that was meant for the terminal."""
+    """Standard output joined, figures as plotly's data with a PNG, nothing that was meant for the terminal."""
     kept: list[nbformat.NotebookNode] = []
     for output in outputs:
         if output.output_type == "stream":
@@ -79,11 +88,18 @@ def quiet_outputs(outputs: list[nbformat.NotebookNode]) -> list[nbformat.Noteboo
                 continue
         data = output.get("data", {})
         if FIGURE in data:
-            output.data = {FIGURE: data[FIGURE]}
+            output.data = {FIGURE: data[FIGURE], PICTURE: picture(data[FIGURE])}
         elif "plotly" in data.get("text/html", "") and "<script" in data["text/html"]:
             continue  # plotly's own library, megabytes of it, that its first figure loads
         kept.append(output)
     return kept
+
+
+def picture(figure: dict[str, Any]) -> str:
+    """A figure as a PNG, in base64; needs kaleido and Chromium."""
+    drawn = plotly.io.from_json(json.dumps({part: figure[part] for part in ("data", "layout")}), skip_invalid=True)
+    size = {"width": drawn.layout.width or WIDTH, "height": drawn.layout.height or HEIGHT}
+    return base64.b64encode(drawn.to_image("png", **size)).decode()
 
 
 def chosen(folder: Path, names: list[str]) -> list[Path]:

@@ -1,5 +1,6 @@
 """README, tutorials and documentation site: sizes, links, names, blocks that run, a build that can fail."""
 
+import base64
 import importlib
 import inspect
 import json
@@ -15,6 +16,7 @@ import nbformat
 import pytest
 
 import tl_experts
+from tests.run_tutorials import FIGURE, PICTURE
 from tests.test_architecture import FLOW, INNER, PACKAGE, children
 
 ROOT = Path(__file__).parents[1]
@@ -194,7 +196,15 @@ def test_a_notebook_is_stored_as_it_ran(path):
     assert outputs
     assert not [output for output in outputs if output.output_type == "error"]
     assert "/root/" not in path.read_text("utf-8")
-    assert path.stat().st_size < 2e6
+    assert path.stat().st_size < 1e6
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_figure_of_a_notebook_is_stored_with_a_picture_that_github_shows(path):
+    outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
+    for output in outputs:
+        if FIGURE in output.get("data", {}):
+            assert base64.b64decode(output.data[PICTURE]).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("page", [ROOT / "tutorials" / "README.md", DOCS / "tutorials.md"], ids=str)
