@@ -302,6 +302,19 @@ def test_the_built_site_searches_and_loads_nothing_from_elsewhere(site):
 
 
 @pytest.mark.slow
+def test_a_notebook_has_its_page_with_every_figure_and_its_card_in_the_gallery(site):
+    cards = Page((site / "tutorials.html").read_text("utf-8")).loaded
+    for path in NOTEBOOKS:
+        outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
+        figures = sum(FIGURE in output.get("data", {}) for output in outputs)
+        loaded = Page((site / "tutorials" / f"{path.stem}.html").read_text("utf-8")).loaded
+        shown = [address for address in loaded if address.startswith(f"{path.stem}_")]
+        assert len(shown) == figures
+        assert all((site / "tutorials" / address).stat().st_size for address in shown)
+        assert (f"tutorials/{path.stem}_1.png" in cards) == (figures > 0)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     {
@@ -314,7 +327,7 @@ def test_the_built_site_searches_and_loads_nothing_from_elsewhere(site):
 def test_a_strict_build_fails_on(fault, tmp_path):
     # The same settings and plugins, on two small pages.
     config = (ROOT / "tutorials" / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[0]
-    config = re.sub(r"^hooks:\n  - .*\n", "", config, flags=re.MULTILINE).replace("paths: [..]", f"paths: [{ROOT}]")
+    config = re.sub(r"^hooks:\n(  - .*\n)+", "", config, flags=re.MULTILINE).replace("paths: [..]", f"paths: [{ROOT}]")
     (tmp_path / "docs").mkdir()
     (tmp_path / "mkdocs.yml").write_text(config)
     (tmp_path / "docs" / "results.md").write_text("# Results\n")
