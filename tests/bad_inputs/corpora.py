@@ -44,6 +44,10 @@ CORPORA: list[Row] = [
     ("two keys of one language", lambda _: Corpus.from_texts({"en": ["a"], "EN": ["b"]}), ("'en' and 'EN'", "both")),
     ("a label that is a number", lambda _: Corpus(("a",), (5,)), ("label 5", "language code")),
     ("a language in full", lambda m: m.corpus["Spanish"], ("'Spanish'", "did you mean 'es'?")),
+    *(
+        (f"a language by its other name {name!r}", lambda _, n=name: language_code(n), (repr(name), f"mean {code!r}?"))
+        for name, code in [("Farsi", "fa"), ("Castilian", "es"), ("Brazilian Portuguese", "pt-BR"), ("Français", "fr")]
+    ),
     ("a column that is a number", lambda _: Columns(text=5), ("text=5", "name of a column")),
     ("a column without a name", lambda _: Columns(row=""), ("row=''", "name of a column")),
     ("columns as a dictionary", lambda _: load_sentences([], columns={"text": "a"}), ("'text'", "Columns(")),

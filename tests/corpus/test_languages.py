@@ -89,10 +89,36 @@ def test_what_has_not_the_form_of_a_code_is_refused(code: str) -> None:
         language_code(code)
 
 
-@pytest.mark.parametrize(("name", "code"), [("Spanish", "es"), ("english", "en"), ("Deutsch", "de"), ("日本語", "ja")])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("Spanish", "es"),
+        ("english", "en"),
+        ("Farsi", "fa"),
+        ("Persian", "fa"),
+        ("Mandarin", "zh"),
+        ("Bengali", "bn"),
+        ("Castilian", "es"),
+        ("Slovene", "sl"),
+        ("Uighur", "ug"),
+        ("Simplified Chinese", "zh"),
+        ("Chinese (Traditional)", "zh-Hant"),
+        ("Brazilian Portuguese", "pt-BR"),
+        ("Deutsch", "de"),
+        ("日本語", "ja"),
+        ("فارسی", "fa"),
+    ],
+)
 def test_the_name_of_a_language_is_answered_with_its_code(name: str, code: str) -> None:
     with pytest.raises(CorpusError, match=says(repr(name), f"did you mean {code!r}?")):
         language_code(name)
+
+
+@pytest.mark.parametrize("name", ["klingonish", "english please", "spanish_text", "source", "title", "context"])
+def test_words_that_only_begin_like_a_name_get_no_hint(name: str) -> None:
+    with pytest.raises(CorpusError) as refused:
+        language_code(name)
+    assert "did you mean" not in str(refused.value)
 
 
 def test_flores_200_keeps_its_languages_apart() -> None:

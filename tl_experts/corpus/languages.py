@@ -7,8 +7,12 @@ has them): ``srp_Cyrl`` becomes ``sr``, ``srp_Latn`` becomes ``sr-Latn``.
 import re
 from collections.abc import Iterable
 from functools import cache
+from typing import TYPE_CHECKING
 
 from tl_experts.errors import CorpusError
+
+if TYPE_CHECKING:
+    import langcodes
 
 _FORM = re.compile(
     r"[a-z]{2,3}(-[a-z]{3})?(-[a-z]{4})?(-([a-z]{2}|[0-9]{3}))?(-[a-z0-9]{4,8})*(-x(-[a-z0-9]{1,8})+)?",
@@ -90,20 +94,28 @@ def code_of_name(name: object) -> str | None:
     """The code of a language given by its name in English or in the language itself, if it is one.
 
     Examples:
-        >>> code_of_name("Spanish"), code_of_name("Deutsch"), code_of_name("klingonish")
-        ('es', 'de', None)
+        >>> [code_of_name(name) for name in ("Spanish", "Farsi", "Brazilian Portuguese", "Deutsch", "klingonish")]
+        ['es', 'fa', 'pt-BR', 'de', None]
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name.strip()):
         return None
+    found = _found(name.strip(), "en")
+    if found is None or found == _found(name.strip()[:-1], "en"):
+        # Not an English name: what the search found is that of a shorter one, to which these letters were added.
+        found = _found(name.strip(), "und")
+        names = () if found is None else (found.display_name(), found.autonym())
+        found = found if name.strip().casefold() in {n.casefold() for n in names} else None
+    return None if found is None else language_code(found.to_tag())
+
+
+def _found(name: str, language: str) -> "langcodes.Language | None":
+    """The language that the words of a language (``und``: of any) name; the search ignores letters at the end."""
     import langcodes
 
     try:
-        found = langcodes.find(name.strip())
+        return langcodes.find(name, language)
     except (LookupError, UnicodeError, SystemError):  # the search tree fails on some keys that it does not have
         return None
-    names = (found.display_name(), found.autonym())
-    # The search is fuzzy; only a full name is sure enough for a hint.
-    return language_code(found.to_tag()) if name.strip().casefold() in {n.casefold() for n in names} else None
 
 
 def require_distinct(labels: Iterable[str], name: str) -> dict[str, str]:
