@@ -78,7 +78,7 @@ def gallery() -> str:
 def rendered(path: Path) -> Page:
     """A notebook as a page."""
     page = Page(path.stem)
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in nbformat.read(path, as_version=4).cells:  # type: ignore[no-untyped-call]
         if cell.cell_type == "markdown":
             page.add(linked(cell.source, path.name))
         elif not cell.source.lstrip().startswith(("%pip", "!pip")):
