@@ -114,6 +114,16 @@ def test_the_blocks_of_a_page_run_as_they_are_pasted(page, blocks, tmp_path, mon
         assert_printed(capsys.readouterr().out)
 
 
+def test_the_page_on_gradients_runs_with_fewer_sentences(capsys):
+    """Its block in a second: the share is one of layer 4's whole attribution, and is not that of no neuron."""
+    [block] = python_blocks(DOCS / "guide" / "gradients.md")
+    names: dict[str, object] = {}
+    exec(compile(block.replace("limit=50", "limit=3"), "gradients.md", "exec"), names)
+    assert 0 < float(capsys.readouterr().out) < 1
+    assert names["attribution"].shape == (896,)
+    assert bool((names["attribution"] > 0).any())
+
+
 def assert_printed(out: str) -> None:
     """The README's program prints what the README says: numbers to one part in a hundred (processors differ)."""
     stated = README.partition("[start:output] -->\n```\n")[2].partition("```")[0]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ARCHITECTURES, CONVERTED
-from tl_experts import embed, find_experts, load_model
+from tl_experts import embed, find_experts, load_model, store_embeddings
 from tl_experts.errors import ArtefactError, TLExpertsWarning
 from tl_experts.models import fingerprint_difference, model_fingerprint, require_same_model
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
@@ -199,11 +199,17 @@ def test_a_folder_of_another_models_responses_is_refused(model_of, corpus, tmp_p
         kept = parameter.detach().clone()
         with torch.no_grad():
             parameter.mul_(1.001)
-        with pytest.raises(ArtefactError, match="model"):
+        with pytest.raises(ArtefactError, match=r"job: its model's weights differ .+fine-tuned.+choose another"):
             find_experts(model, corpus, k=2, folder=tmp_path / "run", progress=False)
         with torch.no_grad():
             parameter.copy_(kept)
     find_experts(model, corpus, k=2, folder=tmp_path / "run", progress=False)
+
+
+def test_a_folder_of_another_dtype_is_refused_naming_it(model_of, checkpoint, corpus, tmp_path):
+    store_embeddings(model_of("llama"), corpus, tmp_path, progress=False)
+    with pytest.raises(ArtefactError, match="dtype is 'float32' there and 'bfloat16' here"):
+        store_embeddings(load_model(checkpoint("llama"), dtype="bfloat16"), corpus, tmp_path, progress=False)
 
 
 @needs_hooked

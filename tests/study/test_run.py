@@ -112,7 +112,7 @@ def test_the_error_names_what_the_model_or_the_corpus_lacks(config, tmp_path, ch
 
 
 def test_another_model_in_the_folder_raises_an_error(config, result, model_of):
-    with pytest.raises(ArtefactError, match=r"holds another job: model\.\w+ is '.+' there and '.+' here"):
+    with pytest.raises(ArtefactError, match=r"holds another job: its model's weights differ .+; made with "):
         run_study(config, result.folder, model=model_of("qwen3"), progress=False)
 
 

@@ -14,7 +14,7 @@ from tl_experts.experts.experts import Experts
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.workers import Workers, opened
-from tl_experts.models import Model, ModelLike, active_hooks, as_model, model_fingerprint
+from tl_experts.models import Model, ModelLike, active_hooks, as_model, explain_model_difference, model_fingerprint
 from tl_experts.models.batches import DEFAULT_BATCHING, Batching
 from tl_experts.models.dtypes import dtype_name
 from tl_experts.responses.collect_to_disk import worker_loader
@@ -84,7 +84,7 @@ def store_embeddings(
     kept = KeptPass(
         partial(embed_pieces, sentences=sentences, layers=list(layers), batching=batching),
         user_path(folder),
-        Job(document),
+        Job(document, explain_model_difference),
         model_fingerprint(loaded),
         experts,
         value,

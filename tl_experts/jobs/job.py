@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,8 @@ FILE = "job.json"
 
 Found = TypeVar("Found")
 
+Explain = Callable[[Mapping[str, Any], Mapping[str, Any]], str | None]
+
 
 @dataclass(frozen=True)
 class Job:
@@ -36,6 +38,9 @@ class Job:
 
     document: dict[str, Any]
     """Everything that decides the results, as JSON can hold it."""
+
+    explain: Explain | None = field(default=None, compare=False, repr=False)
+    """Says more of a difference than the two values do; gets the document in the folder and this one."""
 
     def __post_init__(self) -> None:
         """Bring the document into the form in which it is read back."""
@@ -79,6 +84,8 @@ class Job:
             ArtefactError: the documents differ; the message names the first difference.
         """
         difference = _difference(found, self.document)
+        if difference is not None and self.explain is not None:
+            difference = self.explain(found, self.document) or difference
         if difference is not None:
             raise ArtefactError(
                 f"{folder} holds another job: {difference}; choose another folder, or delete it to start over"

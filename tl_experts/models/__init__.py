@@ -19,6 +19,7 @@ from tl_experts.models.hooks import (
 )
 from tl_experts.models.identity import (
     Fingerprint,
+    explain_model_difference,
     fingerprint_difference,
     model_fingerprint,
     require_same_model,
@@ -50,6 +51,7 @@ __all__ = [
     "available_models",
     "bos_as_text",
     "evaluating",
+    "explain_model_difference",
     "fingerprint_difference",
     "forward_batches",
     "hook_name",

@@ -113,6 +113,20 @@ def fingerprint_difference(found: Mapping[str, str], expected: Mapping[str, str]
     return f"{names} {verb} ({values}); {_reason(found, expected, differing)}"
 
 
+def explain_model_difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str | None:
+    """Why the models of two jobs are not one; None if they are, or differ in a form that another value names.
+
+    Args:
+        there: the document of a job, with the fingerprint of its model as ``model``.
+        here: the document of the job at hand.
+    """
+    expected, found = there.get("model"), here.get("model")
+    if not isinstance(expected, Mapping) or not isinstance(found, Mapping) or expected == found:
+        return None
+    difference = fingerprint_difference(found, expected)
+    return None if difference is None else f"its model's {difference}"
+
+
 def require_same_model(
     model: Model,
     fingerprint: Mapping[str, str],

@@ -20,6 +20,7 @@ from tl_experts.models import (
     Model,
     ModelLike,
     as_model,
+    explain_model_difference,
     model_fingerprint,
     model_source,
     require_same_model,
@@ -217,7 +218,7 @@ def _job(model: Model, sentences: Corpus, reading: Reading) -> Job:
         "sentences": part_size(neurons),
         "shards": -(-different // part_size(neurons)),
     }
-    return Job(document)
+    return Job(document, explain_model_difference)
 
 
 def _parts(model: Model, store: ResponseStore) -> list[list[Batch]]:

@@ -15,7 +15,7 @@ from tl_experts.jobs.job import Job, recover
 from tl_experts.jobs.paths import path_of_name, user_path
 from tl_experts.jobs.tables import write_frame
 from tl_experts.jobs.workers import Workers, opened
-from tl_experts.models import Model, ModelSource, model_fingerprint
+from tl_experts.models import Model, ModelSource, explain_model_difference, model_fingerprint
 from tl_experts.responses.collect_to_disk import worker_loader
 from tl_experts.study.bench import Bench, Tables
 from tl_experts.study.config import StudyConfig
@@ -158,7 +158,7 @@ def _begin(config: StudyConfig, splits: Splits, model: Model, folder: Path) -> N
     about = _about(splits, model)
     if (folder / MANIFEST).is_file():
         found = read_manifest(folder)["about"]
-        job = Job({name: about[name] for name in DECIDING})
+        job = Job({name: about[name] for name in DECIDING}, explain_model_difference)
         job.require_same({name: found.get(name) for name in DECIDING}, folder)
     else:
         write_json(folder / MANIFEST, {"config": config.as_dict(), "about": about, "stages": list(STAGES)})
