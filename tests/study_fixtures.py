@@ -21,6 +21,7 @@ OPTIONS = {
     "text_seeds": 2,
     "text_tokens": 8,
     "control_seeds": 2,
+    "silencing": ["auroc", "lape"],
     "resamples": 1500,
 }
 

@@ -93,7 +93,7 @@ INNER = {
         ("neurons",),
         ("steering", "affine", "subspaces"),
         ("interventions", "vectors"),
-        ("transport", "directions", "silencing", "writing"),
+        ("transport", "directions", "silencing", "fallback", "writing"),
     ),
     "steering.writing": (
         ("words", "sampling", "language", "prompts", "fluency"),
@@ -103,9 +103,9 @@ INNER = {
     "embeddings": (("embeddings", "passes"), ("embed_to_disk",)),
     "study": (("config", "paper"), ("result", "splits"), ("bench",), ("measures",), ("stages",), ("run", "verdict")),
     "study.stages": (
-        ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations"),
+        ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations", "silencing"),
     ),
-    "plots": (("style",), ("maps",), ("experts", "retrieval", "space", "sweep", "silencing")),
+    "plots": (("style",), ("maps",), ("experts", "retrieval", "space", "sweep", "silencing", "fallback")),
     "pages": (("report", "inspector"),),
     "pages.inspector": (("gather", "saved"), ("weight_view",), ("page",), ("inspection", "live"), ("runs", "server")),
     "cli": (("demo", "options"), ("demo_tables",), ("commands",)),

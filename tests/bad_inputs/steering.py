@@ -1,4 +1,4 @@
-"""Silencing, directions, subspaces."""
+"""Silencing, fallback, directions, subspaces."""
 
 from tests.bad_inputs import NAN, QUIET, Row
 from tests.bad_inputs.files import folder_of
@@ -6,7 +6,7 @@ from tl_experts import SilencingMatrix, collect_statistics, silencing_matrix
 from tl_experts.models.batches import Batching
 from tl_experts.models.losses import loss_batches
 from tl_experts.plots import silencing_map
-from tl_experts.steering import SubspaceSwap, language_direction, language_swap
+from tl_experts.steering import Fallback, SubspaceSwap, fallback_languages, language_direction, language_swap
 
 STEERING: list[Row] = [
     *(
@@ -89,6 +89,20 @@ STEERING: list[Row] = [
             ("rank", 1.0, ("rank is 1.0", "whole")),
         ]
     ),
+    *(
+        (f"fallback {name}", lambda m, a=arguments, o=options: fallback_languages(m.model, *a(m), **o, **QUIET), words)
+        for name, arguments, options, words in [
+            ("of a string", lambda m: ("de", ["de"]), {}, ("expected Experts, got str",)),
+            ("order []", lambda m: (m.experts, []), {}, ("order is []",)),
+            ("order 'de'", lambda m: (m.experts, "de"), {}, ("order is 'de'", "expected a list")),
+            ("order twice", lambda m: (m.experts, ["de", "deu"]), {}, ("different languages",)),
+            ("order fr", lambda m: (m.experts, ["fr"]), {}, ("'fr'",)),
+            ("count 0", lambda m: (m.experts, ["de"]), {"count": 0}, ("count is 0",)),
+            ("count 1.0", lambda m: (m.experts, ["de"]), {"count": 1.0}, ("count is 1.0",)),
+            ("among one", lambda m: (m.experts, ["de"]), {"languages": ["de"]}, ("cannot be distinguished",)),
+        ]
+    ),
+    ("fallback from nowhere", lambda _: Fallback.from_pretrained("nowhere"), ("nowhere", "is the path right")),
     ("swap from nowhere", lambda _: SubspaceSwap.from_pretrained("nowhere"), ("nowhere", "is the path right")),
     *(
         (

@@ -24,6 +24,7 @@ from tl_experts.pages.inspector.runs import open_run
 from tl_experts.pages.inspector.saved import expert_counts
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.steering.affine import AffineMap
+from tl_experts.steering.fallback import Fallback
 from tl_experts.steering.matrix import SilencingMatrix
 from tl_experts.steering.subspaces import SubspaceSwap
 from tl_experts.study.config import StudyConfig, load_config
@@ -206,6 +207,11 @@ TARGETS = [
         "silencing-matrix",
         lambda f: silencing_matrix().save_pretrained(f / "s"),
         lambda f: SilencingMatrix.from_pretrained(f / "s"),
+    ),
+    Target(
+        "fallback",
+        lambda f: Fallback(("en",), ("en", "de"), np.full((2, 1, 2), 0.5), (("a",), ("b",))).save_pretrained(f / "f"),
+        lambda f: Fallback.from_pretrained(f / "f").to_pandas(),
     ),
     Target(
         "subspace-swap",

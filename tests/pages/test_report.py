@@ -18,7 +18,7 @@ def test_it_is_one_file_that_loads_nothing(result):
     text = path.read_text("utf-8")
     markup = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", markup)
-    assert text.count('class="plotly-graph-div"') == 12 + len(result.config.targets)
+    assert text.count('class="plotly-graph-div"') == 13 + len(result.config.targets)
     for name in ("baselines", "gains", "table1", "correlations"):
         assert f"<h3>{name}</h3>" in text
 

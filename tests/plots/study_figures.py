@@ -12,6 +12,7 @@ STUDY_FIGURES = {
     "language_scatter": lambda study: plots.language_scatter(study, "ja"),
     "layer_retrieval": plots.layer_retrieval,
     "retrieval_maps": plots.retrieval_maps,
+    "silencing_maps": plots.silencing_maps,
     "subspace_bars": plots.subspace_bars,
     "sweep_front": plots.sweep_front,
 }
@@ -27,6 +28,7 @@ TABLES = {
     "language_scatter": "picture",
     "layer_retrieval": "layers",
     "retrieval_maps": "retrieval",
+    "silencing_maps": "silencing",
     "subspace_bars": "geometry",
     "sweep_front": "sweep",
 }

@@ -65,6 +65,8 @@ def test_the_surest_gain_survives_holms_correction(name):
         ({"value": "mode"}, "value 'mode'"),
         ({"distance_level": "mean"}, "did you mean 'means'"),
         ({"medoid": "word"}, "medoid 'word'"),
+        ({"silencing": ["auroq"]}, "did you mean 'auroc'"),
+        ({"silencing": "lape"}, "silencing is 'lape'; expected a list"),
         ({"picture": "tsne"}, "picture 'tsne'"),
         ({"dtype": "int8"}, "dtype 'int8'"),
         ({"texts": 0}, "texts is 0"),

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from tl_experts.errors import ModelError
 from tl_experts.models.batches import DEFAULT_BATCHING, Batch, Batching, count_tokens, fill_repeats
 from tl_experts.models.forward import forward_logits
-from tl_experts.models.hooks import Model
+from tl_experts.models.hooks import Model, require_model
 from tl_experts.models.tokens import text_batches
 
 LOGITS = 2**27
@@ -30,20 +30,25 @@ class TextLosses:
     """The number of its tokens that were predicted: all, or all but the first where the model has no BOS."""
 
 
+def loss_batching(model: Model, *, truncate: bool = False) -> Batching:
+    """The default batching with a token budget at which the logits of a batch fit in 512 MiB."""
+    budget = max(1, min(DEFAULT_BATCHING.token_budget, LOGITS // int(model.cfg.d_vocab)))
+    return Batching(token_budget=budget, truncate=truncate)
+
+
 def loss_batches(model: Model, texts: Sequence[str], batching: Batching | None = None) -> list[Batch]:
     """Batches of texts for `text_losses`; each text once.
 
     Args:
         model: either class.
         texts: any number.
-        batching: None: the default, with a token budget at which the logits of a batch fit in 512 MiB.
+        batching: None: `loss_batching`.
 
     Raises:
         ModelError: a text without a token to predict, or longer than the context.
     """
-    if batching is None:
-        batching = Batching(token_budget=max(1, min(DEFAULT_BATCHING.token_budget, LOGITS // int(model.cfg.d_vocab))))
-    batches = text_batches(model, texts, batching, once=True)
+    require_model(model)
+    batches = text_batches(model, texts, batching or loss_batching(model), once=True)
     for batch in batches:
         empty = (_scored(batch).sum(dim=1) == 0).nonzero()
         if len(empty):

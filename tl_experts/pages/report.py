@@ -43,11 +43,23 @@ NOTES = {
     "paraphrases": "The paper's Tables 3, 5 and 6; top1_hard: hard negatives among the candidates.",
     "pair_sets": "The paper's Table 7.",
     "correlations": "The paper's Table 2, Pearson's r over candidate languages with bootstrap intervals.",
+    "silencing_summary": "How diagonal each scoring's silencing matrix is (at most 1; contrast: nats per token), "
+    "beside that of random neurons of the same layers.",
     "stability": "Experts found on one half of the sentences, scored on the other; length: the number of tokens alone.",
 }
 """The note above each table, in the order of the tables."""
 
-HIDDEN = ("picture", "pair_distances", "retrieval", "mining", "pair_gains", "candidates", "overlap", "controls")
+HIDDEN = (
+    "picture",
+    "pair_distances",
+    "retrieval",
+    "mining",
+    "pair_gains",
+    "candidates",
+    "overlap",
+    "controls",
+    "silencing",
+)
 """Long tables, shown as figures or only saved as files."""
 
 
@@ -102,6 +114,8 @@ def _figures(result: StudyResult) -> Iterable[Any]:
     if "sweep" in result:
         yield plots.sweep_front(result)
     yield plots.layer_retrieval(result)
+    if "silencing" in result:
+        yield plots.silencing_maps(result)
     experts = Experts.from_pretrained(result.folder / "experts")
     chosen = {row["target"]: row["k"] for row in records(result["choice"])}
     yield plots.experts_heatmap(experts.head(min(chosen.values())))
@@ -135,7 +149,7 @@ def _tables(result: StudyResult) -> Iterable[str]:
         note = f"{NOTES.get(name, '')} {power_note(result, name)}".strip()
         yield f"<h3>{html.escape(name)}</h3><p class=note>{html.escape(note)}</p>"
         yield f"<div class=wide>{_html(beside_paper(result, name), inspector)}</div>"
-    listed = ", ".join(HIDDEN)
+    listed = ", ".join(name for name in HIDDEN if name in result)
     yield f"<p class=note>Also in the folder, as .csv and .parquet: {html.escape(listed)}.</p>"
 
 

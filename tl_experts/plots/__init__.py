@@ -12,6 +12,7 @@ from tl_experts.plots.experts import (
     experts_per_layer,
     response_distributions,
 )
+from tl_experts.plots.fallback import fallback_bars
 from tl_experts.plots.retrieval import (
     baseline_bars,
     control_bars,
@@ -19,7 +20,7 @@ from tl_experts.plots.retrieval import (
     layer_retrieval,
     retrieval_maps,
 )
-from tl_experts.plots.silencing import silencing_map
+from tl_experts.plots.silencing import silencing_map, silencing_maps
 from tl_experts.plots.space import (
     distance_bars,
     distance_maps,
@@ -41,6 +42,7 @@ __all__ = [
     "expert_overlap",
     "experts_heatmap",
     "experts_per_layer",
+    "fallback_bars",
     "gain_against_distance",
     "isotropy_bars",
     "language_order",
@@ -49,6 +51,7 @@ __all__ = [
     "response_distributions",
     "retrieval_maps",
     "silencing_map",
+    "silencing_maps",
     "subspace_bars",
     "sweep_front",
 ]

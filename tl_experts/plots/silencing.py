@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from tl_experts.errors import TLExpertsError
 from tl_experts.plots.maps import WRITTEN
-from tl_experts.plots.style import DIVERGING, Figure, escaped, finish, language_order, menu
+from tl_experts.plots.style import DIVERGING, Figure, Tables, escaped, finish, language_order, menu, table_of
 from tl_experts.steering.matrix import SilencingMatrix
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ def silencing_map(matrix: SilencingMatrix | Mapping[str, SilencingMatrix]) -> Fi
     if not several:
         raise TLExpertsError("the mapping of silencing matrices is empty; give at least one")
     return _maps({name: one.to_pandas() for name, one in several.items()})
+
+
+def silencing_maps(study: Tables) -> Figure:
+    """The same of a study: a menu of its scorings."""
+    table = table_of(study, "silencing")
+    return _maps({str(name): rows for name, rows in table.groupby("scoring", sort=False)})
 
 
 def _maps(tables: "Mapping[str, pd.DataFrame]") -> Figure:

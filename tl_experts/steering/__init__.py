@@ -1,11 +1,13 @@
 """Steering: experts as hook functions, and what the steered model writes.
 
 Inner order: `operations`, `norms`, `positions`, `maps`, `generation`, `matrix`, `choices`; `edits`; `neurons`;
-`steering`, `affine`, `subspaces`; `interventions`, `vectors`; `transport`, `directions`, `silencing`, `writing`.
+`steering`, `affine`, `subspaces`; `interventions`, `vectors`; `transport`, `directions`, `silencing`, `fallback`,
+`writing`.
 """
 
 from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.directions import language_direction
+from tl_experts.steering.fallback import Fallback, fallback_languages
 from tl_experts.steering.generation import LanguageIdentifier, Perplexity, generate_texts, text_perplexity
 from tl_experts.steering.interventions import intervention_hooks, steer
 from tl_experts.steering.matrix import SilencingMatrix
@@ -35,6 +37,7 @@ __all__ = [
     "OPERATIONS",
     "AffineMap",
     "Decoding",
+    "Fallback",
     "LanguageIdentifier",
     "PassRates",
     "Perplexity",
@@ -45,6 +48,7 @@ __all__ = [
     "compression_ratio",
     "continue_prompts",
     "distinct_bigrams",
+    "fallback_languages",
     "fit_transport",
     "fit_transport_by_layer",
     "generate_texts",

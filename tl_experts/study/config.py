@@ -11,6 +11,7 @@ from tl_experts.analysis.distances import Level, Medoid
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import StudyError, near, require_choice
 from tl_experts.experts.expertise import Metric
+from tl_experts.experts.scorings import SCORINGS
 from tl_experts.jobs.paths import require_name, user_path
 from tl_experts.models import SITES
 from tl_experts.models.dtypes import DtypeName
@@ -117,6 +118,10 @@ class StudyConfig:
     control_seeds: int = 3
     """Number of draws of every random control."""
 
+    silencing: tuple[str, ...] = ()
+    """Scorings whose silencing matrix is measured, such as ``["auroc", "lape"]``; empty: none. Each takes a pass
+    over the test split for every language and draw of random neurons."""
+
     paraphrases: str = "bundled"
     """A PAWS-X folder or JSON-lines file of paraphrases; ``"bundled"``; empty: none."""
 
@@ -138,6 +143,9 @@ class StudyConfig:
             object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
         require_name(self.name, "name", StudyError)
         require_choice(self.site, SITES, "site", StudyError)
+        for scoring in self.silencing:
+            require_choice(scoring, SCORINGS, "silencing", StudyError)
+        object.__setattr__(self, "silencing", tuple(dict.fromkeys(self.silencing)))
         for name in ("targets", "probe_languages", "languages"):
             codes = tuple(dict.fromkeys(map(language_code, getattr(self, name))))
             object.__setattr__(self, name, codes)

@@ -27,6 +27,7 @@ from tl_experts.study.stages.correlations import correlations
 from tl_experts.study.stages.experts import experts, stability
 from tl_experts.study.stages.paraphrases import pair_sets, paraphrases
 from tl_experts.study.stages.retrieval import retrieval
+from tl_experts.study.stages.silencing import silencing_matrices
 from tl_experts.study.stages.space import space
 from tl_experts.study.stages.sweep import require_identified, sweep
 
@@ -41,6 +42,7 @@ STAGES: dict[str, Callable[[Bench], Tables]] = {
     "pair_sets": pair_sets,
     "correlations": correlations,
     "stability": stability,
+    "silencing": silencing_matrices,
 }
 """In the order in which they run. The sweep settles k for the stages after it."""
 

@@ -1,0 +1,139 @@
+"""What each language's text loses when the neurons of each language are silenced, for several scorings.
+
+Source: Tang et al. 2024, figure 3. Optional: the stage runs if the configuration names scorings.
+"""
+
+from functools import cached_property
+from typing import Any
+
+from tl_experts.analysis.diagonality import Diagonality
+from tl_experts.experts.evidence import needs_tokens
+from tl_experts.experts.experts import Experts
+from tl_experts.experts.find import select_experts
+from tl_experts.experts.scorings import scoring_of
+from tl_experts.jobs.pieces import Arrays
+from tl_experts.models.batches import Batch, Batching
+from tl_experts.models.losses import TextLosses, loss_batches, loss_batching, text_losses
+from tl_experts.responses.reading import Reading
+from tl_experts.responses.statistics_pass import collect_statistics
+from tl_experts.responses.token_statistics import ARRAYS, TokenStatistics
+from tl_experts.responses.token_sums import gate_site
+from tl_experts.steering.interventions import describe_intervention
+from tl_experts.steering.matrix import SilencingMatrix
+from tl_experts.steering.silencing import measured_matrix, require_silenced, silencing
+from tl_experts.study.bench import Bench, Row, Tables
+from tl_experts.study.result import records
+
+
+def silencing_matrices(bench: Bench) -> Tables:
+    """The silencing matrix of every scoring of `silencing`, on the test split.
+
+    Rows are the languages of both splits; columns are the study's languages. Scorings with a selection rule of their
+    own (LAPE) select by it, the others as many experts per language as the smallest k of the targets.
+
+    Returns:
+        ``silencing``: one row per scoring, silenced language and language of the text; ``silencing_summary``: one row
+        per scoring, with the diagonality of its matrix and of the random neurons'.
+    """
+    meter = _Meter(bench)
+    cells: list[Row] = []
+    summary: list[Row] = []
+    for scoring in bench.config.silencing:
+        matrix = meter.matrix(meter.experts(scoring))
+        cells += [{"scoring": scoring, **row} for row in records(matrix.to_pandas())]
+        if matrix.neurons.any():
+            summary.append(_summary(scoring, matrix))
+    return {"silencing": cells, "silencing_summary": summary}
+
+
+class _Meter:
+    """Experts of the scorings, and losses of the test split, each kept on disk."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._languages = [language for language in bench.probe.languages if language in bench.test.languages]
+
+    def experts(self, scoring: str) -> Experts:
+        """The experts of the languages of both splits by a scoring."""
+        bench, scorer = self._bench, scoring_of(scoring)
+        found = select_experts(
+            bench.expertise,
+            k=None if hasattr(scorer, "selected") else min(bench.chosen_k.values()),
+            scoring=scoring,
+            responses=bench.responses,
+            tokens=self._tokens if needs_tokens(scorer) else None,
+        )
+        return found.only(self._languages)
+
+    @cached_property
+    def _tokens(self) -> TokenStatistics:
+        bench = self._bench
+        reading = Reading(site=bench.config.site, batching=Batching(truncate=True))
+
+        def collect() -> Arrays:
+            found = collect_statistics(bench.model, bench.probe, reading=reading, progress=bench.progress)
+            return {name: getattr(found, name) for name in ARRAYS}
+
+        kept: dict[str, Any] = bench.once(
+            "statistics", {"corpus": bench.probe.fingerprint, "site": reading.site}, collect
+        )
+        return TokenStatistics(
+            languages=bench.probe.languages,
+            neurons=bench.responses.neurons,
+            site=reading.site,
+            gate_site=gate_site(bench.model, reading.site),
+            corpora=(bench.probe.fingerprint,),
+            fingerprint=bench.fingerprint,
+            **kept,
+        )
+
+    def matrix(self, experts: Experts) -> SilencingMatrix:
+        """The silencing matrix of some experts."""
+        config, test = self._bench.config, self._bench.test
+        options = {
+            "control_seeds": max(1, config.control_seeds),
+            "seed": config.seed,
+            "resamples": config.resamples,
+        }
+        require_silenced(experts, test, **options)
+        return measured_matrix(experts, test, self._losses, **options)
+
+    @cached_property
+    def _batches(self) -> list[Batch]:
+        return loss_batches(self._bench.model, self._bench.test.texts, loss_batching(self._bench.model, truncate=True))
+
+    def _losses(self, experts: Experts | None) -> TextLosses:
+        bench = self._bench
+        job = {"corpus": bench.test.fingerprint, "silenced": describe_intervention(experts, "zero")}
+
+        def measure() -> Arrays:
+            with silencing(bench.model, experts):
+                found = text_losses(
+                    bench.model,
+                    bench.test.texts,
+                    self._batches,
+                    description="silencing" if experts is None else f"silencing, {experts.languages[0]}",
+                    progress=bench.progress,
+                )
+            return {"nats": found.nats, "tokens": found.tokens}
+
+        return TextLosses(**bench.once("losses", job, measure))
+
+
+def _summary(scoring: str, matrix: SilencingMatrix) -> Row:
+    row: Row = {"scoring": scoring, "neurons": float(matrix.neurons.mean())}
+    for name, found in (("", matrix.diagonality), ("control_", matrix.control_diagonality)):
+        row |= {f"{name}{column}": value for column, value in _columns(found).items()}
+    return row
+
+
+def _columns(found: Diagonality) -> Row:
+    return {
+        "diagonality": found.value.value,
+        "low": found.value.low,
+        "high": found.value.high,
+        "contrast": found.contrast.value,
+        "contrast_low": found.contrast.low,
+        "contrast_high": found.contrast.high,
+        "own_largest": found.share,
+    }
