@@ -20,9 +20,10 @@ def test_embeddings_equal_hugging_faces_hidden_states(architecture, model_of, hu
     found = embed_layers(model, corpus, [None, 0, 1, -1], **QUIET)
     for index, ids in enumerate(policy.encode(corpus.texts)):
         lead = [] if policy.bos is None else [policy.bos]
-        body = reference.base_model(torch.tensor([[*lead, *ids]]), output_hidden_states=True)
-        last = body.last_hidden_state[0, len(lead) :].mean(0).detach()
-        first = body.hidden_states[1][0, len(lead) :].mean(0).detach()
+        with torch.inference_mode():
+            body = reference.base_model(torch.tensor([[*lead, *ids]]), output_hidden_states=True)
+        last = body.last_hidden_state[0, len(lead) :].mean(0)
+        first = body.hidden_states[1][0, len(lead) :].mean(0)
         torch.testing.assert_close(found[None].vectors[index], last, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(found[0].vectors[index], first, rtol=1e-4, atol=1e-4)
     assert torch.equal(found[1].vectors, found[-1].vectors)

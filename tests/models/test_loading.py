@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from tests.conftest import ARCHITECTURES, train_tokenizer
-from tl_experts import embed, load_model
+from tl_experts import load_model
+from tl_experts.embeddings.embeddings import embed_layers
 from tl_experts.errors import ModelError
+from tl_experts.models import text_batches
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 
 TOKENS = torch.randint(3, 300, (3, 40), generator=torch.Generator().manual_seed(0))
@@ -105,18 +107,32 @@ def test_a_local_folder_named_like_a_hub_model_is_read_for_what_it_holds(
         assert (model(TOKENS) - hugging_face("llama")(TOKENS).logits).abs().max() < 1e-4
 
 
-def test_a_model_whose_last_hidden_state_is_projected_embeds_its_layers_only(tmp_path, corpus):
+@pytest.mark.parametrize("norm_before", [False, True])
+def test_a_last_hidden_state_that_is_projected_is_hugging_faces(norm_before, tmp_path, corpus):
     """OPT-350m's layout: no final norm, and a projection to the unembedding's width."""
     import transformers as hf
 
     sizes = {"hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 381}
-    config = hf.OPTConfig(**sizes, word_embed_proj_dim=16, max_position_embeddings=512, bos_token_id=0, pad_token_id=2)
-    hf.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    config = hf.OPTConfig(
+        **sizes,
+        word_embed_proj_dim=16,
+        do_layer_norm_before=norm_before,
+        max_position_embeddings=512,
+        bos_token_id=0,
+        pad_token_id=2,
+        init_std=0.5,
+    )
+    reference = hf.AutoModelForCausalLM.from_config(config).eval()
+    reference.save_pretrained(tmp_path)
     train_tokenizer().save_pretrained(tmp_path)
     model = load_model(tmp_path)
-    assert embed(model, corpus, layer=1, progress=False).vectors.shape == (24, 32)
-    with pytest.raises(ModelError, match=r"has 16 dimensions, its layers 32.*layer=1"):
-        embed(model, corpus, progress=False)
+    found = embed_layers(model, corpus, [1, None], progress=False)
+    assert found[1].vectors.shape == (24, 32)
+    [batch] = text_batches(model, corpus.texts[:1])
+    with torch.inference_mode():
+        state = reference.model(batch.tokens).last_hidden_state
+    assert found[None].vectors.shape == (24, 16)
+    torch.testing.assert_close(found[None].vectors[0], state[0][batch.pooled[0]].mean(0), rtol=1e-4, atol=1e-4)
 
 
 def test_a_model_without_a_final_norm_is_refused_with_the_reason(tmp_path):

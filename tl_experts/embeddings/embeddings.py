@@ -20,6 +20,7 @@ from tl_experts.jobs.arrays import mapped_array
 from tl_experts.jobs.pieces import Arrays, Pieces, resume
 from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches, warn_if_processed
 from tl_experts.models.batches import DEFAULT_BATCHING, Batch, Batching, fill_repeats
+from tl_experts.models.forward import final_width
 from tl_experts.models.pooling import pool
 
 Layer = int | None
@@ -170,10 +171,11 @@ def embed_pieces(
     blocks = block_numbers(model, layers)
     warn_if_processed(model)
     batches = text_batches(model, sentences.texts, batching, once=True)
-    shape = (len(sentences), int(model.cfg.d_model))
+    widths = {layer: final_width(model) if layer is None else int(model.cfg.d_model) for layer in layers}
+    shapes = {layer: (len(sentences), width) for layer, width in widths.items()}
     out = {
         layer: torch.empty(shape, dtype=torch.float32) if scratch is None else _mapped(scratch, layer, shape)
-        for layer in layers
+        for layer, shape in shapes.items()
     }
 
     def readers(batch: Batch) -> list[Hook]:

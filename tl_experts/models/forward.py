@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from tl_experts.errors import ModelError
 from tl_experts.models.allocator import keep_freed_memory
 from tl_experts.models.batches import Batch, count_tokens
 from tl_experts.models.evaluation import evaluating
@@ -115,25 +114,26 @@ def _final_read(
         return
 
     def read(_module: Any, _args: Any, output: Tensor) -> None:
-        if output.shape[-1] != model.cfg.d_model:
-            raise ModelError(
-                f"the last hidden state of {model.cfg.model_name} has {output.shape[-1]} dimensions, its layers "
-                f"{model.cfg.d_model}; embed a layer by its number instead: layer={model.cfg.n_layers - 1}"
-            )
         read_final(batch, output)
 
     with Scope() as scope:
         norm = getattr(model, "ln_final", None)
-        if norm is not None:
+        if norm is not None and final_width(model) == model.cfg.d_model:
             handle = norm.register_forward_hook(scope.only(read))
         else:
-            # OPT-350m's layout: what is unembedded is the last hidden state.
+            # OPT-350m's layout, no norm or a projection behind it: what is unembedded is the last hidden state.
             unembedded = scope.only(lambda module, args: read(module, args, args[0]))
             handle = model.unembed.register_forward_pre_hook(unembedded)
         try:
             yield
         finally:
             handle.remove()
+
+
+def final_width(model: Model) -> int:
+    """Dimensions of the last hidden state: those of the layers, but for OPT-350m's layout, which projects it."""
+    unembedding = model.original_model.get_output_embeddings() if is_bridge(model) else None
+    return int(model.cfg.d_model) if unembedding is None else int(unembedding.weight.shape[-1])
 
 
 def _arguments(model: Model, attended: Tensor | None) -> dict[str, Any]:
