@@ -73,7 +73,8 @@ INNER = {
     ),
     "responses": (
         ("neurons", "reading"),
-        ("collect", "token_statistics"),
+        ("collect", "sketch"),
+        ("token_statistics",),
         ("token_sums",),
         ("kept_sums", "statistics_pass", "random_tokens"),
         ("store",),

@@ -209,7 +209,7 @@ def find(
     """Find the experts of every language; responses are kept on disk, and a killed run resumes."""
     from tl_experts.corpus.options import Columns
     from tl_experts.corpus.readers import load_sentences
-    from tl_experts.experts.evidence import needs_tokens
+    from tl_experts.experts.evidence import needs_quantiles, needs_tokens
     from tl_experts.experts.find import find_experts
     from tl_experts.experts.scorings import scoring_of
     from tl_experts.models import Batching, ModelSource
@@ -241,10 +241,11 @@ def find(
     if part is None:
         _save(find_experts(source, corpus, k=k, scoring=scoring, folder=folder / "responses", **shared), folder)
         return
-    counted = needs_tokens(scoring_of(scoring)) is not False
-    kept = store_responses(source, corpus, folder / "responses", statistics=counted, part=part, **shared)
+    scorer = scoring_of(scoring)
+    needed = {"statistics": needs_tokens(scorer) is not False, "quantiles": needs_quantiles(scorer)}
+    kept = store_responses(source, corpus, folder / "responses", **needed, part=part, **shared)
     typer.echo(
-        f"Part {shard} is done; {len(kept.missing(statistics=counted))} of {kept.count} shards are missing. When all "
+        f"Part {shard} is done; {len(kept.missing(**needed))} of {kept.count} shards are missing. When all "
         f"parts are done:\n  tl-experts merge {folder} [FOLDER OF EACH OTHER PART...]"
         + (f" --scoring {scoring}" if scoring != "auroc" else "")
     )
@@ -258,15 +259,16 @@ def merge(
     quiet: Quiet = False,
 ) -> None:
     """Check and join the parts of `find --shard i/n`, and find the experts."""
-    from tl_experts.experts.evidence import needs_tokens
+    from tl_experts.experts.evidence import needs_quantiles, needs_tokens
     from tl_experts.experts.expertise import score_responses
     from tl_experts.experts.find import select_experts
     from tl_experts.experts.scorings import scoring_of
     from tl_experts.responses.store import merge_stores
 
-    counted = needs_tokens(scoring_of(scoring)) is not False
+    scorer = scoring_of(scoring)
     stored = merge_stores([folder / "responses" for folder in folders])
-    tokens = stored.store.statistics() if counted else None
+    quantiles = needs_quantiles(scorer)
+    tokens = None if needs_tokens(scorer) is False else stored.store.statistics(quantiles=quantiles)
     expertise = score_responses(stored, progress=not quiet)
     _save(select_experts(expertise, k=k, scoring=scoring, responses=stored, tokens=tokens), folders[0])
 

@@ -58,6 +58,17 @@ class Evidence:
             raise SelectionError("this scoring needs statistics of tokens; pass tokens=collect_statistics(...)")
         return self.tokens
 
+    def need_quantiles(self) -> TokenStatistics:
+        """The statistics of tokens, with counts for quantiles.
+
+        Raises:
+            SelectionError: there are none.
+        """
+        tokens = self.need_tokens()
+        if not tokens.histogram.size:
+            raise SelectionError("this scoring needs quantiles; pass tokens=collect_statistics(..., quantiles=True)")
+        return tokens
+
     def need_responses(self) -> Responses | StoredResponses:
         """The responses.
 
@@ -73,7 +84,7 @@ Scoring = Callable[[Evidence], NDArray[Any]]
 """Scores of every neuron for every language, ``[neuron language]``; `tl_experts.experts.scorings.scored` checks them.
 
 Attributes are optional. ``needs_tokens`` says whether it needs statistics of tokens; without it, they are collected
-where that is possible. ``selected``, a method of `Evidence` and the scores that returns booleans ``[neuron language]``,
+where that is possible. ``needs_quantiles`` says whether it also needs their counts for quantiles. ``selected``, a method of `Evidence` and the scores that returns booleans ``[neuron language]``,
 is a selection rule of the scoring's own, used where neither a number nor a threshold is asked for. ``require_library``,
 a method, is called before the model runs.
 """
@@ -95,3 +106,8 @@ def needs_tokens(scoring: Scoring) -> bool | None:
     """Whether a scoring needs statistics of tokens; None: it does not say."""
     declared: bool | None = getattr(scoring, "needs_tokens", None)
     return declared
+
+
+def needs_quantiles(scoring: Scoring) -> bool:
+    """Whether a scoring needs counts for quantiles in the statistics of tokens."""
+    return bool(getattr(scoring, "needs_quantiles", False))

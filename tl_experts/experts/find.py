@@ -15,7 +15,7 @@ from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import SelectionError, require_choice, require_whole
 from tl_experts.experts.auroc import OPTIONAL, STATISTICS
 from tl_experts.experts.control import random_stream
-from tl_experts.experts.evidence import Evidence, Scoring, needs_tokens
+from tl_experts.experts.evidence import Evidence, Scoring, needs_quantiles, needs_tokens
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts, Floats, Integers
 from tl_experts.experts.measured import statistics_at
@@ -62,7 +62,7 @@ def find_experts(
         threshold: only neurons whose score is at least this (``how="bottom"``: at most).
         scoring: one of `tl_experts.experts.scorings.SCORINGS`, or a function of `Evidence`: ``"auroc"`` (the paper's),
             ``"ap"``, ``"mean_difference"``, ``"probe"`` (extra ``probe``), and from statistics of tokens, which the
-            same pass collects, ``"token_mean_difference"``, ``"lape"`` and ``"aligned_lape"``.
+            same pass collects, ``"token_mean_difference"``, ``"lape"``, ``"aligned_lape"`` and ``"dln"``.
         how: ``"top"``, ``"bottom"`` or ``"both"`` (k of each); `select_experts` also draws at random.
         reading: which neurons, how responses are pooled, their dtype, how the text is batched.
         folder: where responses and statistics of tokens are kept in shards (`store_responses`): memory does not grow
@@ -95,15 +95,16 @@ def find_experts(
         _require_enough(k or DEFAULT_K, neurons, how)
     responses: Responses | StoredResponses
     tokens: TokenStatistics | None = None
-    counted = needs_tokens(scorer) is not False
+    counted, quantiles = needs_tokens(scorer) is not False, needs_quantiles(scorer)
     if folder is not None:
         store = begin_store(loaded, sentences, folder, reading, statistics=counted)
-        fill_store(store, loaded, statistics=counted, workers=workers, load=load, progress=progress)
-        responses, tokens = store.responses(), store.statistics() if counted else None
+        kept = {"statistics": counted, "quantiles": quantiles}
+        fill_store(store, loaded, **kept, workers=workers, load=load, progress=progress)
+        responses, tokens = store.responses(), store.statistics(quantiles=quantiles) if counted else None
     elif not counted:
         responses = collect_responses(loaded, sentences, reading=reading, progress=progress)
     else:
-        responses, tokens = collect_both(loaded, sentences, reading=reading, progress=progress)
+        responses, tokens = collect_both(loaded, sentences, reading=reading, quantiles=quantiles, progress=progress)
     expertise = score_responses(responses, progress=progress)
     return select_experts(
         expertise, k=k, threshold=threshold, scoring=scoring, how=how, responses=responses, tokens=tokens

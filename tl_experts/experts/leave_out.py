@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from tl_experts.errors import SelectionError, require_choice
-from tl_experts.experts.evidence import Evidence, Scoring
+from tl_experts.experts.evidence import Evidence, Scoring, needs_quantiles
 from tl_experts.experts.scorings import scored, scoring_name, scoring_of
 from tl_experts.responses.token_statistics import TokenStatistics
 
@@ -73,6 +73,11 @@ class LeaveOut:
         check = getattr(scoring_of(self.scoring), "require_library", None)
         if check is not None:
             check()
+
+    @property
+    def needs_quantiles(self) -> bool:
+        """Whether the scoring needs counts for quantiles."""
+        return needs_quantiles(scoring_of(self.scoring))
 
     @property
     def selected(self) -> Selected:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from tl_experts.errors import SelectionError, near
 from tl_experts.experts.differences import mean_difference, token_mean_difference
+from tl_experts.experts.dln import Dln
 from tl_experts.experts.entropy import AlignedLape, Lape
 from tl_experts.experts.evidence import Evidence, Scoring, with_tokens
 from tl_experts.experts.probe import SparseProbe
@@ -35,6 +36,7 @@ SCORINGS: dict[str, Scoring] = {
     "token_mean_difference": token_mean_difference,
     "lape": Lape(),
     "aligned_lape": AlignedLape(),
+    "dln": Dln(),
     "probe": SparseProbe(),
 }
 """Scorings by name."""

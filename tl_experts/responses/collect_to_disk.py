@@ -5,7 +5,7 @@ does in memory. The bits are therefore the same, whichever process computes a sh
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from tl_experts.models.dtypes import dtype_name
 from tl_experts.responses.collect import in_parts, neuron_table, part_size, response_readers, run_parts
 from tl_experts.responses.reading import DEFAULT_READING, Reading
 from tl_experts.responses.store import ResponseStore
-from tl_experts.responses.token_sums import gate_site
+from tl_experts.responses.token_sums import gate_acts, gate_site
 
 SAME_WEIGHTS = "the name or path of the model must mean the same weights on every machine"
 """What to do if a worker's model is another."""
@@ -43,6 +43,7 @@ def store_responses(
     *,
     reading: Reading = DEFAULT_READING,
     statistics: bool = False,
+    quantiles: bool = False,
     part: tuple[int, int] | None = None,
     workers: Workers | None = None,
     progress: bool = True,
@@ -58,6 +59,7 @@ def store_responses(
         reading: see `collect_responses`; its dtype is the dtype on disk.
         statistics: also keep statistics of tokens, from the same pass: `ResponseStore.statistics`. They take 32 bytes
             for each neuron and language in every shard. In a folder that lacks them, the sentences are run again.
+        quantiles: statistics with counts for quantiles (`collect_statistics`), 1.6 or 3.2 kB more.
         part: (i, n): compute only the i-th of n parts of the shards (from 1), for machines that do not know of each
             other; join the parts with `merge_stores`.
         workers: data-parallel Ray workers, which load the model themselves; None: this process.
@@ -85,8 +87,9 @@ def store_responses(
     require_corpus(sentences)
     load = None if workers is None else worker_loader(model, workers)
     loaded = as_model(model)
-    store = begin_store(loaded, sentences, folder, reading, statistics=statistics)
-    fill_store(store, loaded, statistics=statistics, part=part, workers=workers, load=load, progress=progress)
+    kept = {"statistics": statistics, "quantiles": quantiles}
+    store = begin_store(loaded, sentences, folder, reading, statistics=statistics or quantiles)
+    fill_store(store, loaded, **kept, part=part, workers=workers, load=load, progress=progress)
     return store
 
 
@@ -110,6 +113,7 @@ def fill_store(
     model: Model,
     *,
     statistics: bool = False,
+    quantiles: bool = False,
     part: tuple[int, int] | None = None,
     workers: Workers | None = None,
     load: Callable[[], Model] | None = None,
@@ -121,6 +125,7 @@ def fill_store(
         store: the store.
         model: the model of the job.
         statistics: compute statistics of tokens too, which `begin_store` has begun.
+        quantiles: the same with counts for quantiles.
         part: see `store_responses`.
         workers: see `store_responses`.
         load: what each worker calls to load the model.
@@ -130,24 +135,25 @@ def fill_store(
         ArtefactError: the model is not the job's.
         ResponseError: a response is not finite.
     """
-    missing = store.missing(_of_part(store.count, part), statistics=statistics)
+    kept = {"statistics": statistics or quantiles, "quantiles": quantiles}
+    missing = store.missing(_of_part(store.count, part), **kept)
     if not missing:
         return
     if workers is None or load is None:
         _require_model_of(store, model)
-        _compute(model, store, _parts(model, store), missing, statistics=statistics, progress=progress)
+        _compute(model, store, _parts(model, store), missing, **kept, progress=progress)
     else:
-        work = partial(_open_store, store.folder.resolve(), statistics)
+        work = partial(_open_store, store.folder.resolve(), kept)
         with opened(workers, load) as pool:
             pool.run(work, missing, description="responses", progress=progress)
 
 
-def _open_store(folder: Path, statistics: bool, model: Model) -> Callable[[int], None]:
+def _open_store(folder: Path, kept: dict[str, bool], model: Model) -> Callable[[int], None]:
     """What computes a shard on a worker."""
     store = ResponseStore(folder)
     _require_model_of(store, model)
     parts = _parts(model, store)
-    return lambda number: _compute(model, store, parts, [number], statistics=statistics, progress=False)
+    return lambda number: _compute(model, store, parts, [number], **kept, progress=False)
 
 
 def worker_loader(model: ModelLike, workers: Workers) -> Callable[[], Model]:
@@ -179,19 +185,22 @@ def _compute(
     numbers: Sequence[int],
     *,
     statistics: bool,
+    quantiles: bool,
     progress: bool,
 ) -> None:
     chosen = [parts[number] for number in numbers]
     rows_of = [torch.cat([batch.indices for batch in part]).tolist() for part in chosen]
     row_in_shard = {row: index for rows in rows_of for index, row in enumerate(rows)}
     values = torch.empty(max(map(len, rows_of)), store.neurons.total, dtype=store.dtype)
-    kept = store.kept_sums() if statistics else None
-    sums = None if kept is None else kept.counter.zeros()
+    kept = store.kept_sums(quantiles=quantiles) if statistics else None
+    acts = gate_acts(model, store.neurons, store.reading.site) if quantiles else {}
+    counter = None if kept is None else replace(kept.counter, acts=acts)
+    sums = None if counter is None else counter.zeros()
 
     def readers(batch: Batch) -> list[Hook]:
         rows = torch.tensor([row_in_shard[row] for row in batch.indices.tolist()])
         hooks = response_readers(batch, rows, store.neurons, store.reading, store.corpus.texts, values)
-        return hooks if kept is None or sums is None else [*kept.counter.readers(batch, sums), *hooks]
+        return hooks if counter is None or sums is None else [*counter.readers(batch, sums), *hooks]
 
     options = {"neurons": store.neurons, "site": store.reading.site, "readers": readers, "progress": progress}
     for index in run_parts(model, chosen, **options):

@@ -4,16 +4,14 @@ A folder of pieces, one for each shard, and a ``job.json`` with the response sto
 sums of all shards are added in the order of the shards, as those of the parts of a pass in memory are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ArtefactError
 from tl_experts.jobs.job import FILE, Job, recover
 from tl_experts.jobs.pieces import Arrays, Pieces
 from tl_experts.models import SITES
-from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.token_sums import TokenCounter, TokenSums
 
 
@@ -39,8 +37,13 @@ class KeptSums:
         return cls(Pieces(folder, Job({"responses": mark, "gate_site": counter.gate})), counter)
 
     @classmethod
-    def read(cls, folder: Path, mark: str, sentences: Corpus, neurons: NeuronTable, site: str) -> "KeptSums | None":
+    def read(cls, folder: Path, mark: str, counter: TokenCounter) -> "KeptSums | None":
         """Open a folder that was begun; None if it was not.
+
+        Args:
+            folder: of the sums.
+            mark: of the job of the responses.
+            counter: what is summed; its gate is read from the folder.
 
         Raises:
             ArtefactError: its job is damaged, or that of other responses.
@@ -50,20 +53,22 @@ class KeptSums:
         gate = Job.read(folder).document.get("gate_site")
         if not isinstance(gate, str) or gate not in SITES:
             raise ArtefactError(f"{folder / FILE} names the gate {gate!r:.80}; delete {folder} to start over")
-        return cls.begin(folder, mark, TokenCounter(sentences, neurons, site, gate))
+        return cls.begin(folder, mark, replace(counter, gate=gate))
 
     def save(self, number: int, sums: TokenSums) -> None:
         """Write the sums of a shard, whole or not at all."""
-        self.pieces.save(number, {name: tensor.numpy() for name, tensor in vars(sums).items()})
+        arrays = {name: tensor.numpy() for name, tensor in vars(sums).items()}
+        self.pieces.save(number, {name: array for name, array in arrays.items() if array.size})
 
     def load(self, number: int) -> TokenSums | None:
-        """The sums of a shard; None if they are missing or damaged (which is logged)."""
+        """The sums of a shard; None if they or their histograms are missing, or damaged (which is logged)."""
         arrays = self.pieces.load(number)
-        return None if arrays is None else recover(partial(self._sums, arrays))
+        missing = arrays is None or any(name not in arrays for name in self.counter.histograms)
+        return None if missing else recover(partial(self._sums, arrays))
 
     def _sums(self, arrays: Arrays) -> TokenSums:
         expected = (len(self.counter.sentences.languages), self.counter.neurons.total)
-        return TokenSums.from_arrays(arrays, *expected)
+        return TokenSums.from_arrays(arrays, *expected, self.counter.histograms)
 
     def whole(self, count: int) -> TokenSums:
         """The sums of all shards, added in their order.
@@ -75,8 +80,9 @@ class KeptSums:
         for number in range(count):
             part = self.load(number)
             if part is None:
+                also = ", or have no quantiles" if self.counter.quantiles else ""
                 raise ArtefactError(
-                    f"{self.pieces.folder}: the statistics of shard {number} of {count} are missing or damaged; run "
+                    f"{self.pieces.folder}: the statistics of shard {number} of {count} are missing or damaged{also}; run "
                     "the same command again, or merge the folder that has them"
                 )
             if sums is None:

@@ -162,47 +162,56 @@ class ResponseStore:
         kind = "int16" if self.dtype == torch.bfloat16 else dtype_name(self.dtype)
         return read_array(self._array(shard.number), (self.neurons.total, len(shard.rows)), kind)
 
-    def missing(self, numbers: Iterable[int] | None = None, *, statistics: bool = False) -> list[int]:
+    def missing(
+        self, numbers: Iterable[int] | None = None, *, statistics: bool = False, quantiles: bool = False
+    ) -> list[int]:
         """The shards that have to be computed, among some (None: all). Reads them completely, to check them.
 
         Args:
             numbers: of shards.
             statistics: also those whose statistics of tokens are missing.
+            quantiles: also those whose histograms are missing.
 
         Raises:
             ArtefactError: statistics are asked for, and those in the folder belong to another job.
         """
-        kept = self.kept_sums() if statistics else None
+        counted = statistics or quantiles
+        kept = self.kept_sums(quantiles=quantiles) if counted else None
         return [
             number
             for number in (range(self.count) if numbers is None else numbers)
-            if self.shard(number) is None or (statistics and (kept is None or kept.load(number) is None))
+            if self.shard(number) is None or (counted and (kept is None or kept.load(number) is None))
         ]
 
-    def begin_statistics(self, gate: str) -> KeptSums:
+    def begin_statistics(self, gate: str, *, quantiles: bool = False) -> KeptSums:
         """Begin to keep statistics of tokens; `gate` is the site whose sign is counted.
 
         Raises:
             ArtefactError: the folder holds those of another job.
         """
-        counter = TokenCounter(self.corpus, self.neurons, self.reading.site, gate)
+        counter = TokenCounter(self.corpus, self.neurons, self.reading.site, gate, quantiles)
         return KeptSums.begin(self._statistics, self.job.mark, counter)
 
-    def kept_sums(self) -> KeptSums | None:
-        """The sums over tokens of each shard; None if none were begun.
+    def kept_sums(self, *, quantiles: bool = False) -> KeptSums | None:
+        """The sums over tokens of each shard, with histograms where quantiles are asked for; None if none were begun.
 
         Raises:
             ArtefactError: those in the folder belong to another job.
         """
-        return KeptSums.read(self._statistics, self.job.mark, self.corpus, self.neurons, self.reading.site)
+        site = self.reading.site
+        counter = TokenCounter(self.corpus, self.neurons, site, site, quantiles)
+        return KeptSums.read(self._statistics, self.job.mark, counter)
 
-    def statistics(self) -> TokenStatistics:
+    def statistics(self, *, quantiles: bool = False) -> TokenStatistics:
         """The statistics of tokens, the same bits as `tl_experts.collect_statistics` gives, once no shard is missing.
+
+        Args:
+            quantiles: with the counts for quantiles, which `store_responses` was asked for.
 
         Raises:
             ArtefactError: they were not asked for, or those of a shard are missing.
         """
-        kept = self.kept_sums()
+        kept = self.kept_sums(quantiles=quantiles)
         if kept is None:
             raise ArtefactError(
                 f"{self.folder} keeps no statistics of tokens; call store_responses(..., statistics=True) on it, which "
@@ -245,11 +254,12 @@ class ResponseStore:
                 join_files([other._array(number)], self._array(number))
                 join_files([other._note(number)], self._note(number))
                 copied += 1
-        sums = other.kept_sums()
-        if sums is not None:
-            own = self.begin_statistics(sums.counter.gate)
-            for number in range(self.count):
-                own.take(sums, number)
+        for quantiles in (True, False):
+            sums = other.kept_sums(quantiles=quantiles)
+            if sums is not None:
+                own = self.begin_statistics(sums.counter.gate, quantiles=quantiles)
+                for number in range(self.count):
+                    own.take(sums, number)
         return copied
 
     @property

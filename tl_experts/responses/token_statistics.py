@@ -5,19 +5,21 @@ are differences of sums, so that one pass serves every language. Counts are inte
 corpus are merged by adding them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64, Num, Shaped
+from jaxtyping import Float64, Int32, Int64, Num, Shaped
 
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ArtefactError, ResponseError, near
 from tl_experts.jobs.artefacts import load_artefact, save_artefact
 from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.sketch import BINS, quantile_of
 
 ARRAYS = ("tokens", "over_zero", "gate_over_zero", "total", "total_of_squares")
+HISTOGRAMS = ("histogram", "gate_histogram")
 HEADER = ("site", "gate_site", "fingerprint")
 _MOST = 2**24
 """Layers of a model, or neurons of a layer: no file may declare more."""
@@ -73,6 +75,13 @@ class TokenStatistics:
     fingerprint: dict[str, str]
     """Fingerprint of the model (`tl_experts.models.model_fingerprint`)."""
 
+    histogram: Int32[np.ndarray, "language neuron bin"] = field(default_factory=lambda: _no_histogram())
+    """The number of tokens in each bin of the activation at `site` (`tl_experts.responses.sketch.EDGES`); empty unless
+    ``quantiles=True``."""
+
+    gate_histogram: Int32[np.ndarray, "language neuron bin"] = field(default_factory=lambda: _no_histogram())
+    """The same of the gate after its activation function; empty where `gate_site` is `site`."""
+
     def __post_init__(self) -> None:
         """Check shapes and counts, and close the arrays for writing."""
         shape = (len(self.languages), self.neurons.total)
@@ -80,6 +89,15 @@ class TokenStatistics:
             array, expected = getattr(self, name), shape[:1] if name == "tokens" else shape
             if array.shape != expected:
                 raise ResponseError(f"{name} has shape {array.shape}; expected {expected}: languages x neurons")
+            array.setflags(write=False)
+        for name in HISTOGRAMS:
+            array = getattr(self, name)
+            if array.size and array.shape != (*shape, BINS):
+                raise ResponseError(
+                    f"{name} has shape {array.shape}; expected {(*shape, BINS)}: languages x neurons x bins"
+                )
+            if array.size and not (array.sum(axis=2, dtype=np.int64) == self.tokens[:, None]).all():
+                raise ResponseError(f"{name} does not count each of the language's tokens once")
             array.setflags(write=False)
         if not (self.tokens > 0).all():
             empty = self.languages[int(np.argmin(self.tokens))]
@@ -134,6 +152,41 @@ class TokenStatistics:
         """Share of the other languages' tokens at which the activation is above zero."""
         return np.asarray(_of_others(self.over_zero) / self.other_tokens[:, None])
 
+    def quantile(self, q: float) -> Float64[np.ndarray, "language neuron"]:
+        """The q-quantile of the activation over the language's tokens, from counts in fixed bins.
+
+        It is within an eighth of the exact value, or within 2**-12 near zero, for values up to 4096.
+
+        Args:
+            q: between 0 and 1; 0.5 is the median.
+
+        Raises:
+            ResponseError: q is out of range, or the statistics were collected without quantiles.
+        """
+        return quantile_of(self._need_histogram(q), q)
+
+    def other_quantile(self, q: float) -> Float64[np.ndarray, "language neuron"]:
+        """The q-quantile of the activation over all tokens of the other languages; see `quantile`."""
+        found = self._need_histogram(q)
+        self.other_tokens  # noqa: B018 (raises where there is one language only)
+        return quantile_of(_of_others(found), q)
+
+    def gate_counts(self) -> Int32[np.ndarray, "language neuron bin"]:
+        """The histogram of the gate after its activation function; of the activation itself where there is no gate.
+
+        Raises:
+            ResponseError: the statistics were collected without quantiles.
+        """
+        return self._need_histogram() if self.gate_site == self.site else self._need_histogram(name="gate_histogram")
+
+    def _need_histogram(self, q: float = 0.5, name: str = "histogram") -> Int32[np.ndarray, "language neuron bin"]:
+        if isinstance(q, bool) or not isinstance(q, int | float | np.number) or not 0 <= q <= 1:
+            raise ResponseError(f"q is {q!r}; expected a number between 0 and 1, such as 0.5 for the median")
+        found: Int32[np.ndarray, "language neuron bin"] = getattr(self, name)
+        if not found.size:
+            raise ResponseError("these statistics have no quantiles; collect them with quantiles=True")
+        return found
+
     def row(self, language: str) -> int:
         """The row of a language.
 
@@ -159,11 +212,14 @@ class TokenStatistics:
                     f"the statistics differ in {name}: {getattr(self, name)!r} and {getattr(other, name)!r}; merge "
                     "those of one model and reading"
                 )
+        for name in HISTOGRAMS:
+            if bool(getattr(self, name).size) != bool(getattr(other, name).size):
+                raise ResponseError("only one of the statistics has quantiles; collect both with quantiles=True")
         twice = sorted(set(self.corpora) & set(other.corpora))
         if twice:
             raise ResponseError(f"corpus {twice[0]} is in both statistics; each part must be counted once")
         languages = tuple(dict.fromkeys((*self.languages, *other.languages)))
-        fields: dict[str, Any] = {name: _added(name, languages, (self, other)) for name in ARRAYS}
+        fields: dict[str, Any] = {name: _added(name, languages, (self, other)) for name in (*ARRAYS, *HISTOGRAMS)}
         fields |= {name: getattr(self, name) for name in HEADER}
         corpora = tuple(sorted((*self.corpora, *other.corpora)))
         return TokenStatistics(languages=languages, neurons=self.neurons, corpora=corpora, **fields)
@@ -181,7 +237,12 @@ class TokenStatistics:
             "corpora": self.corpora,
             **{name: getattr(self, name) for name in HEADER},
         }
-        return save_artefact(path, "token_statistics", {name: getattr(self, name) for name in ARRAYS}, header)
+        return save_artefact(path, "token_statistics", self._arrays(), header)
+
+    def _arrays(self) -> dict[str, Num[np.ndarray, "..."]]:
+        """The arrays that are saved: all but empty histograms."""
+        arrays = {name: getattr(self, name) for name in (*ARRAYS, *HISTOGRAMS)}
+        return {name: array for name, array in arrays.items() if array.size or name in ARRAYS}
 
     @classmethod
     def from_pretrained(cls, path: str | Path) -> "TokenStatistics":
@@ -202,7 +263,10 @@ class TokenStatistics:
                 expected = "f" if name.startswith("total") else "i"
                 if arrays[name].dtype.kind != expected or arrays[name].dtype.itemsize != 8:
                     raise ValueError(f"{name} has dtype {arrays[name].dtype}")
-            fields: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
+            for name in HISTOGRAMS:
+                if name in arrays and arrays[name].dtype != np.int32:
+                    raise ValueError(f"{name} has dtype {arrays[name].dtype}")
+            fields: dict[str, Any] = {name: arrays[name] for name in (*ARRAYS, *HISTOGRAMS) if name in arrays}
             fields |= {name: header[name] for name in HEADER}
             languages, corpora = tuple(header["languages"]), tuple(header["corpora"])
             return cls(languages=languages, neurons=NeuronTable(layers, widths), corpora=corpora, **fields)
@@ -221,9 +285,13 @@ def _deviation(
     return deviation
 
 
-def _of_others(counts: Num[np.ndarray, "language neuron"]) -> Num[np.ndarray, "language neuron"]:
+def _no_histogram() -> Int32[np.ndarray, "language neuron bin"]:
+    return np.zeros((0, 0, 0), dtype=np.int32)
+
+
+def _of_others(counts: Num[np.ndarray, "language neuron *bin"]) -> Num[np.ndarray, "language neuron *bin"]:
     """Sums over all languages but the row's own."""
-    sums: Num[np.ndarray, "language neuron"] = counts.sum(axis=0) - counts
+    sums: Num[np.ndarray, "language neuron *bin"] = counts.sum(axis=0) - counts
     return sums
 
 
@@ -232,6 +300,8 @@ def _added(
 ) -> Shaped[np.ndarray, "language ..."]:
     """One array of the parts, added by language."""
     first = getattr(parts[0], name)
+    if not first.size:
+        return first  # type: ignore[no-any-return]
     found = np.zeros((len(languages), *first.shape[1:]), dtype=first.dtype)
     for part in parts:
         found[[languages.index(language) for language in part.languages]] += getattr(part, name)

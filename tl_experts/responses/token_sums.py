@@ -4,24 +4,25 @@ Sums are float64, and counts are whole numbers. Parts of a corpus are summed by 
 that the bits are the same, whoever computes a part.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64, Int32, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.errors import ArtefactError
+from tl_experts.errors import ArtefactError, SiteError
 from tl_experts.models import Hook, Model, hook_name
 from tl_experts.models.batches import Batch, first_indices
 from tl_experts.models.pooling import own_tokens
 from tl_experts.responses.collect import not_finite_error
 from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.sketch import BINS, TokensOfLanguages
 from tl_experts.responses.token_statistics import TokenStatistics
 
 
@@ -34,30 +35,36 @@ class TokenSums:
     gate_over_zero: Int64[Tensor, "language neuron"]
     total: Float64[Tensor, "language neuron"]
     total_of_squares: Float64[Tensor, "language neuron"]
+    histogram: Int32[Tensor, "language neuron bin"] = field(default_factory=lambda: _no_histogram())
+    gate_histogram: Int32[Tensor, "language neuron bin"] = field(default_factory=lambda: _no_histogram())
 
     @classmethod
-    def zeros(cls, languages: int, neurons: int) -> "TokenSums":
-        """Nothing yet."""
+    def zeros(cls, languages: int, neurons: int, histograms: tuple[str, ...] = ()) -> "TokenSums":
+        """Nothing yet; the histograms that are not named stay empty."""
+        counted = {name: torch.zeros(languages, neurons, BINS, dtype=torch.int32) for name in histograms}
         counts = [torch.zeros(languages, neurons, dtype=torch.int64) for _ in range(2)]
         totals = [torch.zeros(languages, neurons, dtype=torch.float64) for _ in range(2)]
-        return cls(torch.zeros(languages, dtype=torch.int64), *counts, *totals)
+        return cls(torch.zeros(languages, dtype=torch.int64), *counts, *totals, **counted)
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], languages: int, neurons: int) -> "TokenSums":
-        """Sums that were written to disk.
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], languages: int, neurons: int, histograms: tuple[str, ...] = ()
+    ) -> "TokenSums":
+        """Sums that were written to disk; histograms that are not named are left out.
 
         Raises:
             ArtefactError: they are not those of so many languages and neurons.
         """
         found = {}
-        for field in fields(cls):
-            array = arrays.get(field.name, np.zeros(0))
-            shape = (languages,) if field.name == "tokens" else (languages, neurons)
-            dtype = np.dtype(np.float64 if field.name.startswith("total") else np.int64)
+        for name in (each.name for each in fields(cls)):
+            if name.endswith("histogram") and name not in histograms:
+                continue
+            array = arrays.get(name, np.zeros(0))
             # Nothing is allocated for what a damaged file claims.
+            shape, dtype = _form(name, languages, neurons)
             if (array.shape, array.dtype) != (shape, dtype):
-                raise ArtefactError(f"{field.name} is {array.dtype} {array.shape}; expected {dtype} {shape}")
-            found[field.name] = torch.from_numpy(array.copy())
+                raise ArtefactError(f"{name} is {array.dtype} {array.shape}; expected {dtype} {shape}")
+            found[name] = torch.from_numpy(array.copy())
         return cls(**found)
 
     def add(self, part: "TokenSums") -> None:
@@ -71,6 +78,19 @@ class TokenSums:
             tensor.zero_()
 
 
+def _no_histogram() -> Int32[Tensor, "language neuron bin"]:
+    return torch.zeros(0, 0, 0, dtype=torch.int32)
+
+
+def _form(name: str, languages: int, neurons: int) -> tuple[tuple[int, ...], "np.dtype[Any]"]:
+    """The shape and dtype of an array."""
+    if name == "tokens":
+        return (languages,), np.dtype(np.int64)
+    if name.endswith("histogram"):
+        return (languages, neurons, BINS), np.dtype(np.int32)
+    return (languages, neurons), np.dtype(np.float64 if name.startswith("total") else np.int64)
+
+
 def gate_site(model: Model, site: str) -> str:
     """The site whose sign LAPE counts: the gate's output for a gated MLP's neurons, else the site itself.
 
@@ -79,6 +99,27 @@ def gate_site(model: Model, site: str) -> str:
     """
     gated = hook_name(0, "mlp.hook_pre_linear") in model.hook_dict
     return "mlp.hook_pre" if gated and site == "mlp.hook_post" else site
+
+
+Act = Callable[[Tensor], Tensor]
+"""An activation function."""
+
+
+def gate_acts(model: Model, neurons: NeuronTable, site: str) -> dict[int, Act]:
+    """The activation function of each layer's gate, where the gate has a site of its own.
+
+    Raises:
+        SiteError: the model does not tell its activation function.
+    """
+    if gate_site(model, site) == site:
+        return {}
+    found = {layer: getattr(model.blocks[layer].mlp, "act_fn", None) for layer in neurons.layers}
+    for layer, act in found.items():
+        if not callable(act):
+            raise SiteError(
+                f"the MLP of layer {layer} has no act_fn, which quantiles of its gate need; leave out quantiles"
+            )
+    return found  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -90,9 +131,22 @@ class TokenCounter:
     site: str
     gate: str
 
+    quantiles: bool = False
+    """Whether histograms are kept too."""
+
+    acts: Mapping[int, Act] = field(default_factory=dict)
+    """The activation function of each layer's gate: see `gate_acts`."""
+
+    @property
+    def histograms(self) -> tuple[str, ...]:
+        """The histograms that are kept."""
+        if not self.quantiles:
+            return ()
+        return ("histogram",) if self.gate == self.site else ("histogram", "gate_histogram")
+
     def zeros(self) -> TokenSums:
         """Sums of nothing yet."""
-        return TokenSums.zeros(len(self.sentences.languages), self.neurons.total)
+        return TokenSums.zeros(len(self.sentences.languages), self.neurons.total, self.histograms)
 
     def statistics(self, sums: TokenSums, fingerprint: dict[str, str]) -> TokenStatistics:
         """The sums of the whole corpus as statistics of a model."""
@@ -114,6 +168,7 @@ class TokenCounter:
         """
         weights = torch.from_numpy(self._weights(batch.indices.numpy()))
         sums.tokens.add_((weights @ batch.pooled.sum(dim=1).double()).long())
+        own = TokensOfLanguages.of(batch.pooled, weights) if self.quantiles else None
 
         def tokens_of(activation: Tensor) -> list[Float[Tensor, "batch _ neuron"]]:
             parts = own_tokens(activation.flatten(2), batch.pooled.to(activation.device))
@@ -137,6 +192,8 @@ class TokenCounter:
                 sums.over_zero[:, columns] += counted
                 if self.gate == self.site:
                     sums.gate_over_zero[:, columns] += counted
+                if own is not None:
+                    own.count(activation.flatten(2), sums.histogram[:, columns])
 
             return hook_name(layer, self.site), add
 
@@ -145,6 +202,8 @@ class TokenCounter:
 
             def add(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
                 sums.gate_over_zero[:, columns] += by_language(_over_zero(tokens_of(activation))).long()
+                if own is not None:
+                    own.count(self.acts[layer](activation).flatten(2), sums.gate_histogram[:, columns])
 
             return hook_name(layer, self.gate), add
 
