@@ -84,7 +84,7 @@ INNER = {
         ("auroc", "lape", "hub", "card", "control", "combine", "masks"),
         ("expertise", "saved"),
         ("evidence",),
-        ("differences", "entropy", "measured", "probe"),
+        ("differences", "dln", "entropy", "measured", "probe"),
         ("experts", "scorings"),
         ("find", "own", "leave_out", "overlap"),
     ),

@@ -19,7 +19,7 @@ from tl_experts import (
     steer,
     store_responses,
 )
-from tl_experts.experts import AlignedLape, Lape, SparseProbe
+from tl_experts.experts import AlignedLape, Dln, Lape, SparseProbe
 from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.generation import generate_texts, text_perplexity
 from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
@@ -100,6 +100,18 @@ EXPERTS: list[Row] = [
         ("keeps no statistics", "statistics=True"),
     ),
     (
+        "quantiles of a folder that has none",
+        lambda m: stored(m, statistics=True).statistics(quantiles=True),
+        ("statistics with quantiles", "shard 0 of 1", "are missing"),
+    ),
+    (
+        "dln from statistics without quantiles",
+        lambda m: select_experts(
+            m.expertise, scoring="dln", tokens=collect_statistics(m.model, m.corpus, **QUIET), k=2
+        ),
+        ("quantiles=True",),
+    ),
+    (
         "statistics of a part alone",
         lambda m: stored(m, statistics=True, part=(2, 2)).statistics(),
         ("shard 0 of 1", "are missing"),
@@ -113,6 +125,7 @@ EXPERTS: list[Row] = [
         (f"{scoring.__name__} {option} {value!r}", lambda _, f=scoring, o=option, v=value: f(**{o: v}), (repr(value),))
         for scoring, option, value in [
             *product((Lape, AlignedLape), ("rate", "bar_rate"), (0, -0.1, 1.5, NAN, INF, "1%", None, True)),
+            *product((Dln,), ("percentile",), (0, -1, 101, NAN, INF, "1%", None, True)),
             *product((AlignedLape,), ("weight",), (-0.1, NAN, INF, "auto")),
             *product((SparseProbe,), ("c",), (0, -1.0, NAN, INF, "1", None)),
         ]
@@ -127,6 +140,7 @@ EXPERTS: list[Row] = [
             ("lape", "collect_statistics"),
             ("aligned_lape", "collect_statistics"),
             ("token_mean_difference", "collect_statistics"),
+            ("dln", "collect_statistics"),
             ("mean_difference", "collect_responses"),
             ("probe", "collect_responses"),
         ]

@@ -13,7 +13,7 @@ from tl_experts.experts.find import select_experts
 @pytest.fixture(scope="session")
 def evidence(model_of, corpus):
     """Responses and statistics of tokens of a tiny model: 96 neurons, 24 sentences, 4 languages."""
-    responses, tokens = collect_both(model_of("llama"), corpus, **QUIET)
+    responses, tokens = collect_both(model_of("llama"), corpus, quantiles=True, **QUIET)
     return Evidence(score_responses(responses, **QUIET), responses, tokens)
 
 

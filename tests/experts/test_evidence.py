@@ -7,7 +7,7 @@ import pytest
 from tl_experts import select_experts
 from tl_experts.errors import SelectionError
 from tl_experts.experts import Lape
-from tl_experts.experts.evidence import needs_tokens, with_tokens
+from tl_experts.experts.evidence import needs_quantiles, needs_tokens, with_tokens
 from tl_experts.experts.scorings import SCORINGS
 
 
@@ -34,7 +34,8 @@ def test_what_a_scoring_needs_and_was_not_given_is_named(evidence):
 
 def test_a_scoring_declares_whether_it_needs_statistics_of_tokens():
     of_tokens = {name for name, scoring in SCORINGS.items() if needs_tokens(scoring)}
-    assert of_tokens == {"token_mean_difference", "lape", "aligned_lape"}
+    assert of_tokens == {"token_mean_difference", "lape", "aligned_lape", "dln"}
+    assert {name for name, scoring in SCORINGS.items() if needs_quantiles(scoring)} == {"dln"}
     assert needs_tokens(Lape(rate=0.5)) is True
     assert needs_tokens(SCORINGS["auroc"]) is False
     assert needs_tokens(lambda evidence: evidence.expertise.ap) is None

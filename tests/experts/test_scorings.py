@@ -7,7 +7,7 @@ import torch
 from tests.experts.by_hand import FOURTH, QUIET, assert_same, pairs_of, select, sets_of
 from tl_experts import Experts, Reading, collect_both, find_experts, score_responses, select_experts
 from tl_experts.errors import SelectionError
-from tl_experts.experts import AlignedLape, Lape, SparseProbe
+from tl_experts.experts import AlignedLape, Dln, Lape, SparseProbe
 from tl_experts.experts.evidence import needs_tokens
 from tl_experts.experts.scorings import SCORINGS, scored
 
@@ -80,10 +80,12 @@ def test_a_users_own_function_is_a_scoring_in_every_way(llama, corpus):
     assert select_experts(expertise, scoring=share_over_zero, threshold=-1.0, tokens=tokens).counts["en"] == 96
 
 
-@pytest.mark.parametrize("scoring", [Lape(rate=0.1), "token_mean_difference", lambda e: e.tokens.mean.T], ids=str)
+@pytest.mark.parametrize(
+    "scoring", [Lape(rate=0.1), "token_mean_difference", Dln(percentile=20), lambda e: e.tokens.mean.T], ids=str
+)
 def test_experts_from_a_folder_are_those_from_memory(scoring, llama, corpus, tmp_path, monkeypatch):
     monkeypatch.setattr("tl_experts.responses.collect.PART", 7)
-    k = None if isinstance(scoring, Lape) else 3
+    k = None if isinstance(scoring, Lape | Dln) else 3
     memory, disk = (
         find_experts(llama, corpus, k=k, scoring=scoring, folder=folder, **QUIET) for folder in (None, tmp_path)
     )
@@ -100,7 +102,7 @@ def test_find_experts_is_one_pass_of_collecting_scoring_and_selecting(name, llam
         return real(module, *args, **kwargs)
 
     reading = Reading(pooling="mean")
-    responses, tokens = collect_both(llama, corpus, reading=reading, **QUIET)
+    responses, tokens = collect_both(llama, corpus, reading=reading, quantiles=name == "dln", **QUIET)
     expertise = score_responses(responses, **QUIET)
     monkeypatch.setattr(torch.nn.Module, "__call__", counted)
     scoring = WIDE[name] if WIDE[name] is not SCORINGS[name] else name

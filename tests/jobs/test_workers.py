@@ -32,7 +32,7 @@ from tl_experts import (
 )
 from tl_experts.errors import TLExpertsError
 from tl_experts.jobs.workers import ATTEMPTS, RayPool
-from tl_experts.responses.token_statistics import ARRAYS
+from tl_experts.responses.token_statistics import ARRAYS, HISTOGRAMS
 
 QUIET = {"progress": False}
 
@@ -174,10 +174,11 @@ def test_two_workers_give_the_bits_of_one_process(cluster, checkpoint, corpus, t
     name = str(checkpoint("llama"))
     whole = collect_responses(load_model(name), corpus, **QUIET).values
     options = {"workers": RayWorkers(count=2)}
-    store = store_responses(name, corpus, tmp_path / "store", statistics=True, **options, **QUIET)
+    store = store_responses(name, corpus, tmp_path / "store", quantiles=True, **options, **QUIET)
     assert torch.equal(store.responses().load().values, whole)
-    counted, alone = store.statistics(), collect_statistics(load_model(name), corpus, **QUIET)
-    assert all(getattr(counted, array).tobytes() == getattr(alone, array).tobytes() for array in ARRAYS)
+    counted = store.statistics(quantiles=True)
+    alone = collect_statistics(load_model(name), corpus, quantiles=True, **QUIET)
+    assert all(getattr(counted, array).tobytes() == getattr(alone, array).tobytes() for array in (*ARRAYS, *HISTOGRAMS))
     (tmp_path / "store" / "shards" / "000000.npy").unlink()
     found = find_experts(
         name, corpus, k=7, scoring="token_mean_difference", folder=tmp_path / "store", **options, **QUIET

@@ -25,7 +25,7 @@ from tl_experts.experts.auroc import STATISTICS
 from tl_experts.models import site_widths
 from tl_experts.models.dtypes import DTYPES
 from tl_experts.responses.collect_to_disk import worker_loader
-from tl_experts.responses.token_statistics import ARRAYS
+from tl_experts.responses.token_statistics import ARRAYS, HISTOGRAMS
 
 QUIET = {"progress": False}
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -52,7 +52,7 @@ def test_responses_on_disk_are_those_in_memory_to_the_bit(dtype, model, corpus, 
 
 
 def assert_same_statistics(one, other):
-    for name in ARRAYS:
+    for name in (*ARRAYS, *HISTOGRAMS):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
     for name in ("languages", "neurons", "site", "gate_site", "corpora", "fingerprint"):
         assert getattr(one, name) == getattr(other, name), name
@@ -63,10 +63,11 @@ def test_statistics_on_disk_are_those_in_memory_to_the_bit(site, model, corpus, 
     reading = Reading(site=site, layers=[1], batching=Batching(token_budget=64))
     texts = (*corpus.texts[:-1], corpus.texts[0])
     repeated = replace(corpus, texts=texts)
-    store = store_responses(model, repeated, tmp_path, reading=reading, statistics=True, **QUIET)
-    responses, statistics = collect_both(model, repeated, reading=reading, **QUIET)
+    store = store_responses(model, repeated, tmp_path, reading=reading, quantiles=True, **QUIET)
+    responses, statistics = collect_both(model, repeated, reading=reading, quantiles=True, **QUIET)
     assert store.count == 4
-    assert_same_statistics(store.statistics(), statistics)
+    assert_same_statistics(store.statistics(quantiles=True), statistics)
+    assert_same_statistics(store.statistics(), collect_statistics(model, repeated, reading=reading, **QUIET))
     assert torch.equal(store.responses().load().values, responses.values)
 
 
@@ -81,6 +82,9 @@ def test_statistics_are_added_to_a_folder_of_responses(model, corpus, tmp_path, 
         store.statistics()
     store_responses(model, corpus, tmp_path, statistics=True, **QUIET)
     assert_same_statistics(store.statistics(), collect_statistics(model, corpus, **QUIET))
+    with pytest.raises(ArtefactError, match="statistics with quantiles of shard 0 of 4 are missing"):
+        store.statistics(quantiles=True)
+    assert store.missing(quantiles=True) == [0, 1, 2, 3]
     monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)  # nothing is left to run
     store_responses(model, corpus, tmp_path, statistics=True, **QUIET)
     store_responses(model, corpus, tmp_path, **QUIET)

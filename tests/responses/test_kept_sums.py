@@ -30,7 +30,7 @@ def assert_same(one, other):
 
 
 def read(folder):
-    return KeptSums.read(folder, "mark", CORPUS, TABLE, "mlp.hook_post")
+    return KeptSums.read(folder, "mark", COUNTER)
 
 
 def test_sums_are_read_back_and_added_in_their_order(tmp_path):

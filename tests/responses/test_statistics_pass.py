@@ -11,6 +11,7 @@ from tl_experts import Batching, Reading, collect_both, collect_responses, colle
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ResponseError, SiteError
 from tl_experts.models import attached, hook_name, token_policy
+from tl_experts.responses.sketch import bins_of
 from tl_experts.responses.token_statistics import ARRAYS
 from tl_experts.responses.token_sums import gate_site
 
@@ -63,6 +64,28 @@ def test_statistics_equal_the_definition(architecture, bos, model_of, corpus):
 
 def test_both_model_classes_count_the_same(llama, corpus):
     assert_equal(collect_statistics(llama, corpus, **QUIET), by_hand(llama, corpus, "mlp.hook_post", "mlp.hook_pre"))
+
+
+def test_histograms_count_the_activations_and_the_gates_after_their_activation_function(llama, corpus):
+    small = corpus.head(2)
+    reading = Reading(batching=Batching(prepend_bos=True, token_budget=64))
+    _, statistics = collect_both(llama, small, reading=reading, quantiles=True, **QUIET)
+    assert_equal(statistics, by_hand(llama, small, "mlp.hook_post", "mlp.hook_pre", bos=True))
+    expected = torch.zeros(2, *statistics.histogram.shape)
+    policy = token_policy(llama, prepend_bos=True)
+    for label, ids in zip(small.labels, policy.encode(small.texts), strict=True):
+        _, cache = llama.run_with_cache(torch.tensor([[policy.bos, *ids]]))
+        for kind, site in enumerate(("mlp.hook_post", "mlp.hook_pre")):
+            values = torch.cat([cache[hook_name(at, site)][0, 1:] for at in range(llama.cfg.n_layers)], dim=1)
+            bins = bins_of(values if kind == 0 else torch.nn.functional.silu(values))
+            for token in bins:
+                expected[kind, statistics.row(label), torch.arange(len(token)), token.long()] += 1
+    # A value beside an edge may fall into the next bin where the batch is another.
+    for found, exact in zip((statistics.histogram, statistics.gate_counts()), expected.numpy(), strict=True):
+        assert np.abs(found - exact).sum() <= 2e-4 * exact.sum()
+    plain = collect_statistics(llama, small, reading=reading, **QUIET)
+    assert not plain.histogram.size
+    assert_equal(plain, arrays_of(statistics))
 
 
 @pytest.mark.parametrize("site", ["attn.hook_z", "mlp.hook_pre", "hook_resid_post"])

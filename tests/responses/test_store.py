@@ -27,12 +27,13 @@ def test_three_merged_parts_are_the_whole(model, corpus, tmp_path):
     whole = find_experts(model, corpus, k=9, **QUIET)
     folders = [tmp_path / str(number) for number in (1, 2, 3)]
     for number, folder in enumerate(folders, start=1):
-        store_responses(model, corpus, folder, part=(number, 3), statistics=number > 1, **QUIET)
+        store_responses(model, corpus, folder, part=(number, 3), statistics=number > 1, quantiles=number > 2, **QUIET)
     with pytest.raises(ArtefactError, match=r"2 of 4 shards are missing or damaged \(1, 2\)"):
         ResponseStore(folders[0]).responses()
     merged = merge_stores(folders)
     assert torch.equal(merged.load().values, collect_responses(model, corpus, **QUIET).values)
     assert merged.store.missing(statistics=True) == [0, 3]
+    assert merged.store.missing(quantiles=True) == [0, 1, 3]
     again = find_experts(model, corpus, k=9, folder=folders[0], **QUIET)
     for name, column in whole.statistics.items():
         np.testing.assert_array_equal(again.statistics[name], column)

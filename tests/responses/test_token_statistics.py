@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from tl_experts import TokenStatistics
 from tl_experts.errors import ArtefactError, ResponseError
 from tl_experts.responses.neurons import NeuronTable
-from tl_experts.responses.token_statistics import ARRAYS
+from tl_experts.responses.sketch import BINS, bins_of
+from tl_experts.responses.token_statistics import ARRAYS, HISTOGRAMS
 
 TABLE = NeuronTable((0, 3), (2, 1))
 
@@ -32,13 +34,25 @@ def statistics_of(activations, *, corpora=("c",), gate=None) -> TokenStatistics:
     )
 
 
+def sketched(activations, **options) -> TokenStatistics:
+    """The same with the histograms."""
+    counts = [
+        [np.bincount(own, minlength=BINS) for own in bins_of(torch.from_numpy(np.float32(rows))).numpy().T]
+        for rows in activations.values()
+    ]
+    histogram = np.array(counts, dtype=np.int32)
+    return replace(
+        statistics_of(activations, **options), histogram=histogram, gate_histogram=histogram[..., ::-1].copy()
+    )
+
+
 def drawn(seed, **sizes):
     generator = np.random.default_rng(seed)
     return {language: generator.standard_normal((size, 3)) for language, size in sizes.items()}
 
 
 def assert_same(one, other):
-    for name in ARRAYS:
+    for name in (*ARRAYS, *HISTOGRAMS):
         mine, theirs = getattr(one, name), getattr(other, name)
         assert (mine.dtype, mine.tobytes()) == (theirs.dtype, theirs.tobytes()), name
     for name in ("languages", "neurons", "site", "gate_site", "corpora", "fingerprint"):
@@ -58,6 +72,47 @@ def test_means_and_deviations_are_numpys_over_the_tokens_and_over_those_of_the_o
         np.testing.assert_allclose(statistics.other_std[row], others.std(axis=0), atol=1e-12)
         np.testing.assert_array_equal(statistics.other_share_over_zero[row], (others > 0).mean(axis=0))
         assert statistics.row(language) == row
+
+
+@pytest.mark.parametrize("q", [0.1, 0.5, 1])
+def test_quantiles_are_numpys_within_a_bin(q):
+    activations = drawn(0, en=500, de=70, ja=200)
+    statistics = sketched(activations)
+    for row, language in enumerate(activations):
+        others = np.concatenate([rows for other, rows in activations.items() if other != language])
+        expected = np.quantile(activations[language], q, axis=0), np.quantile(others, q, axis=0)
+        for found, exact in zip((statistics.quantile(q), statistics.other_quantile(q)), expected, strict=True):
+            np.testing.assert_allclose(found[row], exact, rtol=1 / 8, atol=0.05)
+    np.testing.assert_array_equal(statistics.gate_counts(), statistics.gate_histogram)
+    ungated = replace(statistics, gate_site="mlp.hook_post", gate_histogram=statistics_of(activations).gate_histogram)
+    np.testing.assert_array_equal(ungated.gate_counts(), statistics.histogram)
+
+
+def test_histograms_are_merged_saved_and_checked(tmp_path):
+    one, other = (sketched(drawn(seed, en=5, de=6), corpora=(name,)) for seed, name in ((1, "a"), (2, "b")))
+    merged = one.merge(other)
+    np.testing.assert_array_equal(merged.histogram, one.histogram + other.histogram)
+    np.testing.assert_array_equal(merged.gate_histogram, one.gate_histogram + other.gate_histogram)
+    assert_same(TokenStatistics.from_pretrained(merged.save_pretrained(tmp_path / "kept")), merged)
+    with pytest.raises(ResponseError, match="only one of the statistics has quantiles"):
+        one.merge(statistics_of(drawn(2, en=5, de=6), corpora=("b",)))
+    with pytest.raises(ResponseError, match="does not count each of the language's tokens once"):
+        replace(one, histogram=one.histogram * 2)
+    with pytest.raises(ResponseError, match=r"gate_histogram has shape \(2, 3, 399\)"):
+        replace(one, gate_histogram=one.gate_histogram[..., 1:])
+
+
+@pytest.mark.parametrize("q", [-0.1, 1.5, float("nan"), True, "half", None])
+@pytest.mark.usefixtures("unchecked")
+def test_a_quantile_that_is_not_a_share_is_refused(q):
+    with pytest.raises(ResponseError, match="expected a number between 0 and 1"):
+        sketched(drawn(1, en=5, de=6)).quantile(q)
+
+
+def test_statistics_without_quantiles_say_how_to_get_them():
+    for ask in (TokenStatistics.gate_counts, lambda s: s.quantile(0.5), lambda s: s.other_quantile(0.5)):
+        with pytest.raises(ResponseError, match="quantiles=True"):
+            ask(statistics_of(drawn(1, en=5, de=6)))
 
 
 def test_a_constant_activation_has_no_deviation():

@@ -1,14 +1,16 @@
 """Sums over tokens: exact counts, precise deviations, parts that add up, the weights of repeated sentences."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.errors import ResponseError
+from tl_experts.errors import ResponseError, SiteError
 from tl_experts.models.batches import Batch
 from tl_experts.responses.neurons import NeuronTable
-from tl_experts.responses.token_sums import TokenCounter, TokenSums, gate_site
+from tl_experts.responses.token_sums import TokenCounter, TokenSums, gate_acts, gate_site
 
 TEXTS = ("a", "b", "a", "a", "c")
 COUNTER = TokenCounter(Corpus(TEXTS, ("en", "en", "en", "de", "de")), NeuronTable((0,), (3,)), *["mlp.hook_post"] * 2)
@@ -80,3 +82,13 @@ def test_only_the_neurons_of_a_gated_mlp_have_a_gate_of_their_own(model_of):
     for architecture, gate in (("llama", "mlp.hook_pre"), ("gpt2", "mlp.hook_post")):
         assert gate_site(model_of(architecture), "mlp.hook_post") == gate
         assert gate_site(model_of(architecture), "hook_resid_post") == "hook_resid_post"
+
+
+def test_a_gate_whose_activation_function_is_not_known_has_no_quantiles(model_of):
+    model, table = model_of("llama"), NeuronTable((0, 1), (48, 48))
+    for act in gate_acts(model, table, "mlp.hook_post").values():
+        torch.testing.assert_close(act(torch.tensor([1.0, -1.0])), torch.nn.functional.silu(torch.tensor([1.0, -1.0])))
+    assert gate_acts(model, table, "mlp.hook_pre") == gate_acts(model_of("gpt2"), table, "mlp.hook_post") == {}
+    strange = SimpleNamespace(hook_dict=model.hook_dict, blocks=[SimpleNamespace(mlp=object())] * 2)
+    with pytest.raises(SiteError, match=r"layer 0 has no act_fn.*leave out quantiles"):
+        gate_acts(strange, table, "mlp.hook_post")

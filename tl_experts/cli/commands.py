@@ -242,10 +242,13 @@ def find(
         _save(find_experts(source, corpus, k=k, scoring=scoring, folder=folder / "responses", **shared), folder)
         return
     scorer = scoring_of(scoring)
-    needed = {"statistics": needs_tokens(scorer) is not False, "quantiles": needs_quantiles(scorer)}
-    kept = store_responses(source, corpus, folder / "responses", **needed, part=part, **shared)
+    counted, quantiles = needs_tokens(scorer) is not False, needs_quantiles(scorer)
+    kept = store_responses(
+        source, corpus, folder / "responses", statistics=counted, quantiles=quantiles, part=part, **shared
+    )
+    missing = kept.missing(statistics=counted, quantiles=quantiles)
     typer.echo(
-        f"Part {shard} is done; {len(kept.missing(**needed))} of {kept.count} shards are missing. When all "
+        f"Part {shard} is done; {len(missing)} of {kept.count} shards are missing. When all "
         f"parts are done:\n  tl-experts merge {folder} [FOLDER OF EACH OTHER PART...]"
         + (f" --scoring {scoring}" if scoring != "auroc" else "")
     )

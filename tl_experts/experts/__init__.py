@@ -1,10 +1,12 @@
 """Experts: how well each neuron identifies each language, and the neurons that identify it best.
 
 Inner order: `auroc` and `lape` (the kernels), `hub` and `card` (sharing), `control` and `combine`, `masks` (a reader);
-`expertise`; `evidence` (what scorings use); the scorings `differences`, `entropy` and `probe`; `experts` and `scorings`
+`expertise`; `evidence` (what scorings use); the scorings `differences`, `dln`, `entropy` and
+`probe`; `experts` and `scorings`
 (their names); `find`, `own`, `leave_out` (a control) and `overlap`.
 """
 
+from tl_experts.experts.dln import Dln
 from tl_experts.experts.entropy import AlignedLape, Lape
 from tl_experts.experts.evidence import Evidence
 from tl_experts.experts.expertise import Expertise, score_responses
@@ -19,6 +21,7 @@ from tl_experts.experts.scorings import SCORINGS
 __all__ = [
     "SCORINGS",
     "AlignedLape",
+    "Dln",
     "Evidence",
     "Expertise",
     "Experts",

@@ -67,7 +67,8 @@ class Dln:
         """The neurons below the percentile of all overlaps, for each language of the smaller side."""
         overlaps = self._overlaps(evidence)
         pairs = overlaps[np.triu_indices(len(overlaps), k=1)]
-        return scores > 1 - np.percentile(pairs, self.percentile)
+        below: Bool[np.ndarray, "neuron language"] = scores > 1 - np.percentile(pairs, self.percentile)
+        return below
 
     def _overlaps(self, evidence: Evidence) -> Float64[np.ndarray, "language language neuron"]:
         return overlaps_of(evidence.need_quantiles().gate_counts())
@@ -119,13 +120,5 @@ def split(
     for through in range(languages):
         np.maximum(joined, np.minimum(joined[:, through, None], joined[None, through]), out=joined)
     across = joined.min(axis=(0, 1))
-    size = (joined > across).sum(axis=1) + _alone(joined, across)
+    size = (joined > across).sum(axis=1)  # of each language's side; 0 where all overlaps are 1
     return across, size == size.min(axis=0)
-
-
-def _alone(
-    joined: Float64[np.ndarray, "language language neuron"], across: Float64[np.ndarray, " neuron"]
-) -> Bool[np.ndarray, "language neuron"]:
-    """Languages that do not count themselves, because every overlap of the neuron is 1."""
-    languages = np.arange(len(joined))
-    return ~(joined[languages, languages] > across)

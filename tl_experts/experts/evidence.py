@@ -84,9 +84,9 @@ Scoring = Callable[[Evidence], NDArray[Any]]
 """Scores of every neuron for every language, ``[neuron language]``; `tl_experts.experts.scorings.scored` checks them.
 
 Attributes are optional. ``needs_tokens`` says whether it needs statistics of tokens; without it, they are collected
-where that is possible. ``needs_quantiles`` says whether it also needs their counts for quantiles. ``selected``, a method of `Evidence` and the scores that returns booleans ``[neuron language]``,
-is a selection rule of the scoring's own, used where neither a number nor a threshold is asked for. ``require_library``,
-a method, is called before the model runs.
+where that is possible. ``needs_quantiles``: it also needs their counts for quantiles. ``selected``, a method of
+`Evidence` and the scores that returns booleans ``[neuron language]``, is a selection rule of the scoring's own, used
+where neither a number nor a threshold is asked for. ``require_library``, a method, is called before the model runs.
 """
 
 _Any = TypeVar("_Any", bound=Callable[..., Any])

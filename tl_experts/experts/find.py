@@ -98,8 +98,9 @@ def find_experts(
     counted, quantiles = needs_tokens(scorer) is not False, needs_quantiles(scorer)
     if folder is not None:
         store = begin_store(loaded, sentences, folder, reading, statistics=counted)
-        kept = {"statistics": counted, "quantiles": quantiles}
-        fill_store(store, loaded, **kept, workers=workers, load=load, progress=progress)
+        fill_store(
+            store, loaded, statistics=counted, quantiles=quantiles, workers=workers, load=load, progress=progress
+        )
         responses, tokens = store.responses(), store.statistics(quantiles=quantiles) if counted else None
     elif not counted:
         responses = collect_responses(loaded, sentences, reading=reading, progress=progress)

@@ -87,9 +87,18 @@ def store_responses(
     require_corpus(sentences)
     load = None if workers is None else worker_loader(model, workers)
     loaded = as_model(model)
-    kept = {"statistics": statistics, "quantiles": quantiles}
-    store = begin_store(loaded, sentences, folder, reading, statistics=statistics or quantiles)
-    fill_store(store, loaded, **kept, part=part, workers=workers, load=load, progress=progress)
+    statistics = statistics or quantiles
+    store = begin_store(loaded, sentences, folder, reading, statistics=statistics)
+    fill_store(
+        store,
+        loaded,
+        statistics=statistics,
+        quantiles=quantiles,
+        part=part,
+        workers=workers,
+        load=load,
+        progress=progress,
+    )
     return store
 
 
@@ -135,8 +144,8 @@ def fill_store(
         ArtefactError: the model is not the job's.
         ResponseError: a response is not finite.
     """
-    kept = {"statistics": statistics or quantiles, "quantiles": quantiles}
-    missing = store.missing(_of_part(store.count, part), **kept)
+    missing = store.missing(_of_part(store.count, part), statistics=statistics, quantiles=quantiles)
+    kept = {"statistics": statistics, "quantiles": quantiles}
     if not missing:
         return
     if workers is None or load is None:

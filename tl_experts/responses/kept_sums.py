@@ -63,8 +63,9 @@ class KeptSums:
     def load(self, number: int) -> TokenSums | None:
         """The sums of a shard; None if they or their histograms are missing, or damaged (which is logged)."""
         arrays = self.pieces.load(number)
-        missing = arrays is None or any(name not in arrays for name in self.counter.histograms)
-        return None if missing else recover(partial(self._sums, arrays))
+        if arrays is None or any(name not in arrays for name in self.counter.histograms):
+            return None
+        return recover(partial(self._sums, arrays))
 
     def _sums(self, arrays: Arrays) -> TokenSums:
         expected = (len(self.counter.sentences.languages), self.counter.neurons.total)
@@ -80,9 +81,9 @@ class KeptSums:
         for number in range(count):
             part = self.load(number)
             if part is None:
-                also = ", or have no quantiles" if self.counter.quantiles else ""
+                what = "statistics with quantiles" if self.counter.quantiles else "statistics"
                 raise ArtefactError(
-                    f"{self.pieces.folder}: the statistics of shard {number} of {count} are missing or damaged{also}; run "
+                    f"{self.pieces.folder}: the {what} of shard {number} of {count} are missing or damaged; run "
                     "the same command again, or merge the folder that has them"
                 )
             if sums is None:

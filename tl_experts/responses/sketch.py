@@ -1,8 +1,8 @@
 """A fixed sketch of activations over tokens: counts in 400 bins, for quantiles and overlaps of distributions.
 
 The bins are the same for every neuron, model and corpus, so sketches of parts are merged by adding them. They are
-spaced as floating-point numbers are: eight for each power of two between 2**-13 and 2**12, of either sign. So a quantile
-is within an eighth of its value, or within 2**-12 near zero; the outermost bins hold everything beyond.
+spaced as floating-point numbers are: eight for each power of two between 2**-13 and 2**12, of either sign. So a
+quantile is within an eighth of its value, or within 2**-12 near zero; the outermost bins hold everything beyond.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class TokensOfLanguages:
     pooled: Bool[Tensor, "batch pos"]
     """True at the tokens that count."""
 
-    parts: tuple[tuple[int, Int64[Tensor, " token"], Int32[Tensor, " token"]], ...]
+    parts: tuple[tuple[int, Int64[Tensor, " _"], Int32[Tensor, " _"]], ...]
     """A language, the indices of its tokens among those that count, and the occurrences of each one's sentence."""
 
     @classmethod

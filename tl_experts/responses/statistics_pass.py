@@ -36,7 +36,7 @@ def collect_statistics(
         sentences: any corpus.
         reading: site, layers and batching; pooling and dtype are of responses.
         quantiles: also count the activations in 400 fixed bins (`TokenStatistics.quantile`; scoring ``"dln"``). This
-            takes 1.6 kB for each neuron and language, twice that for a gated MLP, and makes the pass slower.
+            takes 1.6 kB for each neuron and language, twice that for a gated MLP, and about as long as the pass itself.
         progress: show a progress bar, in tokens.
 
     Raises:

@@ -75,11 +75,11 @@ class TokenStatistics:
     fingerprint: dict[str, str]
     """Fingerprint of the model (`tl_experts.models.model_fingerprint`)."""
 
-    histogram: Int32[np.ndarray, "language neuron bin"] = field(default_factory=lambda: _no_histogram())
-    """The number of tokens in each bin of the activation at `site` (`tl_experts.responses.sketch.EDGES`); empty unless
-    ``quantiles=True``."""
+    histogram: Int32[np.ndarray, "_ _ _"] = field(default_factory=lambda: _no_histogram())
+    """``[language neuron bin]``, the number of tokens in each bin of the activation at `site` (the edges:
+    `tl_experts.responses.sketch.EDGES`); empty unless ``quantiles=True``."""
 
-    gate_histogram: Int32[np.ndarray, "language neuron bin"] = field(default_factory=lambda: _no_histogram())
+    gate_histogram: Int32[np.ndarray, "_ _ _"] = field(default_factory=lambda: _no_histogram())
     """The same of the gate after its activation function; empty where `gate_site` is `site`."""
 
     def __post_init__(self) -> None:
@@ -285,7 +285,7 @@ def _deviation(
     return deviation
 
 
-def _no_histogram() -> Int32[np.ndarray, "language neuron bin"]:
+def _no_histogram() -> Int32[np.ndarray, "_ _ _"]:
     return np.zeros((0, 0, 0), dtype=np.int32)
 
 

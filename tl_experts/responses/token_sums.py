@@ -35,8 +35,9 @@ class TokenSums:
     gate_over_zero: Int64[Tensor, "language neuron"]
     total: Float64[Tensor, "language neuron"]
     total_of_squares: Float64[Tensor, "language neuron"]
-    histogram: Int32[Tensor, "language neuron bin"] = field(default_factory=lambda: _no_histogram())
-    gate_histogram: Int32[Tensor, "language neuron bin"] = field(default_factory=lambda: _no_histogram())
+    # [language neuron bin], or empty:
+    histogram: Int32[Tensor, "_ _ _"] = field(default_factory=lambda: _no_histogram())
+    gate_histogram: Int32[Tensor, "_ _ _"] = field(default_factory=lambda: _no_histogram())
 
     @classmethod
     def zeros(cls, languages: int, neurons: int, histograms: tuple[str, ...] = ()) -> "TokenSums":
@@ -78,7 +79,7 @@ class TokenSums:
             tensor.zero_()
 
 
-def _no_histogram() -> Int32[Tensor, "language neuron bin"]:
+def _no_histogram() -> Int32[Tensor, "_ _ _"]:
     return torch.zeros(0, 0, 0, dtype=torch.int32)
 
 
