@@ -1,6 +1,10 @@
 """Models, responses and embeddings."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.bad_inputs import NAN, QUIET, Row
 from tests.bad_inputs.files import folder_of
@@ -22,10 +26,71 @@ from tl_experts import (
     store_embeddings,
     store_responses,
 )
-from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
+from tl_experts.models import written_directions
+from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER, TransformerBridge
 from tl_experts.study import load_config
 
+
+def in_memory(m: Any, change: Callable[[Any], Any]) -> object:
+    """Load the model of the folder from memory, after a change."""
+    hf_model = change(AutoModelForCausalLM.from_pretrained(m.path))
+    return load_model(hf_model, tokenizer=AutoTokenizer.from_pretrained(m.path))
+
+
+def quantised(model: Any) -> Any:
+    weight = model.model.layers[0].mlp.up_proj.weight
+    model.model.layers[0].mlp.up_proj.weight = torch.nn.Parameter(weight.to(torch.int8), requires_grad=False)
+    return model
+
+
+def with_up_projection(m: Any, kind: type[torch.Tensor]) -> Any:
+    """A bridge one of whose matrices is of a tensor class."""
+    model = TransformerBridge.boot_transformers(m.path, device="cpu")
+    module = model.original_model.model.layers[0].mlp.down_proj
+    module.weight = torch.nn.Parameter(module.weight.detach().as_subclass(kind), requires_grad=False)
+    return model
+
+
+class Codes(torch.Tensor):
+    """As libraries of quantisation wrap codes and scales."""
+
+    def dequantize(self) -> torch.Tensor:
+        """What such a class brings."""
+        raise NotImplementedError
+
+
+def with_adapters(model: Any) -> Any:
+    model.peft_config = {}
+    return model
+
+
 MODELS: list[Row] = [
+    *(
+        (f"a model in memory that is {kind}", lambda m, c=change: in_memory(m, c), words)
+        for kind, change, words in [
+            ("quantised", quantised, ("quantised", "torch.int8", "folder or hub name", "dequantize()")),
+            ("on the meta device", lambda model: model.to("meta"), ("meta device", "load it whole")),
+            ("one with adapters", with_adapters, ("adapters", "merge_and_unload()")),
+            ("an encoder", lambda model: model.model, ("LlamaModel", "not a causal language model")),
+            ("a module", lambda model: model.lm_head, ("Linear", "Hugging Face model")),
+        ]
+    ),
+    (
+        "a model in memory without a tokenizer",
+        lambda m: load_model(AutoModelForCausalLM.from_pretrained(m.path)),
+        ("its tokenizer must be given", "tokenizer=..."),
+    ),
+    (
+        "a tokenizer of another kind",
+        lambda m: load_model(AutoModelForCausalLM.from_pretrained(m.path), tokenizer="gpt2"),
+        ("expected a Hugging Face tokenizer, got str",),
+    ),
+    ("a tokenizer beside a folder", lambda m: load_model(m.path, tokenizer="gpt2"), ("brings its own tokenizer",)),
+    (
+        "weights of an unknown tensor class",
+        lambda m: written_directions(with_up_projection(m, Codes), 0, [0]),
+        ("layer 0: W_out is quantised",),
+    ),
     *(
         (f"model {name!r}", lambda _, n=name: load_model(n), (name or "name",))
         for name in ["nowhere/at/all", "no-such-model", "poliglot-mini", "./missing"]

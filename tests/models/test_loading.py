@@ -6,8 +6,8 @@ import torch
 from tests.conftest import ARCHITECTURES, train_tokenizer
 from tl_experts import load_model
 from tl_experts.embeddings.embeddings import embed_layers
-from tl_experts.errors import ModelError
-from tl_experts.models import text_batches
+from tl_experts.errors import ModelError, SiteError
+from tl_experts.models import promoted_logits, read_scores, text_batches
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 
 TOKENS = torch.randint(3, 300, (3, 40), generator=torch.Generator().manual_seed(0))
@@ -132,6 +132,9 @@ def test_a_last_hidden_state_that_is_projected_is_hugging_faces(norm_before, tmp
     with torch.inference_mode():
         state = reference.model(batch.tokens).last_hidden_state
     assert found[None].vectors.shape == (24, 16)
+    for told in (lambda: promoted_logits(model, torch.eye(32)), lambda: read_scores(model, 0, [1])):
+        with pytest.raises(SiteError, match="embeddings have 16 dimensions, the layers 32"):
+            told()
     torch.testing.assert_close(found[None].vectors[0], state[0][batch.pooled[0]].mean(0), rtol=1e-4, atol=1e-4)
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tl_experts.errors import SiteError
+from tl_experts.models.forward import final_width
 from tl_experts.models.hooks import Model, require_model
 
 MLP_SITES = ("mlp.hook_post", "mlp.hook_pre", "mlp.hook_pre_linear")
@@ -39,7 +40,12 @@ def written_directions(model: Model, layer: int, neurons: Sequence[int]) -> Floa
 
 
 def promoted_logits(model: Model, directions: Float[Tensor, "neuron d_model"]) -> Float[Tensor, "neuron token"]:
-    """What directions of the residual stream do to the logits: through the final norm and the unembedding."""
+    """What directions of the residual stream do to the logits: through the final norm and the unembedding.
+
+    Raises:
+        SiteError: the model projects the residual stream before the unembedding (OPT-350m).
+    """
+    _require_unprojected(model)
     return _linear(model.unembed, _linear(model.ln_final, directions)).cpu()
 
 
@@ -47,9 +53,10 @@ def read_scores(model: Model, layer: int, neurons: Sequence[int]) -> Float[Tenso
     """How much each token's bare embedding excites each neuron: the gate's (ungated: the only) input before its bias.
 
     Raises:
-        SiteError: the layer's MLP has no such matrix, or it is quantised.
+        SiteError: the layer's MLP has no such matrix, or it is quantised, or embeddings are projected (OPT-350m).
     """
     matrix = _input_matrix(model, layer)[:, list(neurons)]
+    _require_unprojected(model)
     norm = _norm_before(model.blocks[layer])
     tokens = model.W_E.detach().to(matrix.device)
     parts = [norm_rows(norm, tokens[start : start + _ROWS]) @ matrix for start in range(0, len(tokens), _ROWS)]
@@ -65,6 +72,15 @@ def reading_cosines(
     seen = seen / seen.norm(dim=1, keepdim=True).clamp_min(1e-12)
     cosines: Tensor = (seen @ matrix) / matrix.norm(dim=0).clamp_min(1e-12)
     return cosines.cpu()
+
+
+def _require_unprojected(model: Model) -> None:
+    require_model(model)
+    if final_width(model) != model.cfg.d_model:
+        raise SiteError(
+            f"{model.cfg.model_name}: embeddings have {final_width(model)} dimensions, the layers {model.cfg.d_model}; "
+            "a projection lies between them, so what neurons promote and read cannot be told from their weights"
+        )
 
 
 def norm_rows(norm: Any, rows: Float[Tensor, "row d_model"]) -> Float[Tensor, "row d_model"]:
