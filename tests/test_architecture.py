@@ -28,11 +28,11 @@ FLOW = (
 
 INNER = {
     "jobs": (
-        ("paths",),
+        ("paths", "checks"),
         ("files",),
         ("folders", "arrays", "artefacts", "tables"),
         ("job", "workers", "launch"),
-        ("pieces",),
+        ("pieces", "stages"),
     ),
     "corpus": (
         ("languages", "bundled", "decoding", "features"),

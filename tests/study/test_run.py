@@ -16,8 +16,9 @@ from tests.study.tables import assert_same
 from tl_experts import write_report
 from tl_experts.errors import ArtefactError, StudyError, TLExpertsWarning
 from tl_experts.jobs.pieces import Pieces
+from tl_experts.jobs.stages import peak_memory
 from tl_experts.study import StudyResult, run_study
-from tl_experts.study.run import STAGES, peak_memory
+from tl_experts.study.run import STAGES
 
 pytestmark = pytest.mark.slow
 

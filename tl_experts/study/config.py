@@ -1,17 +1,16 @@
 """What a study is asked to do: a frozen set of options, read from TOML."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from tl_experts.analysis.distances import Level, Medoid
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import StudyError, near, require_choice
 from tl_experts.experts.expertise import Metric
 from tl_experts.experts.scorings import SCORINGS
+from tl_experts.jobs.checks import checked_option, read_toml, require_options
 from tl_experts.jobs.paths import require_name, user_path
 from tl_experts.models import SITES
 from tl_experts.models.dtypes import DtypeName
@@ -21,8 +20,6 @@ from tl_experts.steering.generation import STRIDE
 from tl_experts.steering.steering import SentenceValue
 
 Picture = Literal["pca", "umap"]
-
-_KINDS = {str: "a text", int: "a whole number"}
 
 _LEAST = {
     **dict.fromkeys(("texts", "text_seeds", "text_tokens", "stride", "sweep_rows", "resamples", "sweep_k"), 1),
@@ -140,7 +137,8 @@ class StudyConfig:
     def __post_init__(self) -> None:
         """Check every option."""
         for name, kind in get_type_hints(StudyConfig).items():
-            object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
+            value = checked_option(name, kind, getattr(self, name), _LEAST, StudyError)
+            object.__setattr__(self, name, value)
         require_name(self.name, "name", StudyError)
         require_choice(self.site, SITES, "site", StudyError)
         for scoring in self.silencing:
@@ -170,13 +168,7 @@ class StudyConfig:
         Raises:
             StudyError: an option is unknown, missing or invalid.
         """
-        known = list(get_type_hints(cls))
-        for name in options:
-            if name not in known:
-                raise StudyError(f"{where}: option {name!r} is not known; {near(name, known)}")
-        missing = [name for name in ("name", "model") if name not in options]
-        if missing:
-            raise StudyError(f"{where}: {' and '.join(missing)} must be given, as in {missing[0]} = 'polyglot-mini'")
+        require_options(cls, options, {"name": "polyglot-mini", "model": "polyglot-mini"}, where, StudyError)
         return cls(**options)
 
 
@@ -199,31 +191,4 @@ def load_config(source: str | Path) -> StudyConfig:
     path = shipped.get(str(source)) or user_path(source)
     if not path.is_file():
         raise StudyError(f"no study {str(source)!r}: neither a TOML file nor a shipped one; {near(source, shipped)}")
-    try:
-        options = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise StudyError(f"{path} is not TOML: {error}") from error
-    return StudyConfig.from_dict(options, str(path))
-
-
-def _checked(name: str, kind: Any, value: Any) -> Any:
-    """The value of an option, as its annotated type.
-
-    Raises:
-        StudyError: the value is not of this type, or too small.
-    """
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        require_choice(value, inner, name, StudyError)
-        return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise StudyError(f"{name} is {value!r}; expected a list")
-        return tuple(_checked(name, inner[0], item) for item in value)
-    if origin is UnionType:  # int | None
-        return None if value is None else _checked(name, inner[0], value)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise StudyError(f"{name} is {value!r}; expected {_KINDS[kind]}")
-    if name in _LEAST and value < _LEAST[name]:
-        raise StudyError(f"{name} is {value}; expected {_LEAST[name]} or more")
-    return value
+    return StudyConfig.from_dict(read_toml(path, StudyError), str(path))

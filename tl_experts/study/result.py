@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tl_experts.errors import ArtefactError, StudyError, near
 from tl_experts.jobs.files import read_json
-from tl_experts.jobs.paths import path_of_name, user_path
+from tl_experts.jobs.paths import user_path
+from tl_experts.jobs.stages import DAMAGED, are_strings, finished_stages, stage_tables
 from tl_experts.study.config import StudyConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MANIFEST = "study.json"
-
-DAMAGED = "delete it and run the study again"
-"""What to do about a damaged file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +50,14 @@ class StudyResult(Mapping[str, "pd.DataFrame"]):
         if not (root / MANIFEST).is_file():
             raise StudyError(f"{root} holds no study; expected a folder that run_study or `tl-experts study` wrote")
         manifest = read_manifest(root)
-        found = {path.stem: read_json(path, fix=DAMAGED) for path in sorted((root / "stages").glob("*.json"))}
+        found = finished_stages(root)
         missing = [name for name in manifest["stages"] if name not in found]
         if missing:
             raise StudyError(f"{root}: stages {', '.join(missing)} are missing; run the same study again to finish")
         stages = {name: found[name] for name in manifest["stages"]}
         tables: dict[str, pd.DataFrame] = {}
         for name, stage in stages.items():
-            tables |= _tables(root, name, stage)
+            tables |= stage_tables(root, name, stage)
         return cls(root, StudyConfig.from_dict(manifest["config"]), manifest["about"], stages, tables)
 
     def __getitem__(self, name: str) -> "pd.DataFrame":
@@ -93,37 +91,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     manifest = read_json(folder / MANIFEST, fix=DAMAGED)
     mappings = all(isinstance(manifest.get(name), dict) for name in ("config", "about"))
-    if not mappings or not _are_strings(manifest.get("stages")):
+    if not mappings or not are_strings(manifest.get("stages")):
         raise ArtefactError(f"{folder / MANIFEST} lacks config, about or stages; {DAMAGED}")
     return manifest
-
-
-def read_table(folder: Path, name: str) -> "pd.DataFrame":
-    """A table of a study.
-
-    Raises:
-        ArtefactError: the file is missing or damaged, or the name would lead out of the folder.
-    """
-    import pandas as pd
-
-    path = path_of_name(folder / "tables", name, ".parquet")
-    try:
-        return pd.read_parquet(path)
-    except Exception as error:  # pyarrow has many error classes of its own
-        raise ArtefactError(
-            f"{path} cannot be read ({error}); delete {folder / 'stages'} and run the study again"
-        ) from error
-
-
-def _tables(folder: Path, name: str, stage: dict[str, Any]) -> dict[str, "pd.DataFrame"]:
-    """The tables of a stage, by name."""
-    if not _are_strings(stage.get("tables")):
-        raise ArtefactError(f"{folder}: stage {name} names no tables; {DAMAGED}")
-    return {table: read_table(folder, table) for table in stage["tables"]}
-
-
-def _are_strings(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:

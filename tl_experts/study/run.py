@@ -1,7 +1,6 @@
 """Running a study: stage after stage. Finished stages and passes are kept, so that a killed study resumes."""
 
 import sys
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -9,17 +8,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tl_experts.jobs.files import read_json, write_json
+from tl_experts.jobs.files import write_json
 from tl_experts.jobs.folders import locked
-from tl_experts.jobs.job import Job, recover
+from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import path_of_name, user_path
-from tl_experts.jobs.tables import write_frame
+from tl_experts.jobs.stages import is_finished, read_table, run_stage
 from tl_experts.jobs.workers import Workers, opened
 from tl_experts.models import Model, ModelSource, explain_model_difference, model_fingerprint
 from tl_experts.responses.collect_to_disk import worker_loader
 from tl_experts.study.bench import Bench, Tables
 from tl_experts.study.config import StudyConfig
-from tl_experts.study.result import MANIFEST, StudyResult, read_manifest, read_table
+from tl_experts.study.result import MANIFEST, StudyResult, read_manifest
 from tl_experts.study.splits import Splits, read_splits
 from tl_experts.study.stages.baselines import baselines
 from tl_experts.study.stages.controls import controls
@@ -98,7 +97,7 @@ def run_study(
     source = ModelSource(config.model, device=device, dtype=config.dtype, n_devices=n_devices)
     load = None if workers is None else worker_loader(source, workers)
     splits = read_splits(config)
-    if not _is_finished(target, "sweep"):
+    if not is_finished(target, "sweep"):
         require_identified(config, splits)
     loaded = source.load() if model is None else model
     with locked(target):
@@ -110,43 +109,12 @@ def run_study(
 
 def _run_stages(bench: Bench, started: Callable[[str], object] | None) -> None:
     for name, stage in STAGES.items():
-        if not _is_finished(bench.folder, name):
+        if not is_finished(bench.folder, name):
             if started is not None:
                 started(name)
-            _run_stage(bench, name, stage)
+            run_stage(bench.folder, name, partial(stage, bench))
         if name == "sweep":
             bench = bench.settled(_chosen(bench.folder))
-
-
-def _run_stage(bench: Bench, name: str, stage: Callable[[Bench], Tables]) -> None:
-    import pandas as pd
-
-    begun = time.perf_counter()
-    tables = {table: rows for table, rows in stage(bench).items() if rows}
-    for table, rows in tables.items():
-        write_frame(path_of_name(bench.folder / "tables", table), pd.DataFrame(rows))
-    measured = {"seconds": time.perf_counter() - begun, "peak_mib": peak_memory()}
-    write_json(_marker(bench.folder, name), {"tables": list(tables), **measured})
-
-
-def _marker(folder: Path, stage: str) -> Path:
-    """The file that says that a stage is finished; written last."""
-    return folder / "stages" / f"{stage}.json"
-
-
-def _is_finished(folder: Path, stage: str) -> bool:
-    marker = _marker(folder, stage)
-    return marker.is_file() and recover(partial(read_json, marker)) is not None
-
-
-def peak_memory() -> float | None:
-    """The most memory this process has held, in MiB; None on Windows, which does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 2**20 if sys.platform == "darwin" else most / 2**10
 
 
 def _require_same_options(config: StudyConfig, folder: Path) -> None:
