@@ -37,12 +37,14 @@ from tl_experts import (
     select_experts,
     store_responses,
 )
-from tl_experts.analysis.distances import language_distances
+from tl_experts.analysis.distances import LEVELS, MEDOIDS, language_distances
 from tl_experts.analysis.retrieval import MEASURES, scored
 from tl_experts.cli.commands import main
 from tl_experts.errors import TLExpertsError
+from tl_experts.experts.find import ORDERS
 from tl_experts.experts.scorings import SCORINGS
 from tl_experts.models import SITES
+from tl_experts.models.dtypes import DTYPES
 from tl_experts.models.pooling import POOLINGS
 from tl_experts.steering.operations import OPERATIONS
 from tl_experts.steering.positions import POSITIONS
@@ -151,10 +153,10 @@ WORDS = {
     *TOKEN_VALUES,
     *POSITIONS,
     *MEASURES,
-    "top",
-    "bottom",
-    "both",
-    "random",
+    *DTYPES,
+    *LEVELS,
+    *MEDOIDS,
+    *ORDERS,
     "ray",
 }
 
