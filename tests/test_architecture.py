@@ -95,7 +95,9 @@ INNER = {
         ("steering", "affine", "subspaces"),
         ("interventions", "vectors"),
         ("transport", "directions", "silencing", "fallback", "writing"),
+        ("tuning",),
     ),
+    "steering.tuning": (("space",), ("building", "trials"), ("search", "result"), ("tuner",)),
     "steering.writing": (
         ("words", "sampling", "language", "prompts", "fluency"),
         ("repetition", "passes", "continuing"),
@@ -106,7 +108,7 @@ INNER = {
     "study.stages": (
         ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations", "silencing"),
     ),
-    "plots": (("style",), ("maps",), ("experts", "retrieval", "space", "sweep", "silencing", "fallback")),
+    "plots": (("style",), ("maps",), ("experts", "retrieval", "space", "sweep", "silencing", "fallback", "tuning")),
     "pages": (("report", "inspector"),),
     "pages.inspector": (("gather", "saved"), ("weight_view",), ("page",), ("inspection", "live"), ("runs", "server")),
     "cli": (("demo", "options"), ("demo_tables",), ("commands",)),

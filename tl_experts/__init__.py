@@ -60,6 +60,11 @@ if TYPE_CHECKING:
     from tl_experts.steering.matrix import SilencingMatrix as SilencingMatrix
     from tl_experts.steering.silencing import silencing_matrix as silencing_matrix
     from tl_experts.steering.steering import Steering as Steering
+    from tl_experts.steering.tuning.result import TuneResult as TuneResult
+    from tl_experts.steering.tuning.search import Budget as Budget
+    from tl_experts.steering.tuning.space import SearchSpace as SearchSpace
+    from tl_experts.steering.tuning.tuner import TuningPrompts as TuningPrompts
+    from tl_experts.steering.tuning.tuner import tune as tune
     from tl_experts.steering.writing.continuing import Decoding as Decoding
     from tl_experts.steering.writing.continuing import continue_prompts as continue_prompts
     from tl_experts.steering.writing.measures import TextMeasures as TextMeasures

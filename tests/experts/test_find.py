@@ -224,3 +224,14 @@ def test_a_selection_that_cannot_be_made_is_refused_before_the_model_runs(monkey
         find_experts(llama, corpus, **selecting)
     with pytest.raises(InterruptedError):
         find_experts(llama, corpus, k=96)
+
+
+def test_experts_of_some_languages_are_those_of_all():
+    expertise = expertise_of(np.random.default_rng(3).random((len(PAIRS), len(LANGUAGES))))
+    every, chosen = select_experts(expertise, k=4), LANGUAGES[::-1][:2]
+    some = select_experts(expertise, k=4, languages=[*chosen, chosen[0]])
+    assert some.languages == chosen
+    assert some.to_pandas().equals(every.only(chosen).to_pandas())
+    for nothing in ([], "de"):
+        with pytest.raises(SelectionError, match="give a list of at least one"):
+            select_experts(expertise, k=4, languages=nothing)

@@ -120,6 +120,7 @@ def select_experts(
     scoring: str | Scoring = "auroc",
     how: Order = "top",
     layers: Sequence[int] | None = None,
+    languages: Sequence[str] | None = None,
     seed: int = 0,
     responses: Responses | StoredResponses | None = None,
     tokens: TokenStatistics | None = None,
@@ -136,14 +137,16 @@ def select_experts(
         how: ``"top"`` (best first), ``"bottom"`` (worst first), ``"both"`` (the k best, then the k worst, worst first)
             or ``"random"`` (with their own statistics; for the paper's control see `Experts.random_control`).
         layers: only neurons of these layers.
+        languages: only experts of these languages, in this order; they are still told from all others.
         seed: of ``how="random"``.
         responses: what the expertise was scored from; ``"mean_difference"`` and ``"probe"`` need them.
         tokens: of the same pass (`collect_both`); scorings of tokens need them. The experts then hold their mean over
             the language's tokens (``token_mean``) and over all others (``token_negative_mean``).
 
     Raises:
-        SelectionError: k beyond the neurons, a threshold that no neuron reaches, an unknown scoring or layer, or
-            something that the scoring needs and was not given.
+        SelectionError: k beyond the neurons, a threshold that no neuron reaches, an unknown scoring or layer, no
+            language, or something that the scoring needs and was not given.
+        ResponseError: a language that was not scored.
 
     Examples:
         >>> from tl_experts import collect_responses, load_model, load_sentences, score_responses
@@ -160,22 +163,21 @@ def select_experts(
     scores = scored(scorer, evidence)
     allowed = _allowed(expertise.neurons, layers)
     rule = threshold is None and _own_rule(scorer, k) and how != "random"
+    wanted = _wanted(expertise, languages)
     if rule:
         candidates = _by_own_rule(scorer, evidence, scores, allowed)
-        chosen = [own[np.argsort(-scores[own, at], kind="stable")] for at, own in enumerate(candidates)]
+        chosen = [candidates[at][np.argsort(-scores[candidates[at], at], kind="stable")] for at in wanted]
     else:
         chosen = [
-            _choose(scores[:, at], allowed, k, threshold, how, seed, language)
-            for at, language in enumerate(expertise.languages)
+            _choose(scores[:, at], allowed, k, threshold, how, seed, expertise.languages[at]) for at in wanted
         ]
-    columns = np.concatenate(chosen)
-    language_of = np.repeat(np.arange(len(chosen)), [len(part) for part in chosen])
+    columns, sizes = np.concatenate(chosen), [len(part) for part in chosen]
     return Experts(
-        languages=expertise.languages,
-        language_of=language_of,
+        languages=tuple(expertise.languages[at] for at in wanted),
+        language_of=np.repeat(np.arange(len(wanted)), sizes),
         layer=expertise.neurons.layer_of[columns],
         neuron=expertise.neurons.neuron_of[columns],
-        statistics=_statistics(evidence, scores, columns, language_of, named=scoring not in BOUNDED),
+        statistics=_statistics(evidence, scores, columns, np.repeat(wanted, sizes), named=scoring not in BOUNDED),
         candidates=expertise.neurons if layers is None else expertise.neurons.only(layers),
         site=expertise.site,
         pooling=expertise.pooling,
@@ -184,6 +186,15 @@ def select_experts(
         corpus=expertise.corpus,
         fingerprint=expertise.fingerprint,
     )
+
+
+def _wanted(expertise: Expertise, languages: Sequence[str] | None) -> list[int]:
+    """The columns of the languages."""
+    if languages is None:
+        return list(range(len(expertise.languages)))
+    if isinstance(languages, str) or not languages:
+        raise SelectionError(f"languages is {languages!r}; give a list of at least one, such as ['es']")
+    return list(dict.fromkeys(expertise.column(language) for language in languages))
 
 
 def _require_selection(k: int | None, threshold: float | None, scoring: Any, how: str) -> None:

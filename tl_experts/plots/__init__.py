@@ -30,6 +30,7 @@ from tl_experts.plots.space import (
 )
 from tl_experts.plots.style import TEMPLATE, colour_of, language_order
 from tl_experts.plots.sweep import sweep_front
+from tl_experts.plots.tuning import tuning_front
 
 __all__ = [
     "TEMPLATE",
@@ -54,4 +55,5 @@ __all__ = [
     "silencing_maps",
     "subspace_bars",
     "sweep_front",
+    "tuning_front",
 ]

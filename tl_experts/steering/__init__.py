@@ -2,7 +2,7 @@
 
 Inner order: `operations`, `norms`, `positions`, `maps`, `generation`, `matrix`, `choices`; `edits`; `neurons`;
 `steering`, `affine`, `subspaces`; `interventions`, `vectors`; `transport`, `directions`, `silencing`, `fallback`,
-`writing`.
+`writing`; `tuning`.
 """
 
 from tl_experts.steering.affine import AffineMap
@@ -16,6 +16,15 @@ from tl_experts.steering.silencing import silencing_matrix
 from tl_experts.steering.steering import Steering
 from tl_experts.steering.subspaces import SubspaceSwap, language_swap
 from tl_experts.steering.transport import fit_transport, fit_transport_by_layer
+from tl_experts.steering.tuning import (
+    Budget,
+    SearchSpace,
+    Setting,
+    TuneResult,
+    TuningPrompts,
+    bundled_tuning_prompts,
+    tune,
+)
 from tl_experts.steering.vectors import language_dimensions, language_vector
 from tl_experts.steering.writing import (
     Decoding,
@@ -36,15 +45,21 @@ from tl_experts.steering.writing import (
 __all__ = [
     "OPERATIONS",
     "AffineMap",
+    "Budget",
     "Decoding",
     "Fallback",
     "LanguageIdentifier",
     "PassRates",
     "Perplexity",
+    "SearchSpace",
+    "Setting",
     "SilencingMatrix",
     "Steering",
     "SubspaceSwap",
     "TextMeasures",
+    "TuneResult",
+    "TuningPrompts",
+    "bundled_tuning_prompts",
     "compression_ratio",
     "continue_prompts",
     "distinct_bigrams",
@@ -67,4 +82,5 @@ __all__ = [
     "text_language",
     "text_perplexities",
     "text_perplexity",
+    "tune",
 ]

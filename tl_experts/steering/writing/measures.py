@@ -106,9 +106,9 @@ class TextMeasures:
         """
         natural = self._natural()
         ratios = (
-            PERPLEXITY_RATIO * natural.perplexity.value / self.perplexities,
-            self.bigrams / (VARIETY_RATIO * natural.distinct.value),
-            self.compressions / (VARIETY_RATIO * natural.compression.value),
+            PERPLEXITY_RATIO * natural._value(np.median, "perplexities") / self.perplexities,
+            self.bigrams / (VARIETY_RATIO * natural._value(np.mean, "bigrams")),
+            self.compressions / (VARIETY_RATIO * natural._value(np.mean, "compressions")),
         )
         product: Floats = np.prod([np.minimum(ratio, 1.0) for ratio in ratios], axis=0)
         return np.nan_to_num(product, nan=0.0)
@@ -124,7 +124,7 @@ class TextMeasures:
             TLExpertsError: there are no natural texts to compare with.
         """
         quality = self.quality
-        return self._interval(lambda rows: _harmonic(self.in_language[rows].mean(), quality[rows].mean()))
+        return self._interval(lambda rows: harmonic(self.in_language[rows].mean(), quality[rows].mean()))
 
     @property
     def reads_well(self) -> bool:
@@ -313,5 +313,6 @@ def _reduced(reduce: Callable[[Floats], Any], values: Floats) -> float:
     return float(reduce(known)) if len(known) else float("nan")
 
 
-def _harmonic(share: float, quality: float) -> float:
+def harmonic(share: float, quality: float) -> float:
+    """The score of a share and a mean quality; 0 if both are."""
     return 2 * share * quality / (share + quality) if share + quality > 0 else 0.0

@@ -1,0 +1,109 @@
+"""The search on made-up measures: what it tries, what it stops, what it chooses, and when it ends."""
+
+from collections import Counter
+
+import pytest
+
+from tests.steering.tuning.fakes import NATURAL, measures
+from tl_experts.errors import TLExpertsError
+from tl_experts.steering.tuning.search import Budget, Search, drawn, stage_bounds
+from tl_experts.steering.tuning.space import SearchSpace
+from tl_experts.steering.tuning.trials import best_of
+
+SPACE = SearchSpace(strengths=(0.5, 1.0, 2.0), counts=(5, 50))
+
+
+class Fake:
+    """Measures by a rule, and remembers what was asked."""
+
+    def __init__(self, rule, seconds=1.0):
+        self.rule, self.seconds, self.asked = rule, seconds, []
+
+    def __call__(self, setting, stage):
+        self.asked.append((setting, stage))
+        return measures(*self.rule(setting), natural=NATURAL), self.seconds
+
+
+def search(rule, budget, *, stages=3, space=SPACE, possible=lambda _: True, seed=0, seconds=1.0):
+    fake = Fake(rule, seconds)
+    trials = Search(space, possible, fake, stages, budget, seed).run()
+    return trials, fake
+
+
+def peak(setting):
+    """Best near strength 1 of 50 neurons by LAPE."""
+    near = (setting.scoring == "lape") + (setting.count == 50) + (setting.strength == 1.0)
+    return near / 4 + 0.25, 10.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_is_found_by_its_neighbours_and_tried_on_all_prompts(seed):
+    trials, _ = search(peak, Budget(trials=40), seed=seed)
+    best = best_of(trials)
+    assert (best.setting.scoring, best.setting.count, best.setting.strength) == ("lape", 50, 1.0)
+    assert best.stage == 2
+    assert best.prompts == 12  # those of three stages
+
+
+@pytest.mark.parametrize("trials", [1, 2, 7, 30])
+def test_a_budget_in_trials_is_met(trials):
+    _, fake = search(peak, Budget(trials=trials))
+    assert len(fake.asked) == trials
+
+
+def test_a_budget_in_seconds_ends_with_the_trial_that_exceeds_it():
+    _, fake = search(peak, Budget(seconds=10), seconds=3.0)
+    assert len(fake.asked) * 3 <= 10 + 3
+
+
+def test_a_hopeless_setting_is_measured_once():
+    _, fake = search(lambda setting: (float(setting.scoring == "lape"), 10.0), Budget(trials=40))
+    later = {setting.scoring for setting, stage in fake.asked if stage > 0}
+    assert later == {"lape"}
+    assert max(Counter(fake.asked).values()) == 1
+
+
+def test_the_rule_cannot_choose_a_setting_that_only_repeats():
+    def rule(setting):
+        return (0.25, 10.0, 1.0) if setting.scoring == "lape" else (1.0, 2.0, 0.1)
+
+    trials, _ = search(rule, Budget(trials=30))
+    assert best_of(trials).setting.scoring == "lape"
+    trials, fake = search(lambda _: (1.0, 2.0, 0.1), Budget(trials=30))
+    assert best_of(trials) is None
+    assert all(trial.stopped for trial in trials)
+    assert {stage for _, stage in fake.asked} == {0}
+
+
+def test_each_scoring_has_its_turn_and_what_cannot_be_built_is_left_out():
+    _, fake = search(lambda _: (0.0,), Budget(trials=10), possible=lambda setting: setting.scoring != "vector")
+    counted = Counter(setting.scoring for setting, _ in fake.asked)
+    assert set(counted) == {"auroc", "token_mean_difference", "lape", "all"}
+    assert max(counted.values()) <= 3
+
+
+def test_a_search_ends_when_every_setting_was_tried():
+    space = SearchSpace(scorings=("auroc",), counts=(5,), strengths=(1.0,), positions=("all",))
+    trials, _ = search(peak, Budget(trials=500), space=space)
+    assert len(trials) == len(space.settings())
+
+
+def test_settings_are_drawn_once_each_in_an_order_of_the_seed():
+    settings = SPACE.settings()
+    orders = [list(drawn(settings, seed)) for seed in (0, 0, 1)]
+    assert orders[0] == orders[1] != orders[2]
+    assert sorted(map(str, orders[0])) == sorted(map(str, settings))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "expected"), [(1, [(0, 1)]), (3, [(0, 1), (1, 2), (2, 3)]), (4, [(0, 1), (1, 2), (2, 4)])]
+)
+def test_the_stages_cover_all_prompts_once(prompts, expected):
+    assert stage_bounds(prompts) == expected
+
+
+@pytest.mark.parametrize("options", [{}, {"trials": 3, "seconds": 4}, {"trials": 0}, {"seconds": float("nan")}])
+def test_a_budget_is_one_positive_number(options):
+    with pytest.raises(TLExpertsError, match=r"expected|give one"):
+        Budget(**options)
+    assert Budget(trials=3).used(1, 99) == pytest.approx(1 / 3)

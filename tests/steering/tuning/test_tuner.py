@@ -1,0 +1,101 @@
+"""`tune` with a tiny model: killed at any trial it resumes with the same result; the report has prompts of its own."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tl_experts import Budget, Decoding, SearchSpace, TuneResult, TuningPrompts, collect_both, steer, tune
+from tl_experts.errors import ArtefactError, TLExpertsError
+from tl_experts.steering.tuning import tuner as module
+from tl_experts.steering.tuning.tuner import bundled_tuning_prompts
+from tl_experts.steering.writing.continuing import continue_prompts
+
+PROMPTS = TuningPrompts(("Die Katze", "猫は", "Where"), ("The cat", "She"), ("Bread", "Кошка"))
+OPTIONS = {
+    "prompts": PROMPTS,
+    "space": SearchSpace(counts=(5, 20), strengths=(0.5, 1.0)),
+    "budget": Budget(trials=8),
+    "decoding": Decoding(max_new_tokens=4),
+    "progress": False,
+}
+
+
+@pytest.fixture(scope="module")
+def both(model_of, corpus):
+    return collect_both(model_of("llama"), corpus, progress=False)
+
+
+@pytest.fixture(autouse=True)
+def half_of_all_texts_are_german(monkeypatch):
+    """The tiny model writes no language."""
+    monkeypatch.setattr(module, "in_language", lambda texts, _: np.array([len(text) % 2 == 0 for text in texts]))
+
+
+@pytest.fixture(scope="module")
+def whole(model_of, both, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "in_language", lambda texts, _: np.array([len(text) % 2 == 0 for text in texts]))
+        folder = tmp_path_factory.mktemp("tuning") / "whole"
+        return tune(model_of("llama"), both, "de", folder=folder, **OPTIONS), folder
+
+
+def rows(result):
+    return [{**trial.to_dict(), "seconds": 0, "perplexity": repr(trial.perplexity)} for trial in result.trials]
+
+
+def test_the_report_is_what_the_best_setting_writes_for_other_prompts(model_of, whole):
+    result, _ = whole
+    model = model_of("llama")
+    with steer(model, result.steering):
+        texts = continue_prompts(model, PROMPTS.report, decoding=OPTIONS["decoding"], progress=False)
+    assert result.report.texts == tuple(text for own in texts for text in own)
+    assert result.report.prompts == PROMPTS.report
+    assert result.natural.prompts == PROMPTS.natural
+    assert result.report.natural is result.natural
+    assert 1 <= len(result.trials) <= 8
+    assert result.best.setting.strength == result.steering.strength
+
+
+def test_a_saved_result_is_loaded_without_a_loss(whole):
+    result, folder = whole
+    again = TuneResult.load(folder)
+    assert rows(again) == rows(result)
+    assert str(again.steering) == str(result.steering)
+    assert again.report.texts == result.report.texts
+    np.testing.assert_array_equal(again.report.quality, result.report.quality)
+    assert str(again) == str(result)
+
+
+@pytest.mark.parametrize("survived", [0, 4])
+def test_a_killed_search_resumes_with_the_same_result(model_of, both, whole, tmp_path, monkeypatch, survived):
+    calls = iter(range(99))
+
+    def dies(*args, **options):
+        if next(calls) == survived:
+            raise KeyboardInterrupt
+        return continue_prompts(*args, **options)
+
+    monkeypatch.setattr(module, "continue_prompts", dies)
+    with pytest.raises(KeyboardInterrupt):
+        tune(model_of("llama"), both, "de", folder=tmp_path, **OPTIONS)
+    monkeypatch.setattr(module, "continue_prompts", continue_prompts)
+    assert rows(tune(model_of("llama"), both, "de", folder=tmp_path, **OPTIONS)) == rows(whole[0])
+
+
+def test_what_is_there_is_not_written_again_and_another_search_is_refused(model_of, both, whole, monkeypatch):
+    result, folder = whole
+    monkeypatch.setattr(module, "continue_prompts", None)
+    assert rows(tune(model_of("llama"), both, "de", folder=folder, **OPTIONS)) == rows(result)
+    with pytest.raises(ArtefactError, match="another job: seed"):
+        tune(model_of("llama"), both, "de", folder=folder, seed=1, **OPTIONS)
+
+
+def test_prompts_of_the_report_are_kept_apart():
+    with pytest.raises(TLExpertsError, match="'Where' is in search and report"):
+        replace(PROMPTS, report=("Where",))
+    bundled = bundled_tuning_prompts("es", domain="computers")
+    assert len(bundled.search) == len(bundled.report) == len(bundled.natural) == 10
+    with pytest.raises(TLExpertsError, match="both 'en'"):
+        bundled_tuning_prompts("en")
+

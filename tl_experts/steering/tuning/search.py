@@ -1,0 +1,162 @@
+"""Successive halving: many settings on few prompts, the best of them on more.
+
+The first stage draws settings at random, each scoring in turn, then tries the neighbours of the best so far. Later
+stages continue the best with further prompts. Source of the halving: Jamieson and Talwalkar 2016 (arXiv 1502.07943).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, zip_longest
+
+import numpy as np
+
+from tl_experts.errors import TLExpertsError, require_whole
+from tl_experts.steering.tuning.space import SearchSpace, Setting
+from tl_experts.steering.tuning.trials import Trial, joined, trial_of
+from tl_experts.steering.writing.measures import TextMeasures
+
+EXPLORING = 0.35
+"""Share of the budget for settings that are drawn."""
+
+FIRST_STAGE = 0.65
+"""Share of the budget for the first stage: those that are drawn and their neighbours."""
+
+Measure = Callable[[Setting, int], tuple[TextMeasures, float]]
+"""The texts of a setting at a stage, measured, and the seconds that it took."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to search: give one of the two.
+
+    With trials, the result depends on the seed alone; with seconds, also on the speed of the machine.
+
+    Raises:
+        TLExpertsError: both or neither, or not a positive number.
+    """
+
+    trials: int | None = None
+    """How often a setting is measured, at any stage."""
+
+    seconds: float | None = None
+    """Of writing and measuring, without natural texts and the report. A trial that was begun is finished."""
+
+    def __post_init__(self) -> None:
+        """Check that there is one positive number."""
+        if (self.trials is None) == (self.seconds is None):
+            raise TLExpertsError(
+                f"trials is {self.trials!r}, seconds is {self.seconds!r}; give one of the two, such as trials=60"
+            )
+        if self.trials is not None and require_whole(self.trials, "trials") < 1:
+            raise TLExpertsError(f"trials is {self.trials}; expected at least 1")
+        if self.seconds is not None:
+            number = isinstance(self.seconds, int | float) and not isinstance(self.seconds, bool)
+            if not number or not 0 < self.seconds < float("inf"):
+                raise TLExpertsError(f"seconds is {self.seconds!r}; expected a positive number, such as 90")
+
+    def used(self, trials: int, seconds: float) -> float:
+        """The share of the budget that is used."""
+        if self.trials is not None:
+            return trials / self.trials
+        return seconds / float(self.seconds or 1)
+
+
+@dataclass
+class Search:
+    """A search that runs once."""
+
+    space: SearchSpace
+    possible: Callable[[Setting], bool]
+    """Whether a setting can be built."""
+
+    measure: Measure
+    stages: int
+    budget: Budget
+    seed: int = 0
+
+    advance: Callable[[float, "Search"], object] = lambda share, search: None  # noqa: ARG005
+    """Told the share of the budget that is used, after every trial."""
+
+    trials: dict[Setting, Trial] = field(default_factory=dict)
+    _parts: dict[Setting, list[TextMeasures]] = field(default_factory=dict)
+    _done: int = 0
+    _seconds: float = 0.0
+
+    def run(self) -> tuple[Trial, ...]:
+        """The trials, in the order in which their settings were first tried."""
+        draws = self._draws()
+        first = FIRST_STAGE if self.stages > 1 else 1.0
+        self._try(draws, until=EXPLORING)
+        self._try(chain(self._beside_the_best(), draws), until=first)
+        for stage in range(1, self.stages):
+            self._continue(stage, until=first + (1 - first) * stage / (self.stages - 1))
+        return tuple(self.trials.values())
+
+    @property
+    def used(self) -> float:
+        """The share of the budget that is used."""
+        return self.budget.used(self._done, self._seconds)
+
+    def _try(self, settings: Iterator[Setting], until: float) -> None:
+        while self.used < until and (setting := next(settings, None)) is not None:
+            self._measure(setting, 0)
+
+    def _continue(self, stage: int, until: float) -> None:
+        """Continue the best of the stage before."""
+        for trial in self._alive(stage - 1):
+            if self.used >= until:
+                return
+            self._measure(trial.setting, stage)
+
+    def _measure(self, setting: Setting, stage: int) -> None:
+        measures, seconds = self.measure(setting, stage)
+        self._done += 1
+        self._seconds += seconds
+        before = self.trials.get(setting)
+        parts = self._parts.setdefault(setting, [])
+        parts.append(measures)
+        self.trials[setting] = trial_of(setting, stage, joined(parts), seconds + (before.seconds if before else 0.0))
+        self.advance(min(1.0, self.used), self)
+
+    def _alive(self, stage: int) -> list[Trial]:
+        """The trials of a stage that were not stopped, best first."""
+        found = [trial for trial in self.trials.values() if trial.stage == stage and not trial.stopped]
+        return sorted(found, key=lambda trial: trial.rank, reverse=True)
+
+    def _draws(self) -> Iterator[Setting]:
+        """All possible settings in random order, the scorings in turn."""
+        for setting in drawn(self.space.settings(), self.seed):
+            if setting not in self.trials and self.possible(setting):
+                yield setting
+
+    def _beside_the_best(self) -> Iterator[Setting]:
+        """The neighbours of the best setting so far that has one which was not tried, again and again."""
+        while True:
+            beside = (near for trial in self._alive(0) for near in self.space.neighbours(trial.setting))
+            found = next((near for near in beside if near not in self.trials and self.possible(near)), None)
+            if found is None:
+                return
+            yield found
+
+
+def drawn(settings: Sequence[Setting], seed: int) -> Iterator[Setting]:
+    """All settings in random order, one of each scoring in turn."""
+    generator = np.random.default_rng(seed)
+    by_scoring: dict[str, list[Setting]] = {}
+    for setting in settings:
+        by_scoring.setdefault(setting.scoring, []).append(setting)
+    shuffled = [[own[at] for at in generator.permutation(len(own))] for own in by_scoring.values()]
+    return (setting for row in zip_longest(*shuffled) for setting in row if setting is not None)
+
+
+def stage_bounds(prompts: int) -> list[tuple[int, int]]:
+    """The prompts that each stage adds: the first quarter, the second, the second half.
+
+    Examples:
+        >>> stage_bounds(20)
+        [(0, 5), (5, 10), (10, 20)]
+        >>> stage_bounds(2)
+        [(0, 1), (1, 2)]
+    """
+    ends = sorted({-(-prompts // 4), -(-prompts // 2), prompts})
+    return list(zip([0, *ends], ends, strict=False))

@@ -1,0 +1,269 @@
+"""`tune`: search for the setting with which a model writes a language best."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from tl_experts.errors import TLExpertsError, require_choice, require_whole
+from tl_experts.jobs.folders import locked
+from tl_experts.jobs.job import Job
+from tl_experts.jobs.paths import user_path
+from tl_experts.jobs.pieces import Pieces
+from tl_experts.models import Model, model_fingerprint
+from tl_experts.steering.interventions import steer
+from tl_experts.steering.tuning.building import Builder, Built, Statistics, builder
+from tl_experts.steering.tuning.result import TuneResult
+from tl_experts.steering.tuning.search import Budget, Search, stage_bounds
+from tl_experts.steering.tuning.space import SearchSpace, Setting
+from tl_experts.steering.tuning.trials import best_of, hopeless, packed, unpacked
+from tl_experts.steering.writing.continuing import DEFAULT_DECODING, Decoding, continue_prompts
+from tl_experts.steering.writing.fluency import text_perplexities
+from tl_experts.steering.writing.language import in_language
+from tl_experts.steering.writing.measures import TextMeasures
+from tl_experts.steering.writing.prompts import load_prompts
+from tl_experts.steering.writing.repetition import compression_ratio, distinct_bigrams
+
+DEFAULT_SPACE = SearchSpace()
+DEFAULT_BUDGET = Budget(trials=60)
+
+
+@dataclass(frozen=True)
+class TuningPrompts:
+    """The prompts of a search, those of the report kept apart.
+
+    Raises:
+        TLExpertsError: nothing to search with or to compare with, or a prompt of the search in the report.
+
+    Examples:
+        >>> prompts = bundled_tuning_prompts("es")
+        >>> len(prompts.search), len(prompts.report), prompts.natural[0]
+        (20, 20, 'Todos los domingos, mi abuela')
+    """
+
+    search: tuple[str, ...]
+    """What the settings continue."""
+
+    natural: tuple[str, ...]
+    """What the model continues by itself, without steering, in the target language: its texts are the standard of
+    fluency and variety. Best translations of `search`."""
+
+    report: tuple[str, ...] = ()
+    """What the best setting continues in the end; no setting is chosen by it."""
+
+    def __post_init__(self) -> None:
+        """Check that the parts are lists of text and do not overlap."""
+        for name in ("search", "natural", "report"):
+            value = getattr(self, name)
+            if isinstance(value, str) or not all(isinstance(prompt, str) for prompt in value):
+                raise TLExpertsError(f"{name} is {value!r:.60}; give a list of prompts")
+            if not value and name != "report":
+                raise TLExpertsError(f"{name} is empty; give at least one prompt")
+            object.__setattr__(self, name, tuple(value))
+        shared = sorted(set(self.search) & set(self.report))
+        if shared:
+            raise TLExpertsError(f"prompt {shared[0]!r:.60} is in search and report; keep them apart")
+
+
+def bundled_tuning_prompts(target: str, *, source: str = "en", domain: str | None = None) -> TuningPrompts:
+    """The bundled prompts: the first half to search with, the second to report.
+
+    Args:
+        target: the language that is written.
+        source: the language of the prompts.
+        domain: see `load_prompts`.
+
+    Raises:
+        TLExpertsError: a language without bundled prompts, or source and target are one.
+    """
+    prompts, own = (load_prompts(language, domain=domain) for language in (source, target))
+    if prompts == own:
+        raise TLExpertsError(f"target and the language of the prompts are both {target!r}; give prompts of another")
+    half = len(prompts) // 2
+    return TuningPrompts(tuple(prompts[:half]), tuple(own[:half]), tuple(prompts[half:]))
+
+
+def tune(
+    model: Model,
+    statistics: Statistics,
+    target: str,
+    *,
+    prompts: TuningPrompts | None = None,
+    space: SearchSpace = DEFAULT_SPACE,
+    budget: Budget = DEFAULT_BUDGET,
+    decoding: Decoding = DEFAULT_DECODING,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    progress: bool = True,
+) -> TuneResult:
+    """Find the setting with which a model writes a language most often, fluently and without repetition.
+
+    Settings are compared by `TextMeasures.score` of what they write. Most are tried on a quarter of the prompts; the
+    best continue on the others. A setting that writes no text in the language, or only repeats itself, is stopped.
+
+    Args:
+        model: either class.
+        statistics: what ``collect_both(model, sentences)`` returns; with statistics of ``hook_resid_post`` beside it,
+            language vectors are tried as well.
+        target: the language that is written.
+        prompts: None: the bundled English ones.
+        space: the options that are combined.
+        budget: a number of trials or seconds.
+        decoding: how tokens are chosen.
+        seed: of the draws of settings and texts.
+        folder: every trial is kept there, so that a killed search resumes; with a larger budget, it goes on.
+        progress: show a bar.
+
+    Returns:
+        The best setting as `steer` takes it, all trials, and what the best setting wrote for other prompts.
+
+    Raises:
+        TLExpertsError: statistics that lack something, a language without statistics or prompts, or an option out of
+            its range.
+        ArtefactError: the statistics are of another model, or the folder holds another search.
+
+    Examples:
+        >>> from tl_experts import Decoding, collect_both, load_model, load_sentences, steer
+        >>> model = load_model("polyglot-mini")
+        >>> statistics = collect_both(model, load_sentences("bundled", split="dev", limit=10), progress=False)
+        >>> few, short = Budget(trials=2), Decoding(max_new_tokens=5)
+        >>> result = tune(model, statistics, "ru", budget=few, decoding=short, progress=False)
+        >>> len(result.trials) <= 2
+        True
+    """
+    require_choice(type(space), (SearchSpace,), "type of space")
+    require_choice(type(budget), (Budget,), "type of budget")
+    if require_whole(seed, "seed") < 0:
+        raise TLExpertsError(f"seed is {seed}; expected 0 or more")
+    building = builder(statistics, target)
+    chosen = bundled_tuning_prompts(building.target) if prompts is None else prompts
+    job = _job(model, building, chosen, space, decoding, seed)
+    where = None if folder is None else user_path(folder)
+    with nullcontext() if where is None else locked(where):
+        pieces = None if where is None else Pieces(where / "trials", job)
+        writer = _Writer(model, building, chosen, decoding, seed, pieces, space.settings())
+        natural = writer.natural()
+        with _bar(building.target, budget, progress) as advance:
+            search = Search(space, building.possible, writer.measure, len(writer.stages), budget, seed, advance=advance)
+            trials = search.run()
+        best = best_of(trials)
+        found = None if best is None else building.build(best.setting)
+        report = writer.report(best.setting) if best is not None and chosen.report else None
+        result = TuneResult(building.target, trials, natural, found, report)
+        if where is not None:
+            result.save(where)
+    return result
+
+
+class _Writer:
+    """Writes and measures, every piece once."""
+
+    def __init__(
+        self,
+        model: Model,
+        building: Builder,
+        prompts: TuningPrompts,
+        decoding: Decoding,
+        seed: int,
+        pieces: Pieces | None,
+        settings: Sequence[Setting],
+    ) -> None:
+        self.model, self.building, self.prompts = model, building, prompts
+        self.decoding, self.seed, self.pieces = decoding, seed, pieces
+        self.stages = stage_bounds(len(prompts.search))
+        self._numbers = {setting: number for number, setting in enumerate(settings)}
+        self._natural: TextMeasures | None = None
+
+    def natural(self) -> TextMeasures:
+        """The model's own texts in the language."""
+        self._natural = self._once(0, lambda: self._written(None, self.prompts.natural))[0]
+        if not np.isfinite(self._natural.perplexity.value) or not self._natural.distinct.value > 0:
+            raise TLExpertsError(
+                f"the model's own texts for {self.prompts.natural[0]!r:.60} and the other natural prompts cannot be "
+                "measured: they are too short; raise max_new_tokens"
+            )
+        return self._natural
+
+    def measure(self, setting: Setting, stage: int) -> tuple[TextMeasures, float]:
+        """The texts of a setting for the prompts that a stage adds."""
+        start, end = self.stages[stage]
+        prompts = self.prompts.search[start:end]
+        number = 1 + self._numbers[setting] * (len(self.stages) + 1) + stage
+        return self._once(number, lambda: self._written(self.building.build(setting), prompts, stop=stage == 0))
+
+    def report(self, setting: Setting) -> TextMeasures:
+        """The texts of a setting for the prompts of the report."""
+        number = 1 + self._numbers[setting] * (len(self.stages) + 1) + len(self.stages)
+        return self._once(number, lambda: self._written(self.building.build(setting), self.prompts.report))[0]
+
+    def _once(self, number: int, write: Any) -> tuple[TextMeasures, float]:
+        def compute() -> dict[str, Any]:
+            begun = time.perf_counter()
+            measures = write()
+            return packed(measures, time.perf_counter() - begun)
+
+        arrays = compute() if self.pieces is None else self.pieces.once(number, compute)
+        return unpacked(arrays, self.building.target, self._natural, self.seed)
+
+    def _written(self, built: Built | None, prompts: Sequence[str], *, stop: bool = False) -> TextMeasures:
+        """Texts and their measures; `stop`: without perplexity, the dearest, where the texts are hopeless."""
+        with nullcontext() if built is None else steer(self.model, built):
+            written = continue_prompts(self.model, prompts, seed=self.seed, decoding=self.decoding, progress=False)
+        texts = [text for own in written for text in own]
+        measures = TextMeasures(
+            self.building.target,
+            tuple(texts),
+            tuple(prompts),
+            in_language(texts, self.building.target),
+            np.full(len(texts), np.nan),
+            np.array([distinct_bigrams(text) for text in texts]),
+            np.array([compression_ratio(text) for text in texts]),
+            natural=self._natural,
+            seed=self.seed,
+        )
+        if stop and hopeless(measures):
+            return measures
+        before = None if self.decoding.chat else list(prompts)
+        measures.perplexities[:] = text_perplexities(self.model, texts, prompts=before, progress=False)
+        return measures
+
+
+@contextmanager
+def _bar(target: str, budget: Budget, progress: bool) -> Iterator[Any]:
+    unit = "trial" if budget.trials is not None else "s"
+    total = float(budget.trials or budget.seconds or 1)
+    with tqdm(total=round(total), desc=f"tuning {target}", unit=unit, disable=not progress) as bar:
+
+        def advance(share: float, search: Search) -> None:
+            bar.update(round(share * total) - bar.n)
+            best = best_of(search.trials.values())
+            if best is not None:
+                bar.set_postfix_str(f"score {best.score:.2f}: {best.setting}")
+
+        yield advance
+
+
+def _job(
+    model: Model, building: Builder, prompts: TuningPrompts, space: SearchSpace, decoding: Decoding, seed: int
+) -> Job:
+    """What decides the texts of a setting; the budget does not."""
+    evidence = building.evidence
+    tokens = [part for part in (evidence.tokens, building.residual) if part is not None]
+    return Job(
+        {
+            "kind": "tuning",
+            "model": model_fingerprint(model),
+            "statistics": [[part.site, *part.corpora] for part in tokens],
+            "pooling": evidence.expertise.pooling,
+            "target": building.target,
+            "prompts": asdict(prompts),
+            "space": asdict(space),
+            "decoding": asdict(decoding),
+            "seed": seed,
+        }
+    )
