@@ -25,6 +25,7 @@ from tests.bad_inputs.models import MODELS
 from tests.bad_inputs.own import OWN
 from tests.bad_inputs.steering import STEERING
 from tests.bad_inputs.studies import STUDIES
+from tests.bad_inputs.tuning import TUNING
 from tests.bad_inputs.vectors import VECTORS
 from tests.bad_inputs.writing import WRITING
 from tl_experts import (
@@ -74,7 +75,7 @@ def made(model_of, checkpoint, corpus) -> Made:
     )
 
 
-ROWS = [*CORPORA, *READERS, *MODELS, *EXPERTS, *OWN, *STEERING, *VECTORS, *STUDIES, *WRITING]
+ROWS = [*CORPORA, *READERS, *MODELS, *EXPERTS, *OWN, *STEERING, *VECTORS, *STUDIES, *TUNING, *WRITING]
 
 NOT_REFUSING = {"available_models"}
 

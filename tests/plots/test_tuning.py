@@ -5,7 +5,13 @@ from tl_experts import TuneResult, plots
 
 
 def test_each_trial_that_was_not_stopped_is_a_point():
-    trials = (trial(1, 0.5, stage=1), trial(0.5, 1, stage=1), trial(0.5, 0.5, stage=1), trial(1, 1), trial(0, 0, stopped=True))
+    trials = (
+        trial(1, 0.5, stage=1),
+        trial(0.5, 1, stage=1),
+        trial(0.5, 0.5, stage=1),
+        trial(1, 1),
+        trial(0, 0, stopped=True),
+    )
     result = TuneResult("es", trials, NATURAL, None, None)
     few, all_prompts, front = plots.tuning_front(result).data
     assert list(few.y) == [1]

@@ -168,9 +168,7 @@ def select_experts(
         candidates = _by_own_rule(scorer, evidence, scores, allowed)
         chosen = [candidates[at][np.argsort(-scores[candidates[at], at], kind="stable")] for at in wanted]
     else:
-        chosen = [
-            _choose(scores[:, at], allowed, k, threshold, how, seed, expertise.languages[at]) for at in wanted
-        ]
+        chosen = [_choose(scores[:, at], allowed, k, threshold, how, seed, expertise.languages[at]) for at in wanted]
     columns, sizes = np.concatenate(chosen), [len(part) for part in chosen]
     return Experts(
         languages=tuple(expertise.languages[at] for at in wanted),

@@ -98,4 +98,3 @@ def test_prompts_of_the_report_are_kept_apart():
     assert len(bundled.search) == len(bundled.report) == len(bundled.natural) == 10
     with pytest.raises(TLExpertsError, match="both 'en'"):
         bundled_tuning_prompts("en")
-

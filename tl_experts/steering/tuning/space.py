@@ -141,8 +141,14 @@ class SearchSpace:
             if isinstance(value, str) or not isinstance(value, Sequence) or not value:
                 raise TLExpertsError(f"{name} is {value!r}; expected a tuple of at least one option")
             object.__setattr__(self, name, tuple(value))
+        if not all(isinstance(hold, tuple) and len(hold) == 2 for hold in self.holds):
+            raise TLExpertsError(f"holds is {self.holds!r}; expected pairs such as ('add', 'diffmean')")
+        if not all(isinstance(strength, int | float) for strength in self.strengths):
+            raise TLExpertsError(f"strengths is {self.strengths!r}; expected numbers")
         if not self.settings():
-            raise TLExpertsError("no combination of these options is defined; is a strength above 1 set?")
+            raise TLExpertsError(
+                "no combination of these options is defined; is every strength beyond the bounds of its operation?"
+            )
 
     def settings(self) -> list[Setting]:
         """Every combination, in a fixed order."""
