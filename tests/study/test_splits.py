@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.corpus.test_languages import FLORES_200
 from tl_experts import load_sentences
 from tl_experts.errors import ArtefactError, CorpusError, StudyError
+from tl_experts.study.config import load_config
 from tl_experts.study.splits import read_split, read_splits
 
 
@@ -70,3 +72,24 @@ def test_a_tilde_in_the_corpus_is_the_home_folder(config, tmp_path, monkeypatch)
     for language in ("en", "de"):
         (tmp_path / "mine" / "dev" / f"{language}.txt").write_text("One.\n")
     assert len(read_split(replace(config, corpus="~/mine"), "dev", None)) == 2
+
+
+@pytest.mark.parametrize("name", ["aya-8b", "bloom-7b", "polylm-13b"])
+def test_the_papers_studies_read_flores_200_under_its_own_names(name, tmp_path, monkeypatch):
+    """`flores200/dev/eng_Latn.dev` and `flores200/devtest/eng_Latn.devtest`, all 204 of each."""
+    for split in ("dev", "devtest"):
+        (tmp_path / "flores200" / split).mkdir(parents=True)
+        for code in FLORES_200:
+            path = tmp_path / "flores200" / split / f"{code}.{split}"
+            path.write_text(f"{split} {code} 1\n{split} {code} 2\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    config = load_config(name)
+    found = read_splits(config)
+    assert found.languages == config.languages
+    assert found.probe.languages == config.probe_languages
+    assert len(found.dev.languages) == len(FLORES_200)
+    named = {"en": "eng_Latn", "zh": "zho_Hans", "ja": "jpn_Jpan", "fa": "pes_Arab", "fr": "fra_Latn"}
+    for language in set(named) & set(config.languages):
+        assert found.test[language].texts == tuple(f"devtest {named[language]} {n}" for n in (1, 2))
+    assert found.probe["zh"].texts == ("dev zho_Hans 1", "dev zho_Hans 2")
+    assert {len(indices) for indices in found.test.parallel().values()} == {2}
