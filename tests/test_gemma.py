@@ -6,8 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from tl_experts import embed, find_experts, load_model, load_sentences, steer, top1_accuracy
+from tl_experts import (
+    collect_both,
+    embed,
+    find_experts,
+    load_model,
+    load_sentences,
+    score_responses,
+    select_experts,
+    steer,
+    top1_accuracy,
+)
 from tl_experts.analysis.vectors import mean_cosine_distance
+from tl_experts.experts.lape import lape
 from tl_experts.models import catalogue
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 
@@ -24,9 +35,20 @@ pytestmark = [
 ]
 
 
+needs_measured = pytest.mark.skipif(
+    not MEASURED.is_dir(), reason="the measured data are not beside the checkout (../shared/data)"
+)
+
+
 @pytest.fixture(scope="module")
 def gemma():
     return load_model("gemma-3-270m")
+
+
+@pytest.fixture(scope="module")
+def labelled(gemma):
+    """Responses and statistics of tokens of 250 sentences of each of six languages, from one pass."""
+    return collect_both(gemma, load_sentences(MEASURED / "labelled").head(250), progress=False)
 
 
 def test_gemma_is_a_hooked_transformer_with_hugging_faces_logits(gemma):
@@ -58,11 +80,10 @@ def test_the_example_of_the_readme_runs(gemma):
     assert not torch.equal(steered, plain)
 
 
-@pytest.mark.skipif(not MEASURED.is_dir(), reason="the measured data are not beside the checkout (../shared/data)")
-def test_the_table_of_the_readme_is_reproduced_to_two_points(gemma):
-    labelled = load_sentences(MEASURED / "labelled").head(250)
+@needs_measured
+def test_the_table_of_the_readme_is_reproduced_to_two_points(gemma, labelled):
     pairs = load_sentences(MEASURED / "tatoeba" / "es-en.jsonl", limit=300)
-    experts = find_experts(gemma, labelled, k=500, progress=False)
+    experts = select_experts(score_responses(labelled[0], progress=False), k=500)
 
     def measure() -> tuple[float, float, float]:
         vectors = embed(gemma, pairs, progress=False).parallel()
@@ -85,3 +106,15 @@ def test_the_table_of_the_readme_is_reproduced_to_two_points(gemma):
         assert found[2] == pytest.approx(distance, abs=0.02), (language, k, found)
     with steer(gemma, experts["es"].random_control(seed=0)):
         assert measure()[2] < 0.05  # random neurons at the experts' values bring the languages closest of all
+
+
+@needs_measured
+def test_lape_selects_the_measured_numbers_of_neurons(labelled):
+    statistics = labelled[1]
+    assert statistics.gate_site == "mlp.hook_pre"
+    scores = lape(statistics.gate_over_zero, statistics.tokens)
+    assert scores.bar == pytest.approx(0.8251, abs=5e-5)
+    selected = scores.selected(0.01)
+    counts = dict(zip(statistics.languages, selected.sum(axis=1).tolist(), strict=True))
+    assert counts == {"en": 18, "de": 105, "fr": 93, "es": 100, "ja": 154, "zh": 91}
+    assert selected.any(axis=0).sum() == round(0.01 * 36_864)

@@ -8,7 +8,7 @@ import pytest
 from tests.experts.by_hand import FOURTH, QUIET, select, sets_of
 from tl_experts import collect_random_statistics, collect_statistics, find_experts
 from tl_experts.errors import SelectionError
-from tl_experts.experts import Lape, LeaveOut
+from tl_experts.experts import Dln, Lape, LeaveOut
 from tl_experts.experts.scorings import scored, scoring_of
 
 
@@ -56,6 +56,11 @@ def test_a_rule_of_its_own_selects_first(evidence, random):
     assert left.total < plain.total
     assert not hasattr(LeaveOut("auroc", random), "selected")
     assert select(evidence, scoring=LeaveOut("auroc", random), k=2).total == 8
+
+
+def test_the_pass_collects_the_quantiles_that_the_scoring_needs(model_of, corpus, random):
+    found = find_experts(model_of("llama"), corpus, scoring=LeaveOut(Dln(percentile=50), random), **QUIET)
+    assert 0 < sum(found.counts.values()) < 4 * 96
 
 
 def test_find_experts_takes_it_and_a_function(model_of, corpus, random):
