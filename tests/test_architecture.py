@@ -108,8 +108,13 @@ INNER = {
     "study.stages": (
         ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations", "silencing"),
     ),
-    "plots": (("style",), ("maps",), ("experts", "retrieval", "space", "sweep", "silencing", "fallback", "tuning")),
-    "pages": (("report", "inspector"),),
+    "plots": (
+        ("style",),
+        ("maps",),
+        ("experts", "retrieval", "methods", "space", "sweep", "silencing", "fallback", "tuning"),
+    ),
+    "pages": (("reporting",), ("report", "inspector")),
+    "pages.reporting": (("columns", "page"), ("tables", "figures", "summary")),
     "pages.inspector": (("gather", "saved"), ("weight_view",), ("page",), ("inspection", "live"), ("runs", "server")),
     "cli": (("demo", "options"), ("demo_tables",), ("commands",)),
 }

@@ -6,6 +6,8 @@ import pytest
 from tl_experts import plots
 from tl_experts.errors import TLExpertsError
 
+SHUFFLED = "experts of shuffled labels"
+
 
 def test_a_cell_of_the_retrieval_map_is_its_row_of_the_table(result):
     figure = plots.retrieval_maps(result, measure="csls")
@@ -18,6 +20,23 @@ def test_a_cell_of_the_retrieval_map_is_its_row_of_the_table(result):
         assert np.isnan(value) if expected.empty else value == pytest.approx(expected.mean())
     with pytest.raises(TLExpertsError, match="'euclid'"):
         plots.retrieval_maps(result, measure="euclid")
+
+
+def test_whiskers_do_not_go_below_zero_and_a_single_draw_has_none(result):
+    for trace in plots.control_bars(result).data:
+        below, above = (np.asarray(trace.error_y[side], float) for side in ("arrayminus", "array"))
+        assert not (below > np.asarray(trace.y)).any()
+        assert np.isnan(above).all() == (trace.name in ("experts", "another language's experts", SHUFFLED)), trace.name
+
+
+def test_a_menu_shows_the_points_of_one_target_or_of_all(result):
+    figure = plots.gain_against_distance(result)
+    labels = [button.label for button in figure.layout.updatemenus[0].buttons]
+    assert labels == ["en experts", "ja experts", "all targets"]
+    shown = [button.args[0]["visible"] for button in figure.layout.updatemenus[0].buttons]
+    assert [trace.visible for trace in figure.data] == shown[0], "what is shown first is the menu's first entry"
+    groups = [trace.legendgroup for trace in figure.data]
+    assert shown == [[group == "en" for group in groups], [group == "ja" for group in groups], [True] * len(groups)]
 
 
 def test_bars_carry_their_intervals(result):

@@ -15,8 +15,8 @@ def test_the_slider_ends_at_the_points_after(result):
         rows = [text.removeprefix("row ") for text in trace.text]
         expected = last.loc[trace.name]
         expected = expected.set_axis(expected.index.astype(str)).loc[rows]
-        np.testing.assert_allclose(end.x, expected["x"], atol=1e-5)
-        np.testing.assert_allclose(end.y, expected["y"], atol=1e-5)
+        np.testing.assert_allclose(end.x, expected["x"], atol=1e-4)
+        np.testing.assert_allclose(end.y, expected["y"], atol=1e-4)
     with pytest.raises(TLExpertsError, match="no picture of 'de'"):
         plots.language_scatter(result, "de")
 

@@ -7,12 +7,15 @@ import html
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 from tl_experts.analysis.distances import LEVELS, MEDOIDS
-from tl_experts.experts.experts import Experts
 from tl_experts.jobs.files import INSPECTOR_PAGE, write_text
+from tl_experts.pages.reporting.columns import title_of
+from tl_experts.pages.reporting.figures import method_picture, pictures
+from tl_experts.pages.reporting.page import Section, page
+from tl_experts.pages.reporting.summary import NOTE, first_screen
+from tl_experts.pages.reporting.tables import as_csv, table_section
 from tl_experts.study import paper
 from tl_experts.study.bench import Row
 from tl_experts.study.config import StudyConfig
@@ -23,17 +26,9 @@ from tl_experts.study.verdict import power_note, verdict
 if TYPE_CHECKING:
     import pandas as pd
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
-h1, h2, h3 { line-height: 1.2 } table { border-collapse: collapse; font-size: 14px; margin: .5rem 0 }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right } th { background: #f5f5f5 }
-td:first-child, th:first-child { text-align: left } .wide { overflow-x: auto; max-height: 30rem; overflow-y: auto }
-code { background: #f5f5f5; padding: .1rem .3rem } .note { color: #555; font-size: 14px }
-"""
-
 NOTES = {
     "baselines": "Methods without intervention, alone and combined with it. Top-1 with its 95% bootstrap interval.",
-    "gains": "Paired bootstrap over sentences; p_holm is corrected over the table (Holm).",
+    "gains": "Paired bootstrap over sentences; the corrected p is Holm's over the table.",
     "gain_spread": "Over candidate languages, the target as query; the paper reports median and largest over all.",
     "layers": "Every layer without intervention; the best was chosen on the dev split.",
     "table1": "The paper's Table 1: mean over targets ± standard error.",
@@ -48,6 +43,9 @@ NOTES = {
     "stability": "Experts found on one half of the sentences, scored on the other; length: the number of tokens alone.",
 }
 """The note above each table, in the order of the tables."""
+
+FINDINGS = ("Which method wins", "Gain of the intervention", "Distances", "Is it the experts?", "Stability")
+"""The headings of the verdict's paragraphs."""
 
 HIDDEN = (
     "picture",
@@ -78,48 +76,43 @@ def write_report(result: StudyResult, path: str | Path | None = None) -> Path:
 
 def report(result: StudyResult) -> str:
     """The report as HTML."""
-    from plotly.offline import get_plotlyjs
-
-    title = html.escape(f"Language experts of {result.config.model}: {result.config.name}")
-    parts = [
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>',
-        f"<script>{get_plotlyjs()}</script></head><body><h1>{title}</h1>",
-        "<h2>Verdict</h2>",
-        *(f"<p>{html.escape(paragraph)}</p>" for paragraph in verdict(result)),
-        *_setting(result),
-        "<h2>Figures</h2>",
-        *(figure.to_html(full_html=False, include_plotlyjs=False, auto_play=False) for figure in _figures(result)),
-        "<h2>Tables</h2>",
-        *_tables(result),
-        *_origin(result),
-        "</body></html>",
+    first = method_picture(result)
+    drawn = list(pictures(result))
+    shown = _shown(result)
+    name, model = result.config.name, result.config.model
+    sections = [
+        Section("findings", "Findings", _findings(result)),
+        Section("setting", "Setting", "".join(_setting(result))),
+        Section(
+            "figures",
+            "Figures",
+            "\n".join(picture.section() for picture in drawn),
+            tuple((f"figure-{picture.name}", picture.title) for picture in drawn),
+        ),
+        Section(
+            "tables",
+            "Tables",
+            "\n".join(_tables(result)),
+            tuple((f"table-{table}", title_of(table)) for table in shown),
+        ),
+        Section("reproduce", "How to reproduce it", "".join(_origin(result))),
     ]
-    return "\n".join(parts)
+    return page(
+        f"Language experts of {model}" + (f": {name}" if name != model else ""),
+        f'{first_screen(result)}\n{first.section()}<p class="note">{html.escape(NOTE)}</p>',
+        sections,
+        {
+            "figures": {picture.name: picture.document() for picture in (first, *drawn)},
+            "tables": {table: as_csv(beside_paper(result, table)) for table in shown},
+        },
+    )
 
 
-def _figures(result: StudyResult) -> Iterable[Any]:
-    """Every figure that the study has the tables for. Plotly is imported here to keep the command line fast."""
-    from tl_experts import plots
-
-    yield plots.baseline_bars(result)
-    yield plots.retrieval_maps(result)
-    yield plots.control_bars(result)
-    yield plots.gain_against_distance(result)
-    yield plots.distance_maps(result)
-    yield plots.distance_bars(result)
-    yield plots.isotropy_bars(result)
-    yield plots.subspace_bars(result)
-    for target in result.config.targets:
-        yield plots.language_scatter(result, target)
-    if "sweep" in result:
-        yield plots.sweep_front(result)
-    yield plots.layer_retrieval(result)
-    if "silencing" in result:
-        yield plots.silencing_maps(result)
-    experts = Experts.from_pretrained(result.folder / "experts")
-    chosen = {row["target"]: row["k"] for row in records(result["choice"])}
-    yield plots.experts_heatmap(experts.head(min(chosen.values())))
-    yield plots.expert_overlap(experts.head(min(chosen.values())))
+def _findings(result: StudyResult) -> str:
+    return "\n".join(
+        f"<h3>{html.escape(title)}</h3><p>{html.escape(paragraph)}</p>"
+        for title, paragraph in zip(FINDINGS, verdict(result), strict=True)
+    )
 
 
 def _setting(result: StudyResult) -> Iterable[str]:
@@ -136,21 +129,24 @@ def _setting(result: StudyResult) -> Iterable[str]:
         f"{MEDOIDS[config.medoid]!r}, responses pooled by {config.pooling}.",
         f"Intervals: {config.resamples} resamples of sentences, seed {config.seed}.",
     ]
-    yield "<h2>Setting</h2><ul>"
+    yield "<ul>"
     yield from (f"<li>{html.escape(line)}</li>" for line in lines)
     yield "</ul>"
 
 
+def _shown(result: StudyResult) -> list[str]:
+    """The names of the tables in the report."""
+    described = [name for name in NOTES if name in result]
+    return described + [name for name in result if name not in NOTES and name not in HIDDEN]
+
+
 def _tables(result: StudyResult) -> Iterable[str]:
     inspector = INSPECTOR_PAGE if (result.folder / INSPECTOR_PAGE).is_file() else None
-    shown = [name for name in NOTES if name in result]
-    rest = [name for name in result if name not in NOTES and name not in HIDDEN]
-    for name in shown + rest:
+    for name in _shown(result):
         note = f"{NOTES.get(name, '')} {power_note(result, name)}".strip()
-        yield f"<h3>{html.escape(name)}</h3><p class=note>{html.escape(note)}</p>"
-        yield f"<div class=wide>{_html(beside_paper(result, name), inspector)}</div>"
+        yield table_section(name, beside_paper(result, name), note, inspector)
     listed = ", ".join(name for name in HIDDEN if name in result)
-    yield f"<p class=note>Also in the folder, as .csv and .parquet: {html.escape(listed)}.</p>"
+    yield f'<p class="note">Also in the folder, as .csv and .parquet: {html.escape(listed)}.</p>'
 
 
 def beside_paper(result: StudyResult, name: str) -> "pd.DataFrame":
@@ -197,36 +193,15 @@ def as_toml(config: StudyConfig) -> str:
     return "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in options.items()) + "\n"
 
 
-def _html(table: "pd.DataFrame", inspector: str | None) -> str:
-    """A table with every text escaped; languages link to their experts if the inspector's page exists."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    shown = table.copy()
-    for column in shown.columns:
-        if is_bool_dtype(shown[column]) or not is_numeric_dtype(shown[column]):
-            linked = inspector if column in ("language", "target") else None
-            shown[column] = [_cell(value, linked) for value in shown[column]]
-    shown.columns = [html.escape(str(column)) for column in shown.columns]
-    return str(shown.to_html(index=False, escape=False, border=0, na_rep="", float_format=lambda value: f"{value:.3f}"))
-
-
-def _cell(value: object, inspector: str | None) -> str:
-    text = "" if value is None else html.escape(str(value))
-    if inspector is None or text in ("", ALL):
-        return text
-    return f'<a href="{inspector}#{quote(str(value))}" title="its experts in the inspector">{text}</a>'
-
-
 def _origin(result: StudyResult) -> Iterable[str]:
-    yield "<h2>How to reproduce it</h2>"
     yield "<p>Save these options as <code>study.toml</code> and run <code>tl-experts study study.toml</code>.</p>"
     yield f"<pre>{html.escape(as_toml(result.config))}</pre>"
     facts = {f"{key} fingerprint": value for key, value in result.about["model"].items()}
     facts |= {f"{split} corpus": result.about[split] for split in ("dev", "test")} | result.about["versions"]
-    yield "<table>" + "".join(
+    yield '<table class="facts">' + "".join(
         f"<tr><td>{html.escape(str(key))}</td><td>{html.escape(str(value))}</td></tr>" for key, value in facts.items()
     )
-    yield "</table><table><tr><th>stage</th><th>seconds</th><th>peak MiB</th></tr>"
+    yield '</table><table class="facts"><tr><th>stage</th><th>seconds</th><th>peak MiB</th></tr>'
     for name, stage in result.stages.items():
         memory = "" if stage["peak_mib"] is None else f"{stage['peak_mib']:.0f}"
         yield f"<tr><td>{html.escape(name)}</td><td>{stage['seconds']:.1f}</td><td>{memory}</td></tr>"

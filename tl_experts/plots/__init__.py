@@ -13,6 +13,7 @@ from tl_experts.plots.experts import (
     response_distributions,
 )
 from tl_experts.plots.fallback import fallback_bars
+from tl_experts.plots.methods import method_bars, method_means
 from tl_experts.plots.retrieval import (
     baseline_bars,
     control_bars,
@@ -49,6 +50,8 @@ __all__ = [
     "language_order",
     "language_scatter",
     "layer_retrieval",
+    "method_bars",
+    "method_means",
     "response_distributions",
     "retrieval_maps",
     "silencing_map",

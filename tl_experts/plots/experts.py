@@ -179,6 +179,7 @@ def expert_overlap(experts: Experts) -> Figure:
             x=[escaped(language) for language in order],
             y=[escaped(language) for language in order],
             customdata=shared,
+            hoverongaps=False,
             zmin=0,
             colorscale=SEQUENTIAL,
             colorbar_title="Jaccard",
@@ -188,8 +189,8 @@ def expert_overlap(experts: Experts) -> Figure:
     return finish(
         figure,
         "Overlap of the languages' experts",
-        yaxis={"autorange": "reversed", "scaleanchor": "x", "type": "category"},
-        xaxis={"constrain": "domain", "type": "category"},
+        yaxis={"title": "language", "autorange": "reversed", "scaleanchor": "x", "type": "category", "dtick": 1},
+        xaxis={"title": "language", "constrain": "domain", "type": "category", "dtick": 1},
     )
 
 

@@ -12,6 +12,9 @@ from tl_experts.plots.style import DIVERGING, SEQUENTIAL, Figure, escaped, finis
 if TYPE_CHECKING:
     import pandas as pd
 
+NAMES = {"top1": "top-1"}
+"""Values that are not named like their column."""
+
 WRITTEN = 10
 """Up to this many languages, the values are written in the cells."""
 
@@ -71,8 +74,8 @@ def before_after_maps(
         )
     flags = [[True, *(target == other for other in grids for _ in range(2))] for target in grids]
     # Every language is named: with many languages, plotly would omit every other name.
-    ticks = {"type": "category", "constrain": "domain", "dtick": 1, "tickfont_size": 14 if text else 9}
-    figure.update_xaxes(title_text=columns, tickangle=0, **ticks)
+    ticks = {"type": "category", "constrain": "domain", "dtick": 1, "tickfont_size": 14 if text else 11}
+    figure.update_xaxes(title_text=columns, tickangle=0 if text else -90, **ticks)
     figure.update_yaxes(autorange="reversed", **ticks)
     for column in range(1, 4):
         figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
@@ -81,7 +84,12 @@ def before_after_maps(
         figure,
         "",
         updatemenus=[menu([f"{target} experts" for target in grids], flags)],
-        coloraxis={"colorscale": SEQUENTIAL, "cmin": 0, "cmax": highest, "colorbar": _bar(value, 0.78)},
+        coloraxis={
+            "colorscale": SEQUENTIAL,
+            "cmin": 0,
+            "cmax": highest,
+            "colorbar": _bar(NAMES.get(value, value), 0.78),
+        },
         coloraxis2={"colorscale": DIVERGING, "cmin": -widest, "cmax": widest, "colorbar": _bar(difference, 0.25)},
         height=max(420, 240 + 12 * len(order)),
     )
@@ -93,9 +101,9 @@ def _grid(table: "pd.DataFrame", rows: str, columns: str, value: str, order: lis
 
 
 def _map(grid: np.ndarray, labels: list[str], hover: str, text: bool) -> dict[str, object]:
-    trace = go.Heatmap(z=grid, x=labels, y=labels, hovertemplate=hover, xgap=1, ygap=1)
+    trace = go.Heatmap(z=grid, x=labels, y=labels, hovertemplate=hover, hoverongaps=False, xgap=1, ygap=1)
     if text:
-        trace.update(texttemplate="%{z:.2f}", textfont_size=10)
+        trace.update(texttemplate="%{z:.2f}", textfont_size=11)
     return dict(trace.to_plotly_json())
 
 

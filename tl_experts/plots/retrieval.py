@@ -16,9 +16,11 @@ from tl_experts.plots.style import (
     escaped,
     finish,
     language_order,
+    menu,
     symbol_of,
     table_of,
     targets_of,
+    whiskers,
 )
 
 if TYPE_CHECKING:
@@ -55,13 +57,14 @@ def retrieval_maps(study: Tables, *, measure: str = "cosine", condition: str = "
 def gain_against_distance(study: Tables) -> Figure:
     """Points: gain in top-1 over reduction of distance, one per candidate language, with each target's fitted line.
 
-    The band is the line's 95% bootstrap interval over candidate languages. The legend selects the targets.
+    The band is the line's 95% bootstrap interval over candidate languages. A menu selects the target, or all of them.
     """
     table = table_of(study, "candidates")
     figure = go.Figure()
-    for index, target in enumerate(targets_of(table)):
+    targets = targets_of(table)
+    for target in targets:
         mine = table[table["target"] == target]
-        shown: dict[str, object] = {"legendgroup": target, "visible": True if index == 0 else "legendonly"}
+        shown: dict[str, object] = {"legendgroup": target, "visible": target == targets[0]}
         figure.add_scatter(
             name=f"{escaped(target)} experts",
             x=mine["distance reduction"],
@@ -75,10 +78,13 @@ def gain_against_distance(study: Tables) -> Figure:
         )
         _add_line(figure, mine, target, shown)
     figure.add_hline(y=0, line={"color": "#888", "dash": "dot"})
+    labels = [*(f"{target} experts" for target in targets), "all targets"]
+    flags = [[trace.legendgroup == target for trace in figure.data] for target in targets]
     return finish(
         figure,
         "Gain against reduction of distance",
-        xaxis_title="mean cosine distance to the target, before minus after",
+        updatemenus=[menu(labels, [*flags, [True] * len(figure.data)])],
+        xaxis_title="reduction of cosine distance to the target",
         yaxis_title="gain in top-1, the target as query",
     )
 
@@ -182,7 +188,7 @@ def control_bars(study: Tables, *, kind: str = "target as query") -> Figure:
             name=escaped(control),
             x=[escaped(target) for target in order],
             y=rows["top1"],
-            error_y={"array": rows["spread"]},
+            error_y=whiskers(rows["top1"], rows["spread"]),
             marker_color=COLOURS[index % len(COLOURS)],
             customdata=rows[["seeds", "experts_lead", "p_holm"]],
             hovertemplate="%{x}: %{y:.3f}, %{customdata[0]} draws; the experts lead by %{customdata[1]:.3f}"

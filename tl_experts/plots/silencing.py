@@ -47,7 +47,7 @@ def _maps(tables: "Mapping[str, pd.DataFrame]") -> Figure:
             trace.update(coloraxis="coloraxis", visible=index == 0)
             figure.add_trace(trace, row=1, col=column)
     languages = max(table["text"].nunique() for table in tables.values())
-    ticks = {"type": "category", "constrain": "domain", "dtick": 1, "tickfont_size": 14 if languages <= WRITTEN else 9}
+    ticks = {"type": "category", "constrain": "domain", "dtick": 1, "tickfont_size": 14 if languages <= WRITTEN else 11}
     figure.update_xaxes(title_text="language of the text", tickangle=0, **ticks)
     figure.update_yaxes(autorange="reversed", **ticks)
     for column in (1, 2):
@@ -97,9 +97,10 @@ def _trace(table: "pd.DataFrame", value: str, details: tuple[str, ...], hover: s
         y=[escaped(language) for language in rows],
         customdata=np.stack([grid(name) for name in details], axis=-1),
         hovertemplate=hover,
+        hoverongaps=False,
         xgap=1,
         ygap=1,
     )
     if len(columns) <= WRITTEN:
-        trace.update(texttemplate="%{z:.2f}", textfont_size=10)
+        trace.update(texttemplate="%{z:.2f}", textfont_size=11)
     return trace

@@ -17,12 +17,13 @@ from tl_experts.plots.style import (
     symbol_of,
     table_of,
     targets_of,
+    whiskers,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STEPS = 10
+STEPS = 5
 """Steps of the slider between pre and post."""
 
 MEASURES = {
@@ -58,12 +59,17 @@ def distance_bars(study: Tables) -> Figure:
             name="before" if condition == "pre" else "after",
             x=[MEASURES.get(measure, measure) for measure in table["measure"]],
             y=table[condition],
-            error_y={"array": table[f"{condition}_se"]},
+            error_y=whiskers(table[condition], table[f"{condition}_se"]),
             marker_color=COLOURS[index],
-            hovertemplate="%{x}: %{y:.3f} ± %{error_y.array:.3f}<extra>%{fullData.name}</extra>",
+            customdata=table[[f"{condition}_se"]],
+            hovertemplate="%{x}: %{y:.3f} ± %{customdata[0]:.3f}<extra>%{fullData.name}</extra>",
         )
     return finish(
-        figure, "Distances, mean ± standard error over targets", barmode="group", yaxis_title="cosine distance"
+        figure,
+        "Distances, mean ± standard error over targets",
+        barmode="group",
+        xaxis_title="distances between",
+        yaxis_title="cosine distance",
     )
 
 
@@ -101,7 +107,14 @@ def _bars(study: Tables, names: dict[str, str], title: str) -> Figure:
             marker_color=COLOURS[index],
             hovertemplate="%{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
         )
-    return finish(figure, title, barmode="group", legend={"orientation": "h", "y": -0.15})
+    return finish(
+        figure,
+        title,
+        barmode="group",
+        xaxis_title="experts that are set",
+        yaxis_title="value",
+        legend={"orientation": "h", "y": -0.25},
+    )
 
 
 def language_scatter(study: Tables, target: str) -> Figure:
@@ -127,12 +140,13 @@ def language_scatter(study: Tables, target: str) -> Figure:
     figure = go.Figure(data=[_points(pre, post, language, 0.0, whole=True) for language in languages], frames=frames)
     low, high = mine.min(), mine.max()
     margin = (high - low) * 0.05
+    ranges = {axis: [low[axis] - margin[axis], high[axis] + margin[axis]] for axis in ("x", "y")}
     return finish(
         figure,
         f"Sentences with {target} experts set: from before to after",
         sliders=[_slider()],
-        xaxis={"range": [low["x"] - margin["x"], high["x"] + margin["x"]], "showticklabels": False},
-        yaxis={"range": [low["y"] - margin["y"], high["y"] + margin["y"]], "showticklabels": False},
+        xaxis={"title": "first coordinate", "range": ranges["x"], "showticklabels": False},
+        yaxis={"title": "second coordinate", "range": ranges["y"], "showticklabels": False},
         legend_title="language",
         height=560,
     )
@@ -142,7 +156,7 @@ def _points(pre: "pd.DataFrame", post: "pd.DataFrame", language: str, share: flo
     """One language's points, a share of the way to post; a frame holds only coordinates, the figure the rest."""
     of_language = pre.index.get_level_values(0) == language
     points = ((1 - share) * pre + share * post)[of_language].droplevel(0)
-    trace = go.Scatter(x=points["x"].round(5), y=points["y"].round(5))
+    trace = go.Scatter(x=points["x"].round(4), y=points["y"].round(4))
     if whole:
         trace.update(
             name=escaped(language),
@@ -164,7 +178,7 @@ def _slider() -> dict[str, Any]:
         }
         for step in range(STEPS + 1)
     ]
-    return {"steps": steps, "active": 0, "currentvalue": {"visible": False}, "pad": {"t": 30}}
+    return {"steps": steps, "active": 0, "currentvalue": {"visible": False}, "pad": {"t": 45}}
 
 
 def _of(table: "pd.DataFrame", target: str) -> "pd.DataFrame":

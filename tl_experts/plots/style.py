@@ -43,7 +43,7 @@ _KNOWN = tuple(_KNOWN_CODES.split())
 TEMPLATE = go.layout.Template(
     layout=go.Layout(
         font={"family": "system-ui, sans-serif", "size": 14, "color": "#1a1a1a"},
-        title={"x": 0.0, "xanchor": "left", "font": {"size": 17}},
+        title={"x": 0.0, "xanchor": "left", "y": 1.0, "yanchor": "top", "pad": {"t": 14}, "font": {"size": 17}},
         colorway=COLOURS,
         paper_bgcolor="white",
         plot_bgcolor="white",
@@ -94,6 +94,8 @@ def _rank(language: str) -> int:
 
 def finish(figure: Figure, title: str, **layout: Any) -> Figure:
     """Apply the template and the title to a figure; the title is escaped (plotly reads it as a kind of HTML)."""
+    if layout.get("updatemenus"):
+        layout.setdefault("margin_t", 115)  # the menu is between the title and the plot
     return figure.update_layout(template=TEMPLATE, title_text=escaped(title), **layout)
 
 
@@ -132,4 +134,11 @@ def menu(labels: Sequence[str], visible: Sequence[Sequence[bool]]) -> dict[str, 
         {"label": escaped(label), "method": "update", "args": [{"visible": list(flags)}]}
         for label, flags in zip(labels, visible, strict=True)
     ]
-    return {"buttons": buttons, "x": 1.0, "xanchor": "right", "y": 1.12, "yanchor": "bottom"}
+    # On the left: plotly's toolbar covers the top right corner.
+    return {"buttons": buttons, "x": 0.0, "xanchor": "left", "y": 1.12, "yanchor": "bottom"}
+
+
+def whiskers(value: "pd.Series", spread: "pd.Series") -> dict[str, Any]:
+    """Error bars of quantities that cannot be negative: none below zero, and none where the spread is unknown or 0."""
+    known = spread.where(spread > 0)
+    return {"array": known, "arrayminus": known.clip(upper=value)}

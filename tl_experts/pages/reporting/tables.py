@@ -1,0 +1,95 @@
+"""A study's tables as HTML: headings in words, sortable and filterable, folded if long, each with its CSV file."""
+
+import csv
+import html
+import io
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from tl_experts.pages.reporting.columns import Column, column_of, title_of, written
+from tl_experts.study.stages.retrieval import ALL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FOLDED = 12
+"""Tables with more rows are folded."""
+
+LINKED = ("language", "target")
+"""Columns whose languages link to their experts in the inspector."""
+
+
+def table_section(name: str, table: "pd.DataFrame", note: str, inspector: str | None) -> str:
+    """A table with its title, note and controls; `inspector`: the inspector's page, if there is one."""
+    columns = {str(column): column_of(name, str(column)) for column in table.columns}
+    rows = len(table)
+    count = f"{rows} row{'' if rows == 1 else 's'}"
+    return "\n".join(
+        [
+            f'<details class="table" id="table-{html.escape(name)}"{"" if rows > FOLDED else " open"}>',
+            f"<summary><h3>{html.escape(title_of(name))}</h3> <span>{count}</span></summary>",
+            f'<p class="note">{html.escape(note)}</p>' if note else "",
+            '<div class="tools"><label>Filter <input type="search" placeholder="a word, such as en"></label> '
+            f'<output></output> <a class="csv" data-table="{html.escape(name)}" '
+            f'download="{html.escape(name)}.csv">Download as CSV</a></div>',
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(title_of(name))}"><table>',
+            _head(columns),
+            "<tbody>",
+            *(_row(row, columns, inspector) for row in table.itertuples(index=False, name=None)),
+            "</tbody></table></div>",
+            _meanings(columns),
+            "</details>",
+        ]
+    )
+
+
+def as_csv(table: "pd.DataFrame") -> str:
+    """A table as CSV with the names and values of the study's files; missing values are empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows(["" if value != value else value for value in row] for row in table.itertuples(index=False))
+    return text.getvalue()
+
+
+def _head(columns: dict[str, Column]) -> str:
+    cells = "".join(
+        f'<th scope="col"{_class(column)}><button type="button" title="{html.escape(column.meaning)}">'
+        f"{html.escape(column.heading)}{_unit(column)}</button></th>"
+        for column in columns.values()
+    )
+    return f"<thead><tr>{cells}</tr></thead>"
+
+
+def _row(row: Iterable[object], columns: dict[str, Column], inspector: str | None) -> str:
+    cells = (
+        f"<td{_class(column)}>{_cell(written(value, column, name), value, inspector if name in LINKED else None)}</td>"
+        for value, (name, column) in zip(row, columns.items(), strict=True)
+    )
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _cell(text: str, value: object, inspector: str | None) -> str:
+    shown = html.escape(text)
+    if inspector is None or text in ("", ALL):
+        return shown
+    return f'<a href="{inspector}#{quote(str(value))}" title="its experts in the inspector">{shown}</a>'
+
+
+def _class(column: Column) -> str:
+    return ' class="number"' if column.numeric else ""
+
+
+def _unit(column: Column) -> str:
+    return f" <small>{html.escape(column.unit)}</small>" if column.unit else ""
+
+
+def _meanings(columns: dict[str, Column]) -> str:
+    """The explanations once more, for screens without hover."""
+    items = "".join(
+        f"<dt>{html.escape(column.heading)}</dt><dd>{html.escape(column.meaning)} "
+        f"<code>{html.escape(name)}</code> in the file.</dd>"
+        for name, column in columns.items()
+    )
+    return f'<details class="meanings"><summary>What the columns mean</summary><dl>{items}</dl></details>'
