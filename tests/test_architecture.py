@@ -116,7 +116,7 @@ INNER = {
     "pages": (("reporting",), ("report", "inspector")),
     "pages.reporting": (("columns", "page"), ("tables", "figures", "summary")),
     "pages.inspector": (("gather", "saved"), ("weight_view",), ("page",), ("inspection", "live"), ("runs", "server")),
-    "cli": (("demo", "options"), ("demo_tables",), ("commands",)),
+    "cli": (("demo", "options", "output"), ("catalogue", "demo_tables"), ("commands",)),
 }
 """The same inside each package."""
 

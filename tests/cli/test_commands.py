@@ -1,12 +1,12 @@
 """The command line does the main job and answers mistakes in one line."""
 
+import json
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tl_experts import (
-    Experts,
-)
+from tl_experts import Experts, available_models
 from tl_experts.cli.commands import app, main
 from tl_experts.errors import TLExpertsError, TLExpertsWarning
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
@@ -20,6 +20,51 @@ def test_models_lists_the_catalogue():
     assert "gemma-3-270m" in done.output
     assert "smollm2" in done.output
     assert ("load as HookedTransformer" in done.output) == HAS_HOOKED_TRANSFORMER
+
+
+def test_the_name_of_a_model_is_whole_on_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    words = RUN.invoke(app, ["models"]).output.split()
+    assert {entry.name for entry in available_models()} <= set(words)
+
+
+def test_json_is_printed_for_programs(checkpoint, tmp_path):
+    listed = json.loads(RUN.invoke(app, ["models", "--json"]).stdout)
+    assert [entry["name"] for entry in listed] == [entry.name for entry in available_models()]
+    tiny = ["find", str(checkpoint("llama")), "--languages", "en,de", "--limit", "4", "--output", str(tmp_path)]
+    found = json.loads(RUN.invoke(app, [*tiny, "--k", "3", "--quiet", "--json"]).stdout)
+    assert found["counts"] == {"en": 3, "de": 3}
+    assert Experts.from_pretrained(found["experts"]).counts == found["counts"]
+    merged = json.loads(RUN.invoke(app, ["merge", str(tmp_path), "--k", "3", "--quiet", "--json"]).stdout)
+    assert merged == found
+
+
+@pytest.mark.parametrize("command", ["models", "demo", "find", "merge", "study", "inspect"])
+def test_every_command_has_the_short_help_and_the_common_options(command):
+    shown = RUN.invoke(app, [command, "-h"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert "--quiet" in shown.output
+    assert "--json" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo", "--model", "poliglot-mini"], "no model 'poliglot-mini'; did you mean 'polyglot-mini"),
+        (["demo", "--target", "sv"], "'sv' has no sentence"),
+        (["demo", "--model", "TINY", "--k", "100000"], "k is 100000, but there are 96"),
+        (["find", "TINY", "--k", "100000", "--languages", "en,de"], "k is 100000, but there are 96"),
+        (["find", "poliglot-mini", "--languages", "en,de"], "did you mean 'polyglot-mini"),
+        (["study", "--model", "poliglot-mini"], "did you mean 'polyglot-mini"),
+    ],
+)
+def test_a_mistake_is_told_before_the_first_pass(arguments, message, checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)
+    monkeypatch.setattr("tl_experts.cli.commands.RUNS", tmp_path)
+    filled = [str(checkpoint("llama")) if argument == "TINY" else argument for argument in arguments]
+    refused = RUN.invoke(app, [*filled, "--quiet"])
+    assert isinstance(refused.exception, TLExpertsError)
+    assert message in str(refused.exception)
 
 
 def test_version_and_help():

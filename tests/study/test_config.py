@@ -101,6 +101,18 @@ def test_a_bad_file_is_named(tmp_path, content, message):
         load_config(tmp_path / "study.toml")
 
 
+def test_a_study_without_a_name_has_that_of_its_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('model = "polyglot-mini"\nk = 5\n')
+    assert load_config(path) == StudyConfig.from_dict(BASE | {"name": "mine"})
+    path.write_text('name = "other"\nmodel = "polyglot-mini"\nk = 5\n')
+    assert load_config(path).name == "other"
+    path.rename(tmp_path / "a:b.toml")
+    (tmp_path / "a:b.toml").write_text('model = "polyglot-mini"\nk = 5\n')
+    with pytest.raises(StudyError, match=r"^name 'a:b' cannot be the name of a file"):
+        load_config(tmp_path / "a:b.toml")
+
+
 def test_an_unknown_study_names_those_there_are():
     with pytest.raises(StudyError, match="did you mean 'polyglot-mini'"):
         load_config("polyglot-mimi")

@@ -17,6 +17,7 @@ from tl_experts.cli.options import (
     DropBlanks,
     Executor,
     Gpus,
+    Json,
     K,
     LanguageColumn,
     NDevices,
@@ -32,6 +33,7 @@ from tl_experts.cli.options import (
     ray_workers,
     shard_part,
 )
+from tl_experts.cli.output import Output, lines_without_a_terminal
 from tl_experts.errors import TLExpertsError
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 RUNS = Path("tl-experts-runs")
 INTERRUPTED = 130
@@ -52,7 +55,8 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line; an error of the package prints one line on stderr and exits with code 1."""
     try:
-        app()
+        with lines_without_a_terminal():
+            app()
     except TLExpertsError as error:
         sys.stderr.write(f"tl-experts: {error}\n")
         raise SystemExit(1) from error
@@ -83,24 +87,12 @@ def options(
 
 
 @app.command()
-def models() -> None:
+def models(as_json: Json = False, quiet: Quiet = False) -> None:
     """List the models that load without a model hub, and how to get the missing ones."""
-    from rich.console import Console
-    from rich.table import Table
+    from tl_experts.cli.catalogue import list_models
 
-    from tl_experts.models.catalogue import available_models, install_command
-    from tl_experts.models.lens import class_line
-
-    table = Table("model", "present", "description", "licence", box=None, pad_edge=False)
-    for entry in available_models():
-        table.add_row(entry.name, "yes" if entry.present else "no", entry.description, entry.licence)
-    console = Console()
-    console.print(table)
-    for entry in available_models():
-        if not entry.present:
-            console.print(f"\n{entry.name}:  {install_command(entry)}", soft_wrap=True, highlight=False, markup=False)
-    console.print("\nAny Hugging Face name or local folder of a decoder-only model works too.")
-    console.print(class_line(), highlight=False)
+    del quiet  # nothing takes time here
+    list_models(Output(as_json=as_json))
 
 
 @app.command()
@@ -121,16 +113,18 @@ def demo(
     n_devices: NDevices = 1,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/demo-MODEL.")] = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Run the main job on the bundled corpus: find experts, steer, retrieve translations, compare."""
-    from rich.console import Console
+    from tl_experts.corpus.readers import load_sentences
 
-    console = Console()
+    load_sentences("bundled", split="test", limit=1)[target]  # an unknown language raises before torch is imported
+    out = Output(as_json=as_json)
+    console = out.console
     started = time.perf_counter()
-    with console.status(f"loading {model}") if not quiet else _nothing():
+    with console.status(f"loading {model}") if not (quiet or as_json) else _nothing():
         from tl_experts.cli.demo import run_demo, save_demo
         from tl_experts.cli.demo_tables import distances_line, experts_table, retrieval_table
-        from tl_experts.corpus.readers import load_sentences
         from tl_experts.experts.find import DEFAULT_K
         from tl_experts.models import load_model
         from tl_experts.models.catalogue import ENTRIES
@@ -152,6 +146,7 @@ def demo(
     folder = output or RUNS / f"demo-{Path(model).name}"
     settings = {"model": model, "target": result.target, "k": k, "rows": rows, "seeds": seeds, "version": __version__}
     written = save_demo(result, folder, settings)
+    out.finish({**result.tables(), **settings, "saved": written})
     console.print(
         f"\nDone in {time.perf_counter() - started:.0f} s. Saved: {', '.join(str(path) for path in written)}\n"
         "Try next:\n"
@@ -205,6 +200,7 @@ def find(
     dtype: Annotated[str, typer.Option(help="Dtype of the model: float32, float16, bfloat16.")] = "float32",
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/find-MODEL.")] = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Find the experts of every language; responses are kept on disk, and a killed run resumes."""
     from tl_experts.corpus.options import Columns
@@ -230,6 +226,7 @@ def find(
         config=config,
     )
     folder = output or RUNS / f"find-{Path(model).name}"
+    out = Output(as_json=as_json)
     if device is None and shard == "auto":
         device = launched_device()
     source = ModelSource(model, device=device, n_devices=n_devices, dtype=dtype)
@@ -239,7 +236,7 @@ def find(
         "progress": not quiet,
     }
     if part is None:
-        _save(find_experts(source, corpus, k=k, scoring=scoring, folder=folder / "responses", **shared), folder)
+        _save(find_experts(source, corpus, k=k, scoring=scoring, folder=folder / "responses", **shared), folder, out)
         return
     scorer = scoring_of(scoring)
     counted, quantiles = needs_tokens(scorer) is not False, needs_quantiles(scorer)
@@ -247,7 +244,8 @@ def find(
         source, corpus, folder / "responses", statistics=counted, quantiles=quantiles, part=part, **shared
     )
     missing = kept.missing(statistics=counted, quantiles=quantiles)
-    typer.echo(
+    out.finish({"part": shard, "folder": folder, "shards": kept.count, "missing": missing})
+    out.say(
         f"Part {shard} is done; {len(missing)} of {kept.count} shards are missing. When all "
         f"parts are done:\n  tl-experts merge {folder} [FOLDER OF EACH OTHER PART...]"
         + (f" --scoring {scoring}" if scoring != "auroc" else "")
@@ -260,6 +258,7 @@ def merge(
     k: K = None,
     scoring: Scoring = "auroc",
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Check and join the parts of `find --shard i/n`, and find the experts."""
     from tl_experts.experts.evidence import needs_quantiles, needs_tokens
@@ -273,7 +272,11 @@ def merge(
     quantiles = needs_quantiles(scorer)
     tokens = None if needs_tokens(scorer) is False else stored.store.statistics(quantiles=quantiles)
     expertise = score_responses(stored, progress=not quiet)
-    _save(select_experts(expertise, k=k, scoring=scoring, responses=stored, tokens=tokens), folders[0])
+    _save(
+        select_experts(expertise, k=k, scoring=scoring, responses=stored, tokens=tokens),
+        folders[0],
+        Output(as_json=as_json),
+    )
 
 
 @app.command()
@@ -288,11 +291,10 @@ def study(
     gpus: Gpus = 0,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/study-NAME.")] = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Run the paper's study, or resume one, and write its tables and report."""
     from dataclasses import replace
-
-    from rich.console import Console
 
     from tl_experts.jobs.files import INSPECTOR_PAGE
     from tl_experts.models import load_model
@@ -301,13 +303,13 @@ def study(
     from tl_experts.study import load_config, run_study
     from tl_experts.study.verdict import verdict
 
-    console = Console(highlight=False, markup=False)
+    out = Output(as_json=as_json)
     asked = load_config(config)
     if model is not None:
         asked = replace(asked, model=model)
 
     def announce(stage: str) -> None:
-        console.print(f"stage: {stage}")
+        out.say(f"stage: {stage}")
 
     loaded = load_model(asked.model, device=device, dtype=asked.dtype, n_devices=n_devices)
     result = run_study(
@@ -321,14 +323,15 @@ def study(
     announce("inspector")
     open_run(result.folder).inspection(loaded, progress=not quiet).save(result.folder / INSPECTOR_PAGE)
     path = write_report(result)
-    for paragraph in verdict(result):
-        console.print(f"\n{paragraph}")
     seconds = sum(stage["seconds"] for stage in result.stages.values())
-    console.print(
+    paragraphs = verdict(result)
+    out.finish({"verdict": paragraphs, "folder": result.folder, "tables": list(result), "report": path})
+    for paragraph in paragraphs:
+        out.console.print(f"\n{paragraph}", highlight=False, markup=False)
+    out.say(
         f"\n{len(result)} tables in {seconds:.0f} s. Report: {path}\n"
         f"  python: from tl_experts.study import StudyResult\n"
         f'          StudyResult.load("{result.folder}")["gains"]',
-        soft_wrap=True,
     )
 
 
@@ -340,21 +343,22 @@ def inspect(
     host: Annotated[str, typer.Option(help="Address to serve at; the default is local only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to serve at.", min=1, max=65535)] = 8050,
     device: Device = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Open the experts of a run in the browser: what activates them, what they promote, what steering does."""
-    from rich.console import Console
-
     from tl_experts.jobs.files import INSPECTOR_PAGE
 
-    console = Console(highlight=False, markup=False)
+    out = Output(as_json=as_json)
     page = run / INSPECTOR_PAGE
     if save or k is not None or not page.is_file():
         from tl_experts.pages.inspector.runs import open_run
 
         opened = open_run(run)
-        opened.inspection(opened.load_model(device), k=k).save(page)
+        opened.inspection(opened.load_model(device), k=k, progress=not quiet).save(page)
     if save:
-        console.print(f"{page}: open it in a browser; it works offline", soft_wrap=True)
+        out.finish({"page": page})
+        out.say(f"{page}: open it in a browser; it works offline")
         return
 
     # The page is shown at once; the model, and with it torch, loads in the background.
@@ -367,13 +371,15 @@ def inspect(
         return open_run(run).live(device)
 
     served = make_app(page.read_text("utf-8"), Loading(make), expert_counts(run), host=host)
-    console.print(f"http://{host}:{port}  (Ctrl-C to stop)")
+    out.finish({"address": f"http://{host}:{port}"})
+    out.say(f"http://{host}:{port}  (Ctrl-C to stop)")
     serve(served, host, port)
 
 
-def _save(experts: "Experts", folder: Path) -> None:
+def _save(experts: "Experts", folder: Path, out: Output) -> None:
     path = experts.save_pretrained(folder / "experts")
-    typer.echo(
+    out.finish({"experts": path, "counts": experts.counts, "scoring": experts.metric, "site": experts.site})
+    out.say(
         f"{experts}\nSaved: {path}\n"
         f"  python: from tl_experts import Experts\n          Experts.from_pretrained({str(path)!r})"
     )

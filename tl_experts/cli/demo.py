@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from tl_experts.embeddings.embeddings import embed_layers
 from tl_experts.errors import TLExpertsError
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
-from tl_experts.experts.find import select_experts
+from tl_experts.experts.find import require_enough, select_experts
 from tl_experts.jobs.files import write_json
 from tl_experts.jobs.tables import write_table
 from tl_experts.models import Model
-from tl_experts.responses.collect import collect_responses
+from tl_experts.responses.collect import collect_responses, neuron_table
+from tl_experts.responses.reading import Reading
 from tl_experts.steering.interventions import steer
 
 Parallel = dict[str, Tensor]
@@ -68,6 +69,15 @@ class DemoResult:
     distances: dict[str, float]
     """Mean cosine distance between the target and the other languages: before, after, random."""
 
+    def tables(self) -> dict[str, Any]:
+        """Everything but the experts, as JSON can hold it."""
+        return {
+            "target": self.target,
+            "experts": [asdict(row) for row in self.experts_table],
+            "retrieval": [asdict(row) for row in self.pairs],
+            "distances": self.distances,
+        }
+
 
 def run_demo(
     model: Model,
@@ -96,6 +106,7 @@ def run_demo(
     """
     target = language_code(target)
     dev.require_disjoint(test)
+    require_enough(k, neuron_table(model, Reading()).total)
     test[target]  # an error that names the languages there are
     if not seeds:
         raise TLExpertsError("no seed; the random control needs at least one")

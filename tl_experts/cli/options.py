@@ -25,6 +25,8 @@ Config = Annotated[str | None, typer.Option(help="Configuration of a data set on
 Truncate = Annotated[bool, typer.Option("--truncate", help="Keep the beginning of sentences that are too long.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Hide progress bars.")]
 
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
+
 
 def ray_workers(executor: str | None, address: str | None, workers: int | None, gpus: float) -> "RayWorkers | None":
     """The workers that the options describe; None: this process."""

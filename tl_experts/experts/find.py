@@ -92,7 +92,7 @@ def find_experts(
     loaded = as_model(model)
     neurons = neuron_table(loaded, reading).total
     if threshold is None and not _own_rule(scorer, k):  # before the long part
-        _require_enough(k or DEFAULT_K, neurons, how)
+        require_enough(k or DEFAULT_K, neurons, how)
     responses: Responses | StoredResponses
     tokens: TokenStatistics | None = None
     counted, quantiles = needs_tokens(scorer) is not False, needs_quantiles(scorer)
@@ -232,7 +232,12 @@ def _statistics(
     return {name: found[name] for name in (*STATISTICS, *OPTIONAL) if name in found}
 
 
-def _require_enough(k: int, neurons: int, how: str) -> None:
+def require_enough(k: int, neurons: int, how: str = "top") -> None:
+    """Refuse more experts than there are neurons.
+
+    Raises:
+        SelectionError: with the largest number there can be.
+    """
     if k > neurons:
         raise SelectionError(f"k is {k}, but there are {neurons} neurons to choose from; lower k")
     if how == "both" and 2 * k > neurons:
@@ -272,7 +277,7 @@ def _choose(
         allowed = allowed[kept]
         k = min(k or len(allowed), len(allowed))
     k = k or DEFAULT_K
-    _require_enough(k, len(allowed), how)
+    require_enough(k, len(allowed), how)
     if how == "random":
         return random_stream(seed, language, "selection").choice(allowed, size=k, replace=False)
     best = allowed[np.argsort(-scores[allowed], kind="stable")[:k]]

@@ -1,5 +1,6 @@
 """The models tl-experts can load without a model hub, and how to get the ones that are missing."""
 
+import difflib
 import os
 from dataclasses import dataclass
 from importlib import metadata
@@ -8,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from tl_experts.corpus.bundled import data_folder
+from tl_experts.errors import ModelError, near
 from tl_experts.jobs.paths import user_path
 
 GEMMA_PARTS = tuple(
@@ -149,6 +151,21 @@ def available_models() -> list[ModelEntry]:
         ['polyglot-mini', 'polyglot-mini-small', 'polyglot-mini-small-english', 'gemma-3-270m', 'smollm2']
     """
     return list(ENTRIES.values())
+
+
+def require_not_mistyped(name: str) -> None:
+    """Refuse a name that nearly is one of the catalogue, before a hub is asked for it.
+
+    Names without an owner are few and old on the hub (``gpt2``); none of them resembles one of the catalogue.
+
+    Raises:
+        ModelError: with the near name.
+    """
+    if "/" in name:
+        return
+    close = difflib.get_close_matches(name, ENTRIES, n=3, cutoff=0.75)
+    if close and name not in ENTRIES and not user_path(name).exists():
+        raise ModelError(f"no model {name!r}; {near(name, close)}")
 
 
 def weight_files(entry: ModelEntry) -> list[Path]:

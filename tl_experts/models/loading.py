@@ -9,7 +9,7 @@ import torch
 
 from tl_experts.errors import ModelError, near
 from tl_experts.models.bridge import boot_bridge, first_line
-from tl_experts.models.catalogue import ENTRIES
+from tl_experts.models.catalogue import ENTRIES, require_not_mistyped
 from tl_experts.models.conversion import convert, neutral_folder
 from tl_experts.models.dtypes import DTYPES, dtype_name
 from tl_experts.models.hooks import Model
@@ -195,6 +195,7 @@ def _location(name_or_path: str | Path) -> str | Path:
         raise ModelError(
             f"{name!r} is not a model folder; give an existing folder, a hub name, or one of {', '.join(ENTRIES)}"
         )
+    require_not_mistyped(name)
     return name
 
 

@@ -45,7 +45,8 @@ class StudyConfig:
     """
 
     name: str
-    """Name of the study, which also names its folder; neither a path nor ``..``."""
+    """Name of the study, which also names its folder; neither a path nor ``..``. A TOML file may leave it out: the name
+    of the file is taken then."""
 
     model: str
     """A model, as `load_model` takes it."""
@@ -191,4 +192,4 @@ def load_config(source: str | Path) -> StudyConfig:
     path = shipped.get(str(source)) or user_path(source)
     if not path.is_file():
         raise StudyError(f"no study {str(source)!r}: neither a TOML file nor a shipped one; {near(source, shipped)}")
-    return StudyConfig.from_dict(read_toml(path, StudyError), str(path))
+    return StudyConfig.from_dict({"name": path.stem} | read_toml(path, StudyError), str(path))
