@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -262,3 +263,17 @@ def test_aurocs_of_two_languages_sum_to_one(case):
     auroc = expertise_of(*case).auroc
     assert auroc.shape[1] == 2
     np.testing.assert_allclose(auroc.sum(axis=1), 1, rtol=0, atol=1.2e-7)
+
+
+def test_auroc_and_ap_are_those_of_transformer_lenss_sparse_probing():
+    probing = pytest.importorskip("transformer_lens.tools.analysis.sparse_probing", reason="needs transformer-lens 4.3")
+    generator = np.random.default_rng(0)
+    values = generator.standard_normal((200, 30)).round(1).astype(np.float32)  # with ties
+    labels = [LANGUAGES[i] for i in generator.integers(0, 3, 200)]
+    expertise = expertise_of(values, labels)
+    for at, language in enumerate(expertise.languages):
+        mine = torch.tensor([label == language for label in labels])
+        for neuron, column in enumerate(torch.from_numpy(values).T):
+            theirs = probing._binary_metrics(column, mine)
+            assert expertise.auroc[neuron, at] == pytest.approx(theirs.roc_auc, abs=1e-6)
+            assert expertise.ap[neuron, at] == pytest.approx(theirs.average_precision, abs=1e-6)
