@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tl_experts import Experts, available_models
+from tl_experts import Columns, Experts, available_models
 from tl_experts.cli.commands import app, main
-from tl_experts.errors import TLExpertsError, TLExpertsWarning
+from tl_experts.errors import CorpusError, TLExpertsError, TLExpertsWarning
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 
 RUN = CliRunner()
@@ -148,6 +148,30 @@ def test_the_command_line_reads_a_table_with_the_options_of_load_sentences(check
     with pytest.warns(TLExpertsWarning, match="dropped 1 of 13"):
         run.invoke(app, ["find", name, *given, "--drop-blanks"], catch_exceptions=False)
     assert Experts.from_pretrained(tmp_path / "run" / "experts").languages == ("en", "de")
+
+
+def test_every_option_of_load_sentences_is_one_of_find(monkeypatch):
+    asked = {}
+
+    def noted(source, **options):
+        asked.update(options, source=source)
+        raise CorpusError("noted")
+
+    monkeypatch.setattr("tl_experts.corpus.readers.load_sentences", noted)
+    columns = ["--text-column", "a", "--language-column", "b", "--row-column", "none", "--split-column", "d"]
+    others = ["--split", "x", "--languages", "en,de", "--limit", "3", "--aligned", "--drop-blanks", "--quoted"]
+    RUN.invoke(app, ["find", "--sentences", "t.csv", *columns, *others, "--config", "c"])
+    assert asked == {
+        "source": "t.csv",
+        "columns": Columns("a", "b", False, "d"),
+        "split": "x",
+        "languages": ["en", "de"],
+        "limit": 3,
+        "aligned": True,
+        "blanks": "drop",
+        "quoted": True,
+        "config": "c",
+    }
 
 
 def test_a_sentence_is_cut_only_where_that_is_said(checkpoint, tmp_path):
