@@ -21,7 +21,7 @@ OPTIONS = {
     "text_seeds": 2,
     "text_tokens": 8,
     "control_seeds": 2,
-    "silencing": ["auroc", "lape"],
+    "silencing": ["auroc", "lape", "dln"],
     "resamples": 1500,
 }
 

@@ -11,11 +11,11 @@ from tl_experts.study.bench import Bench
 from tl_experts.study.stages.silencing import silencing_matrices
 
 
-@pytest.mark.parametrize("scoring", ["auroc", "lape"])
+@pytest.mark.parametrize("scoring", ["auroc", "lape", "dln"])
 def test_the_tables_are_those_of_the_public_function(config, result, model, dev, held_out, scoring):
-    responses, tokens = collect_both(model, dev, progress=False)
+    responses, tokens = collect_both(model, dev, quantiles=True, progress=False)
     expertise = score_responses(responses, progress=False)
-    k = None if scoring == "lape" else config.k
+    k = config.k if scoring == "auroc" else None  # the others have rules of their own
     experts = select_experts(expertise, k=k, scoring=scoring, responses=responses, tokens=tokens)
     options = {"control_seeds": config.control_seeds, "seed": config.seed, "resamples": config.resamples}
     matrix = silencing_matrix(model, experts, held_out, **options, progress=False)

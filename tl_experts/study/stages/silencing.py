@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from tl_experts.analysis.diagonality import Diagonality
-from tl_experts.experts.evidence import needs_tokens
+from tl_experts.experts.evidence import needs_quantiles, needs_tokens
 from tl_experts.experts.experts import Experts
 from tl_experts.experts.find import select_experts
 from tl_experts.experts.scorings import scoring_of
@@ -16,7 +16,7 @@ from tl_experts.models.batches import Batch, Batching
 from tl_experts.models.losses import TextLosses, loss_batches, loss_batching, text_losses
 from tl_experts.responses.reading import Reading
 from tl_experts.responses.statistics_pass import collect_statistics
-from tl_experts.responses.token_statistics import ARRAYS, TokenStatistics
+from tl_experts.responses.token_statistics import ARRAYS, HISTOGRAMS, TokenStatistics
 from tl_experts.responses.token_sums import gate_site
 from tl_experts.steering.interventions import describe_intervention
 from tl_experts.steering.matrix import SilencingMatrix
@@ -69,14 +69,16 @@ class _Meter:
     def _tokens(self) -> TokenStatistics:
         bench = self._bench
         reading = Reading(site=bench.config.site, batching=Batching(truncate=True))
+        quantiles = any(needs_quantiles(scoring_of(name)) for name in bench.config.silencing)
+        job = {"corpus": bench.probe.fingerprint, "site": reading.site, "quantiles": quantiles}
 
         def collect() -> Arrays:
-            found = collect_statistics(bench.model, bench.probe, reading=reading, progress=bench.progress)
-            return {name: getattr(found, name) for name in ARRAYS}
+            found = collect_statistics(
+                bench.model, bench.probe, reading=reading, quantiles=quantiles, progress=bench.progress
+            )
+            return {name: getattr(found, name) for name in (*ARRAYS, *(HISTOGRAMS if quantiles else ()))}
 
-        kept: dict[str, Any] = bench.once(
-            "statistics", {"corpus": bench.probe.fingerprint, "site": reading.site}, collect
-        )
+        kept: dict[str, Any] = bench.once("statistics", job, collect)
         return TokenStatistics(
             languages=bench.probe.languages,
             neurons=bench.responses.neurons,
