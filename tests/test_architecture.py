@@ -104,7 +104,14 @@ INNER = {
         ("measures",),
     ),
     "embeddings": (("embeddings", "passes"), ("embed_to_disk",)),
-    "study": (("config", "paper"), ("result", "splits"), ("bench",), ("measures",), ("stages",), ("run", "verdict")),
+    "study": (
+        ("config", "paper"),
+        ("result", "splits"),
+        ("bench",),
+        ("measures", "written"),
+        ("stages",),
+        ("run", "verdict"),
+    ),
     "study.stages": (
         ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations", "silencing"),
     ),

@@ -7,3 +7,10 @@ def test_filled_marks_of_the_sweep_are_the_pareto_front(result):
     for trace in plots.sweep_front(result).data:
         rows = result["sweep"][result["sweep"]["target"] == trace.name].sort_values("k")
         assert [symbol == "circle" for symbol in trace.marker.symbol] == rows["pareto"].tolist()
+        assert [symbol == "x" for symbol in trace.marker.symbol] == rows["repeats"].tolist()
+
+
+def test_a_sweep_of_an_earlier_version_is_drawn_without_measures_of_its_texts(result):
+    table = result["sweep"].drop(columns=["fluency", "distinct", "compression", "repeats"])
+    for trace in plots.sweep_front({"sweep": table}).data:
+        assert "x" not in trace.marker.symbol

@@ -15,13 +15,20 @@ SIZES = (7, 18)
 
 MOST_TICKS = 6
 
+MEASURES = ["fluency", "distinct", "compression"]
+"""Of the free generations."""
+
 
 def sweep_front(study: Tables) -> Figure:
     """Lines: language id against perplexity over k, one per target; marks on the Pareto front are filled.
 
-    The larger a mark, the more experts; lines start at the model without experts (k = 0).
+    The larger a mark, the more experts; lines start at the model without experts (k = 0). A cross is a count whose
+    texts repeat themselves.
     """
     table = table_of(study, "sweep")
+    # Studies of earlier versions did not measure their texts.
+    table = table.reindex(columns=[*table.columns, *(name for name in (*MEASURES, "repeats") if name not in table)])
+    table["repeats"] = table["repeats"].eq(True)
     figure = go.Figure()
     size_of = _sizes(table["k"])
     for target in targets_of(table):
@@ -33,13 +40,13 @@ def sweep_front(study: Tables) -> Figure:
             mode="lines+markers",
             line={"color": colour_of(target), "dash": dash_of(target), "width": 1.5},
             marker={
-                "symbol": ["circle" if best else "circle-open" for best in rows["pareto"]],
+                "symbol": list(map(_symbol, rows["pareto"], rows["repeats"])),
                 "size": [size_of[k] for k in rows["k"]],
             },
-            customdata=rows[["k", "dev_top1"]],
+            customdata=rows[["k", "dev_top1", *MEASURES]],
             hovertemplate="k = %{customdata[0]}: perplexity %{x:.1f}, language id %{y:.3f}, top-1 on dev "
-            "%{customdata[1]:.3f}"
-            "<extra>%{fullData.name}</extra>",
+            "%{customdata[1]:.3f}<br>its texts: perplexity %{customdata[2]:.1f}, distinct bigrams "
+            "%{customdata[3]:.2f}, compression %{customdata[4]:.2f}<extra>%{fullData.name}</extra>",
         )
     return finish(
         figure,
@@ -64,3 +71,7 @@ def _ticks(values: "pd.Series") -> list[float]:
     ticks = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
     inside = [tick for tick in ticks if low / 2 <= tick <= high * 2]
     return inside if len(inside) <= MOST_TICKS else [10.0**power for power in powers]
+
+
+def _symbol(best: bool, repeats: bool) -> str:
+    return "x" if repeats else "circle" if best else "circle-open"

@@ -75,8 +75,9 @@ class StudyConfig:
     k: int | None = None
     """Experts per target; None: the paper's rule chooses among `sweep_k`."""
 
-    sweep_k: tuple[int, ...] = (100, 200, 500, 1000, 2000, 5000)
-    """Numbers of experts that are compared by language identification, perplexity and retrieval; empty: no sweep."""
+    sweep_k: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+    """Numbers of experts that are compared by language identification, fluency, repetition, perplexity and retrieval;
+    empty: no sweep. (Paper: 100 and more.)"""
 
     sweep_rows: int = 100
     """Number of rows of the dev split in the sweep's retrieval."""
