@@ -17,9 +17,7 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Number of workers; def
 Gpus = Annotated[float, typer.Option(min=0, help="GPUs per worker; the model is spread over 2 or more.")]
 TextColumn = Annotated[str, typer.Option(help="Column of the sentences in a long table.")]
 LanguageColumn = Annotated[str, typer.Option(help="Column of their languages.")]
-RowColumn = Annotated[
-    str | None, typer.Option(help="Column of the row ids of translations; none: no alignment.")
-]
+RowColumn = Annotated[str | None, typer.Option(help="Column of the row ids of translations; none: no alignment.")]
 SplitColumn = Annotated[str, typer.Option(help="Column of the split of each row, read with --split.")]
 Aligned = Annotated[bool, typer.Option("--aligned", help="The n-th lines of all files are translations.")]
 DropBlanks = Annotated[bool, typer.Option("--drop-blanks", help="Drop rows with a blank and count them.")]
