@@ -105,12 +105,19 @@ INNER = {
     ),
     "embeddings": (("embeddings", "passes"), ("embed_to_disk",)),
     "study": (
-        ("config", "paper"),
+        ("config", "paper", "comparison"),
         ("result", "splits"),
         ("bench",),
         ("measures", "written"),
         ("stages",),
         ("run", "verdict"),
+    ),
+    "study.comparison": (
+        ("config",),
+        ("methods", "result"),
+        ("bench",),
+        ("writing", "costs", "alignment"),
+        ("conclusion", "run"),
     ),
     "study.stages": (
         ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations", "silencing"),
@@ -118,12 +125,12 @@ INNER = {
     "plots": (
         ("style",),
         ("maps",),
-        ("experts", "retrieval", "methods", "space", "sweep", "silencing", "fallback", "tuning"),
+        ("experts", "retrieval", "methods", "space", "sweep", "silencing", "fallback", "tuning", "comparison"),
     ),
-    "pages": (("reporting",), ("report", "inspector")),
+    "pages": (("reporting",), ("report", "inspector", "comparison")),
     "pages.reporting": (("columns", "page"), ("tables", "figures", "summary")),
     "pages.inspector": (("gather", "saved"), ("weight_view",), ("page",), ("inspection", "live"), ("runs", "server")),
-    "cli": (("demo", "options", "output"), ("catalogue", "demo_tables"), ("commands",)),
+    "cli": (("demo", "options", "output"), ("catalogue", "demo_tables", "comparing"), ("commands",)),
 }
 """The same inside each package."""
 

@@ -71,6 +71,9 @@ if TYPE_CHECKING:
     from tl_experts.steering.writing.measures import measure_texts as measure_texts
     from tl_experts.steering.writing.measures import measure_writing as measure_writing
     from tl_experts.steering.writing.prompts import load_prompts as load_prompts
+    from tl_experts.study.comparison import CompareConfig as CompareConfig
+    from tl_experts.study.comparison import CompareResult as CompareResult
+    from tl_experts.study.comparison import compare as compare
     from tl_experts.study.config import StudyConfig as StudyConfig
     from tl_experts.study.config import load_config as load_config
     from tl_experts.study.result import StudyResult as StudyResult

@@ -6,13 +6,21 @@ from typing import Any
 from tests.bad_inputs import Row
 from tests.bad_inputs.files import folder_of
 from tl_experts import (
+    CompareConfig,
+    CompareResult,
     StudyConfig,
     StudyResult,
+    compare,
     run_study,
     write_report,
 )
 from tl_experts.pages.inspector.runs import open_run
 from tl_experts.study import load_config
+
+
+def compared_by(name: str, value: Any) -> CompareConfig:
+    return CompareConfig(**({"name": "x", "model": "y"} | {name: value}))
+
 
 WRONG: dict[str, list[Any]] = {
     "targets": ["es", [5], ["klingon"], []],
@@ -95,6 +103,30 @@ STUDIES: list[Row] = [
             StudyConfig(name="x", model="y", targets=("ko",)), m.folder / "x", model=m.model, progress=False
         ),
         ("'ko'",),
+    ),
+    (
+        "comparison of a target without text",
+        lambda m: compare(
+            CompareConfig(name="x", model="y", targets=("ko",)), m.folder / "x", model=m.model, progress=False
+        ),
+        ("'ko'",),
+    ),
+    *(
+        (f"comparison {name} {value!r}", lambda _, n=name, v=value: compared_by(n, v), (name,))
+        for name, value in [
+            ("holds", ["set nothing"]),
+            ("holds", "set mean"),
+            ("scorings", ["luck"]),
+            ("counts", [0]),
+            ("trials", True),
+            ("texts", 0),
+            ("name", "a/../b"),
+        ]
+    ),
+    ("comparison from nowhere", lambda _: CompareResult.load("nowhere"), ("nowhere", "holds no comparison")),
+    *(
+        (f"comparison of {text!r}", lambda m, t=text: CompareResult.load(folder_of(m, comparison__json=t)), words)
+        for text, words in [("", ("comparison.json",)), ("[]", ("comparison.json",)), ("{}", ("comparison.json",))]
     ),
     ("result from nowhere", lambda _: StudyResult.load("nowhere"), ("nowhere",)),
     ("result of an empty folder", lambda m: StudyResult.load(folder_of(m)), ("holds no study", "expected a folder")),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tl_experts import __version__
+from tl_experts.cli import comparing
 from tl_experts.cli.options import (
     Address,
     Aligned,
@@ -376,6 +377,9 @@ def inspect(
     out.finish({"address": f"http://{host}:{port}"})
     out.say(f"http://{host}:{port}  (Ctrl-C to stop)")
     serve(served, host, port)
+
+
+app.command()(comparing.compare)
 
 
 def _save(experts: "Experts", folder: Path, out: Output) -> None:

@@ -5,6 +5,7 @@
 ``retrieval_maps(StudyResult.load(folder))``.
 """
 
+from tl_experts.plots.comparison import alignment_bars, writing_front
 from tl_experts.plots.experts import (
     auroc_by_rank,
     expert_overlap,
@@ -35,6 +36,7 @@ from tl_experts.plots.tuning import tuning_front
 
 __all__ = [
     "TEMPLATE",
+    "alignment_bars",
     "auroc_by_rank",
     "baseline_bars",
     "colour_of",
@@ -59,4 +61,5 @@ __all__ = [
     "subspace_bars",
     "sweep_front",
     "tuning_front",
+    "writing_front",
 ]

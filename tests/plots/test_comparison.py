@@ -1,0 +1,36 @@
+"""Figures of a comparison show its numbers."""
+
+import pytest
+
+from tl_experts import plots
+from tl_experts.errors import TLExpertsError
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_method_is_a_point_at_its_share(compared):
+    figure = plots.writing_front(compared)
+    points = {name: (x, y) for trace in figure.data for name, x, y in zip(trace.text, trace.x, trace.y, strict=True)}
+    for row in compared["writing"].drop_duplicates("method").itertuples():
+        assert points[row.method][0] == pytest.approx(row.share)
+    assert all(0 <= y <= 1 for _, y in points.values())
+    # The harmonic mean of share and quality is the score.
+    for row in compared["writing"].dropna(subset=["texts"]).drop_duplicates("method").itertuples():
+        share, quality = points[row.method]
+        if row.score > 0:
+            assert 2 * share * quality / (share + quality) == pytest.approx(row.score)
+
+
+def test_bars_have_their_intervals_and_the_line_is_the_best_baseline(compared):
+    figure = plots.alignment_bars(compared)
+    table = compared["alignment"]
+    best = table["best_baseline"].iloc[0]
+    free = table[table["method"] == "no intervention"]
+    assert list(figure.data[0].y) == list(free["top1"])
+    assert figure.layout.shapes[0].y0 == free[free["view"] == best]["top1"].iloc[0]
+    assert list(figure.data[0].error_y.array) == pytest.approx(list(free["high"] - free["top1"]))
+
+
+def test_a_missing_table_is_named():
+    with pytest.raises(TLExpertsError, match="'writing'"):
+        plots.writing_front({})

@@ -1,0 +1,48 @@
+"""Options of a comparison: checked when they are read, each bad one named."""
+
+import pytest
+
+from tests.comparison_fixtures import OPTIONS
+from tl_experts.errors import StudyError
+from tl_experts.study.comparison.config import HOLDS, CompareConfig, load_comparison, shipped_comparisons
+
+
+def test_options_survive_a_round_trip(compare_config):
+    assert CompareConfig.from_dict(compare_config.as_dict()) == compare_config
+
+
+def test_every_shipped_comparison_is_valid_and_named_like_its_file():
+    assert {name: load_comparison(name).name for name in shipped_comparisons()} == {
+        name: name for name in shipped_comparisons()
+    }
+    assert {"polyglot-mini", "gemma-3-270m"} <= set(shipped_comparisons())
+
+
+def test_the_default_is_at_least_six_scorings_by_six_holds():
+    config = CompareConfig("mine", "polyglot-mini")
+    assert len(config.scorings) >= 6
+    assert len(config.holds) >= 6
+    assert set(config.holds) <= set(HOLDS)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("scorings", ["auroc", "luck"]),
+        ("holds", ["set luck"]),
+        ("targets", []),
+        ("counts", [0]),
+        ("trials", 0),
+        ("name", "../escaped"),
+        ("model", 5),
+        ("dtype", "float8"),
+    ],
+)
+def test_a_bad_option_raises_an_error_that_names_it(option, value):
+    with pytest.raises(StudyError, match=option):
+        CompareConfig.from_dict(OPTIONS | {option: value})
+
+
+def test_a_file_that_does_not_exist_is_told_from_a_shipped_comparison():
+    with pytest.raises(StudyError, match=r"'polyglot-mimi'.*did you mean 'polyglot-mini'"):
+        load_comparison("polyglot-mimi")

@@ -1,0 +1,32 @@
+"""What is compared: every scoring with every hold, and what shifts whole layers."""
+
+from tl_experts.steering.tuning.space import ALL, VECTOR
+from tl_experts.study.comparison.methods import methods
+
+
+def test_every_scoring_meets_every_hold_and_the_language_vector_is_there(compare_config):
+    found = methods(compare_config)
+    assert [method.name for method in found] == [
+        "auroc, set mean",
+        "auroc, add diffmean",
+        "all neurons, difference of means",
+        "language vector",
+    ]
+    assert len({method.key for method in found}) == len(found)
+
+
+def test_a_space_holds_the_method_only_and_the_vector_tries_single_layers(compare_config):
+    for method in methods(compare_config):
+        settings = method.space(compare_config, layers=8).settings()
+        assert {setting.scoring for setting in settings} == {method.scoring}
+        assert {f"{setting.operation} {setting.value}" for setting in settings} == {method.hold}
+        if method.scoring == VECTOR:
+            assert {setting.layers for setting in settings} > {None, (0,)}
+        if method.scoring not in (ALL, VECTOR):
+            assert {setting.count for setting in settings} == set(compare_config.counts)
+
+
+def test_retrieval_takes_strength_1_everywhere(compare_config):
+    for method in methods(compare_config):
+        for setting in method.retrieval_settings(compare_config):
+            assert (setting.strength, setting.positions) == (1.0, "all")

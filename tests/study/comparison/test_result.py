@@ -1,0 +1,25 @@
+"""The tables of a comparison, and what cannot be read."""
+
+import pytest
+
+from tl_experts.errors import ArtefactError, StudyError
+from tl_experts.study.comparison import CompareResult
+from tl_experts.study.comparison.result import MANIFEST, TABLES
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_table_is_there_and_a_missing_one_is_named(compared):
+    assert tuple(compared) == TABLES
+    assert len(compared) == len(TABLES)
+    assert "comparison" not in compared
+    with pytest.raises(StudyError, match="did you mean 'writing'"):
+        compared["writings"]
+
+
+def test_a_folder_without_a_comparison_and_a_damaged_one_are_named(tmp_path):
+    with pytest.raises(StudyError, match="holds no comparison"):
+        CompareResult.load(tmp_path)
+    (tmp_path / MANIFEST).write_text('{"config": []}')
+    with pytest.raises(ArtefactError, match="lacks config or about"):
+        CompareResult.load(tmp_path)

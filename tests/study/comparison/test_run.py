@@ -1,0 +1,47 @@
+"""A comparison is kept part by part: killed anywhere, the same call gives the same tables."""
+
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from tl_experts.errors import ArtefactError, StudyError
+from tl_experts.study.comparison import CompareResult, compare
+from tl_experts.study.comparison.result import PARTS
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_finished_comparison_is_read_not_run_again(compared, compare_config, mini):
+    started = []
+    again = compare(compare_config, compared.folder, model=mini, progress=False, started=started.append)
+    assert started == []
+    for name in compared:
+        pd.testing.assert_frame_equal(again[name], compared[name])
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_is_missing_is_computed_again_and_is_the_same(part, compared, compare_config, mini, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(compared.folder, folder)
+    (folder / "stages" / f"{part}-es.json").unlink()
+    with pytest.raises(StudyError, match=f"{part}-es are missing"):
+        CompareResult.load(folder)
+    started = []
+    again = compare(compare_config, folder, model=mini, progress=False, started=started.append)
+    assert started == [f"{part}-es"]
+    for name in compared:
+        pd.testing.assert_frame_equal(again[name], compared[name])
+
+
+def test_a_folder_of_another_comparison_or_model_raises_an_error(compared, compare_config, model_of):
+    with pytest.raises(ArtefactError, match="trials is 2 there and 3 here"):
+        compare(replace(compare_config, trials=3), compared.folder, progress=False)
+    with pytest.raises(ArtefactError, match="holds another job: model"):
+        compare(compare_config, compared.folder, model=model_of("llama"), progress=False)
+
+
+def test_a_target_without_sentences_is_named(compare_config, tmp_path):
+    with pytest.raises(StudyError, match="'ko' is not in both splits"):
+        compare(replace(compare_config, targets=("ko",)), tmp_path, progress=False)

@@ -1,0 +1,40 @@
+"""`tl-experts compare`: every method on equal terms."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tl_experts.cli.options import Device, Quiet
+
+
+def compare(
+    config: Annotated[str, typer.Argument(help="Name of a shipped comparison, or a TOML file.")] = "polyglot-mini",
+    model: Annotated[str | None, typer.Option(help="Model to use instead of the comparison's own.")] = None,
+    device: Device = None,
+    output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/compare-NAME.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare all ways to choose neurons and to hold them with what needs none, or resume a comparison."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from tl_experts.pages.comparison import write_comparison
+    from tl_experts.study.comparison import compare as run
+    from tl_experts.study.comparison.conclusion import conclusion
+    from tl_experts.study.comparison.config import load_comparison
+
+    console = Console(highlight=False, markup=False)
+    asked = load_comparison(config)
+    if model is not None:
+        asked = replace(asked, model=model)
+
+    def announce(stage: str) -> None:
+        console.print(f"stage: {stage}")
+
+    result = run(asked, output, device=device, progress=not quiet, started=announce)
+    path = write_comparison(result)
+    for paragraph in conclusion(result):
+        console.print(f"\n{paragraph}")
+    console.print(f"\nPage: {path}")

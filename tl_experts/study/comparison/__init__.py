@@ -1,0 +1,10 @@
+"""The comparison: every scoring with every intervention, beside what needs no neuron, for writing and for retrieval.
+
+Inner order: `config`; `methods`; `bench`; `writing`, `costs`, `alignment`; `result`; `conclusion`, `run`.
+"""
+
+from tl_experts.study.comparison.config import CompareConfig
+from tl_experts.study.comparison.result import CompareResult
+from tl_experts.study.comparison.run import compare
+
+__all__ = ["CompareConfig", "CompareResult", "compare"]

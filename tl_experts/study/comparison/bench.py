@@ -1,0 +1,82 @@
+"""What every part of a comparison works with: the model, the sentences, the statistics of one pass, the settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tl_experts.corpus.readers import load_sentences
+from tl_experts.corpus.sentences import Corpus
+from tl_experts.errors import StudyError
+from tl_experts.experts.expertise import score_responses
+from tl_experts.jobs.paths import path_of_name, user_path
+from tl_experts.models import Model
+from tl_experts.responses.reading import Reading
+from tl_experts.responses.statistics_pass import collect_both, collect_statistics
+from tl_experts.steering.tuning.building import RESIDUAL, Builder, Statistics, builder
+from tl_experts.steering.writing.continuing import Decoding
+from tl_experts.study.comparison.config import CompareConfig
+from tl_experts.study.comparison.methods import Method, methods
+
+
+@dataclass(frozen=True, eq=False)
+class CompareBench:
+    """A comparison with its model, corpus and folder."""
+
+    config: CompareConfig
+    model: Model
+    dev: Corpus
+    test: Corpus
+    folder: Path
+    progress: bool = True
+    _builders: dict[str, Builder] = field(default_factory=dict)
+
+    @property
+    def methods(self) -> list[Method]:
+        """What is compared."""
+        return methods(self.config)
+
+    @property
+    def decoding(self) -> Decoding:
+        """How texts are written."""
+        return Decoding(max_new_tokens=self.config.text_tokens)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Responses, statistics of tokens, and those of the residual stream, of the dev split."""
+        responses, tokens = collect_both(self.model, self.dev, progress=self.progress)
+        residual = collect_statistics(self.model, self.dev, reading=Reading(site=RESIDUAL), progress=self.progress)
+        return responses, tokens, residual, score_responses(responses, progress=self.progress)
+
+    def builder(self, target: str) -> Builder:
+        """What builds the settings of a target."""
+        if target not in self._builders:
+            self._builders[target] = builder(self.statistics, target)
+        return self._builders[target]
+
+
+def read_corpora(config: CompareConfig) -> tuple[Corpus, Corpus]:
+    """The dev and the test split.
+
+    Raises:
+        StudyError: a target or English, the language of the prompts, is missing in one of them.
+        CorpusError: the corpus cannot be read, is not aligned, or its splits share sentences.
+    """
+    dev, test = (_split(config, name) for name in ("dev", "test"))
+    dev.require_disjoint(test)
+    test.parallel()
+    shared = [language for language in dev.languages if language in test.languages]
+    for target in (*config.targets, "en"):
+        if target not in shared:
+            raise StudyError(f"{target!r} is not in both splits; they share {', '.join(shared)}")
+    return dev, test
+
+
+def _split(config: CompareConfig, split: str) -> Corpus:
+    rows: Mapping[str, int | None] = {"dev": config.dev_rows, "test": config.test_rows}
+    source = user_path(config.corpus)
+    if source.is_dir():
+        return load_sentences(path_of_name(source, split), aligned=True, limit=rows[split])
+    found = load_sentences(source if source.is_file() else config.corpus, split=split)
+    limit = rows[split]
+    return found if limit is None else found.head(limit)

@@ -1,0 +1,142 @@
+"""What a comparison is asked to do: a frozen set of options, read from TOML."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from tl_experts.corpus.languages import language_code
+from tl_experts.errors import StudyError, near, require_choice
+from tl_experts.experts.scorings import SCORINGS
+from tl_experts.jobs.checks import checked_option, read_toml, require_options
+from tl_experts.jobs.paths import require_name, user_path
+from tl_experts.models.dtypes import DtypeName
+from tl_experts.steering.operations import OPERATIONS
+from tl_experts.steering.steering import TOKEN_VALUES, VALUES
+
+_LEAST = {
+    **dict.fromkeys(("dev_rows", "test_rows", "counts", "retrieval_counts", "trials", "texts", "text_tokens"), 1),
+    **dict.fromkeys(("resamples", "control_seeds"), 1),
+    "seed": 0,
+}
+"""The smallest value of an option, or of its items."""
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """The options of a comparison.
+
+    Raises:
+        StudyError: an option has an invalid value or the wrong type.
+
+    Examples:
+        >>> config = CompareConfig(name="mine", model="polyglot-mini", targets=("es",))
+        >>> len(config.scorings) * len(config.holds)
+        36
+    """
+
+    name: str
+    """Name of the comparison, which also names its folder; neither a path nor ``..``."""
+
+    model: str
+    """A model, as `load_model` takes it."""
+
+    corpus: str = "bundled"
+    """An aligned corpus with a ``dev`` and a ``test`` split, as `load_sentences` takes it."""
+
+    dev_rows: int | None = None
+    """Number of rows of the dev split, on which neurons and settings are chosen; None: all."""
+
+    test_rows: int | None = None
+    """Number of rows of the test split, on which everything is reported; None: all."""
+
+    targets: tuple[str, ...] = ("es", "fr", "de", "it", "pt", "ru", "ja", "zh")
+    """The languages that are written and whose neurons steer."""
+
+    scorings: tuple[str, ...] = ("auroc", "ap", "mean_difference", "token_mean_difference", "lape", "probe")
+    """How neurons are chosen (`tl_experts.experts.scorings.SCORINGS`)."""
+
+    holds: tuple[str, ...] = ("set mean", "add mean", "raise mean", "set token_mean", "add token_mean", "add diffmean")
+    """How they are held: an operation and its value."""
+
+    counts: tuple[int, ...] = (5, 20, 50, 100, 200, 500)
+    """Numbers of neurons that the search for writing chooses from."""
+
+    retrieval_counts: tuple[int, ...] = (100, 500)
+    """Numbers of neurons that retrieval chooses from, at strength 1."""
+
+    trials: int = 12
+    """Settings that are tried for writing, for each method and target."""
+
+    texts: int = 4
+    """Texts for each test prompt."""
+
+    text_tokens: int = 48
+    """Most tokens of a text."""
+
+    control_seeds: int = 1
+    """Number of draws of random neurons."""
+
+    resamples: int = 10_000
+    """Resamples of every bootstrap."""
+
+    seed: int = 0
+    dtype: DtypeName = "float32"
+
+    def __post_init__(self) -> None:
+        """Check every option."""
+        for name, kind in get_type_hints(CompareConfig).items():
+            value = checked_option(name, kind, getattr(self, name), _LEAST, StudyError)
+            object.__setattr__(self, name, value)
+        require_name(self.name, "name", StudyError)
+        object.__setattr__(self, "targets", tuple(dict.fromkeys(map(language_code, self.targets))))
+        for name in ("targets", "scorings", "holds", "counts", "retrieval_counts"):
+            if not getattr(self, name):
+                raise StudyError(f"{name} is empty; name at least one")
+        for scoring in self.scorings:
+            require_choice(scoring, SCORINGS, "scorings", StudyError)
+        for hold in self.holds:
+            require_choice(hold, HOLDS, "holds", StudyError)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The options in the form of JSON."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any], where: str = "comparison") -> "CompareConfig":
+        """Options by name, as read from TOML or JSON.
+
+        Raises:
+            StudyError: an option is unknown, missing or invalid.
+        """
+        require_options(cls, options, {"name": "polyglot-mini", "model": "polyglot-mini"}, where, StudyError)
+        return cls(**options)
+
+
+HOLDS = tuple(f"{operation} {value}" for operation, value in product(OPERATIONS, (*VALUES, *TOKEN_VALUES)))
+"""Every operation with every value."""
+
+
+def shipped_comparisons() -> dict[str, Path]:
+    """The TOML files of the shipped comparisons, by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.toml"))}
+
+
+def load_comparison(source: str | Path) -> CompareConfig:
+    """The options of a shipped comparison, or of a TOML file.
+
+    Examples:
+        >>> load_comparison("gemma-3-270m").model
+        'gemma-3-270m'
+
+    Raises:
+        StudyError: the source is neither a file nor a shipped comparison, is not TOML, or has invalid options.
+    """
+    shipped = shipped_comparisons()
+    path = shipped.get(str(source)) or user_path(source)
+    if not path.is_file():
+        raise StudyError(
+            f"no comparison {str(source)!r}: neither a TOML file nor a shipped one; {near(source, shipped)}"
+        )
+    return CompareConfig.from_dict(read_toml(path, StudyError), str(path))

@@ -1,0 +1,101 @@
+"""A finished comparison: its tables as DataFrames, and the record of how they were computed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tl_experts.errors import ArtefactError, StudyError, near
+from tl_experts.jobs.files import read_json
+from tl_experts.jobs.paths import user_path
+from tl_experts.jobs.stages import DAMAGED, finished_stages, stage_tables
+from tl_experts.study.comparison.config import CompareConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MANIFEST = "comparison.json"
+PARTS = ("writing", "costs", "alignment")
+TABLES = ("writing", "texts", "costs", "alignment")
+
+
+@dataclass(frozen=True, eq=False)
+class CompareResult(Mapping[str, "pd.DataFrame"]):
+    """The tables of a comparison, by name: ``writing``, ``texts``, ``costs``, ``alignment``; all targets together.
+
+    Examples:
+        >>> result = CompareResult.load("tl-experts-runs/compare-polyglot-mini")  # doctest: +SKIP
+        >>> result["writing"]  # doctest: +SKIP
+    """
+
+    folder: Path
+    config: CompareConfig
+
+    about: dict[str, Any]
+    """Fingerprints of model and corpora, versions."""
+
+    tables: dict[str, "pd.DataFrame"]
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "CompareResult":
+        """Read a finished comparison.
+
+        Raises:
+            StudyError: the folder holds no comparison, or an unfinished one.
+            ArtefactError: one of its files is damaged.
+        """
+        import pandas as pd
+
+        root = user_path(folder)
+        if not (root / MANIFEST).is_file():
+            raise StudyError(f"{root} holds no comparison; expected one that compare(...) wrote")
+        manifest = read_compared(root)
+        config = CompareConfig.from_dict(manifest["config"])
+        finished = finished_stages(root)
+        if missing := [name for name in stage_names(config) if name not in finished]:
+            raise StudyError(f"{root}: {', '.join(missing)} are missing; run the same comparison again to finish")
+        found: dict[str, list[pd.DataFrame]] = {}
+        for name in stage_names(config):
+            for table, rows in stage_tables(root, name, finished[name]).items():
+                found.setdefault(table.partition("-")[0], []).append(rows)
+        tables = {table: pd.concat(rows, ignore_index=True) for table, rows in found.items()}
+        return cls(root, config, manifest["about"], tables)
+
+    def __getitem__(self, name: str) -> "pd.DataFrame":
+        """A table.
+
+        Raises:
+            StudyError: the comparison has no table of this name.
+        """
+        if name not in self.tables:
+            raise StudyError(f"no table {name!r}; {near(name, self.tables)}")
+        return self.tables[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tables)
+
+    def __len__(self) -> int:
+        return len(self.tables)
+
+    def __repr__(self) -> str:
+        return f"CompareResult({self.config.name}: {', '.join(self.tables)})"
+
+
+def stage_names(config: CompareConfig) -> list[str]:
+    """The stages, in the order in which they run."""
+    return [f"{part}-{target}" for target in config.targets for part in PARTS]
+
+
+def read_compared(folder: Path) -> dict[str, Any]:
+    """The manifest of a comparison: its ``config`` and ``about``.
+
+    Raises:
+        ArtefactError: the file is missing or damaged.
+    """
+    manifest = read_json(folder / MANIFEST, fix=DAMAGED)
+    if not all(isinstance(manifest.get(name), dict) for name in ("config", "about")):
+        raise ArtefactError(f"{folder / MANIFEST} lacks config or about; {DAMAGED}")
+    return manifest

@@ -1,0 +1,94 @@
+"""`compare`: all methods on equal terms. Every target's parts are kept, so that a killed run resumes."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tl_experts import __version__
+from tl_experts.corpus.sentences import Corpus
+from tl_experts.jobs.files import write_json
+from tl_experts.jobs.folders import locked
+from tl_experts.jobs.job import Job
+from tl_experts.jobs.paths import path_of_name, user_path
+from tl_experts.jobs.stages import Tables, is_finished, read_table, run_stage
+from tl_experts.models import Model, ModelSource, model_fingerprint
+from tl_experts.study.comparison.alignment import alignment
+from tl_experts.study.comparison.bench import CompareBench, read_corpora
+from tl_experts.study.comparison.config import CompareConfig
+from tl_experts.study.comparison.costs import costs
+from tl_experts.study.comparison.result import MANIFEST, CompareResult, read_compared, stage_names
+from tl_experts.study.comparison.writing import writing
+
+RUNS = Path("tl-experts-runs")
+
+
+def compare(
+    config: CompareConfig,
+    folder: str | Path | None = None,
+    *,
+    model: Model | None = None,
+    device: str | None = None,
+    progress: bool = True,
+    started: Callable[[str], object] | None = None,
+) -> CompareResult:
+    """Compare every way to choose neurons and to hold them, beside what needs no neuron, or resume a comparison.
+
+    For each target: **writing** (every method at the best setting of its own search, on prompts that chose none),
+    **costs** (what the same setting costs text in every language) and **alignment** (retrieval over all pairs of
+    languages, raw and centred, at the last layer and the best). Settings and layers are chosen on the dev split.
+
+    Args:
+        config: from `load_comparison`, or ``CompareConfig(...)``.
+        folder: for all results; None: ``tl-experts-runs/compare-NAME``.
+        model: a loaded model; None: load the model of the config.
+        device: of `load_model`.
+        progress: show progress bars of the pass for the statistics.
+        started: called with the name of each stage that is about to run.
+
+    Raises:
+        ArtefactError: the folder holds another comparison, or another process is working in it.
+        StudyError: an option does not fit the corpus.
+        ModelError: the model cannot be loaded.
+        CorpusError: the corpus cannot be read.
+        TLExpertsError: a target without bundled prompts.
+
+    Examples:
+        >>> config = CompareConfig(name="mine", model="polyglot-mini", targets=("es", "fr"))
+        >>> result = compare(config, "my-comparison")  # doctest: +SKIP
+        >>> result["writing"]  # doctest: +SKIP
+    """
+    target = path_of_name(RUNS, f"compare-{config.name}") if folder is None else user_path(folder)
+    if (target / MANIFEST).is_file():
+        Job(config.as_dict()).require_same(read_compared(target)["config"], target)
+    dev, test = read_corpora(config)
+    loaded = ModelSource(config.model, device=device, dtype=config.dtype).load() if model is None else model
+    with locked(target):
+        _begin(config, dev, test, loaded, target)
+        bench = CompareBench(config, loaded, dev, test, target.resolve(), progress)
+        for name in stage_names(config):
+            if not is_finished(target, name):
+                if started is not None:
+                    started(name)
+                run_stage(target, name, partial(_stage, bench, name))
+    return CompareResult.load(target)
+
+
+def _stage(bench: CompareBench, name: str) -> Tables:
+    part, _, target = name.partition("-")
+    if part == "writing":
+        return writing(bench, target)
+    if part == "alignment":
+        return alignment(bench, target)
+    rows = read_table(bench.folder, f"writing-{target}").to_dict("records")
+    return costs(bench, target, [{str(column): value for column, value in row.items()} for row in rows])
+
+
+def _begin(config: CompareConfig, dev: Corpus, test: Corpus, model: Model, folder: Path) -> None:
+    about: dict[str, Any] = {"model": model_fingerprint(model), "dev": dev.fingerprint, "test": test.fingerprint}
+    if (folder / MANIFEST).is_file():
+        found = read_compared(folder)["about"]
+        Job(about).require_same({name: found.get(name) for name in about}, folder)
+    else:
+        about |= {"class": type(model).__name__, "version": __version__}
+        write_json(folder / MANIFEST, {"config": config.as_dict(), "about": about})
