@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tl_experts.cli.options import Device, Quiet
+from tl_experts.cli.options import Device, Json, Quiet
+from tl_experts.cli.output import Output
 
 
 def compare(
@@ -14,27 +15,28 @@ def compare(
     device: Device = None,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/compare-NAME.")] = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Compare all ways to choose neurons and to hold them with what needs none, or resume a comparison."""
     from dataclasses import replace
-
-    from rich.console import Console
 
     from tl_experts.pages.comparison import write_comparison
     from tl_experts.study.comparison import compare as run
     from tl_experts.study.comparison.conclusion import conclusion
     from tl_experts.study.comparison.config import load_comparison
 
-    console = Console(highlight=False, markup=False)
+    out = Output(as_json=as_json)
     asked = load_comparison(config)
     if model is not None:
         asked = replace(asked, model=model)
 
     def announce(stage: str) -> None:
-        console.print(f"stage: {stage}")
+        out.say(f"stage: {stage}")
 
     result = run(asked, output, device=device, progress=not quiet, started=announce)
     path = write_comparison(result)
-    for paragraph in conclusion(result):
-        console.print(f"\n{paragraph}")
-    console.print(f"\nPage: {path}")
+    paragraphs = conclusion(result)
+    out.finish({"conclusion": paragraphs, "folder": result.folder, "tables": list(result), "report": path})
+    for paragraph in paragraphs:
+        out.console.print(f"\n{paragraph}", highlight=False, markup=False)
+    out.say(f"\nPage: {path}")

@@ -23,7 +23,14 @@ KIND = "tuning"
 
 @dataclass(frozen=True, eq=False)
 class TuneResult:
-    """What `tune` found."""
+    """What `tune` found.
+
+    Examples:
+        >>> from tl_experts import steer
+        >>> result = TuneResult.load("my-search")  # doctest: +SKIP
+        >>> with steer(model, result.steering):  # doctest: +SKIP
+        ...     print(model.generate("To open a file,", max_new_tokens=30))
+    """
 
     target: str
     """Language code."""

@@ -139,4 +139,4 @@ def load_comparison(source: str | Path) -> CompareConfig:
         raise StudyError(
             f"no comparison {str(source)!r}: neither a TOML file nor a shipped one; {near(source, shipped)}"
         )
-    return CompareConfig.from_dict(read_toml(path, StudyError), str(path))
+    return CompareConfig.from_dict({"name": path.stem} | read_toml(path, StudyError), str(path))
