@@ -33,6 +33,10 @@ class Budget:
 
     Raises:
         TLExpertsError: both or neither, or not a positive number.
+
+    Examples:
+        >>> Budget(trials=60)
+        Budget(trials=60, seconds=None)
     """
 
     trials: int | None = None
