@@ -25,6 +25,11 @@ def test_the_heat_map_of_layers_holds_shares(found):
     assert np.asarray(trace.customdata).sum() == 9 * len(experts.languages)
 
 
+def test_only_whole_layers_are_named(found):
+    axis = plots.experts_heatmap(found[2]).layout.xaxis
+    assert (axis.tick0, axis.dtick) == (0, 1)
+
+
 def test_auroc_falls_with_the_rank_from_the_best_to_the_worst(found):
     _, expertise, _ = found
     figure = plots.auroc_by_rank(expertise, k=10)

@@ -26,6 +26,9 @@ from tl_experts.responses.collect import Responses
 POINTS = 400
 """Points of a curve over all neurons: evenly spaced on its logarithmic axis, they look like the whole curve."""
 
+LAYERS_NAMED = 15
+"""At most so many layers are named on an axis, always whole ones."""
+
 SHOWN = 200
 """Sentences of a language that are drawn as single points."""
 
@@ -74,7 +77,7 @@ def experts_heatmap(experts: Experts) -> Figure:
     return finish(
         figure,
         "Layers of each language's experts",
-        xaxis_title="layer",
+        xaxis={"title": "layer", "tick0": 0, "dtick": -(-len(layers) // LAYERS_NAMED)},
         yaxis={"title": "language", "autorange": "reversed", "type": "category"},
     )
 
