@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.messages import says
-from tl_experts.corpus.languages import language_code, names_language
+from tl_experts.corpus.languages import language_code, names_language, require_distinct
 from tl_experts.errors import CorpusError
 
 FLORES_200 = """
@@ -156,3 +156,13 @@ def test_a_column_named_like_a_language_is_one(column: str) -> None:
 )
 def test_a_column_of_another_name_is_no_language(column: str) -> None:
     assert not names_language(column)
+
+
+def test_two_labels_of_one_language_raise_an_error_that_names_both() -> None:
+    assert require_distinct(["srp_Cyrl", "srp_Latn", "en", "en"], "a.csv") == {
+        "srp_Cyrl": "sr",
+        "srp_Latn": "sr-Latn",
+        "en": "en",
+    }
+    with pytest.raises(CorpusError, match=says("a.csv: 'zh' and 'cmn_Hans' are both the language 'zh'")):
+        require_distinct(["zh", "en", "cmn_Hans"], "a.csv")
