@@ -97,7 +97,7 @@ INNER = {
         ("transport", "directions", "silencing", "fallback", "writing"),
         ("tuning",),
     ),
-    "steering.tuning": (("space",), ("building", "trials"), ("search", "result"), ("tuner",)),
+    "steering.tuning": (("space",), ("building", "trials"), ("search", "result", "shipped"), ("tuner",)),
     "steering.writing": (
         ("words", "sampling", "language", "prompts", "fluency"),
         ("repetition", "passes", "continuing"),
@@ -130,7 +130,7 @@ INNER = {
     "pages": (("reporting",), ("report", "inspector", "comparison")),
     "pages.reporting": (("columns", "page"), ("tables", "figures", "summary")),
     "pages.inspector": (("gather", "saved"), ("weight_view",), ("page",), ("inspection", "live"), ("runs", "server")),
-    "cli": (("demo", "options", "output"), ("catalogue", "demo_tables", "comparing"), ("commands",)),
+    "cli": (("demo", "options", "output"), ("catalogue", "demo_tables", "comparing", "writing"), ("commands",)),
 }
 """The same inside each package."""
 

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from tl_experts.steering.steering import Steering as Steering
     from tl_experts.steering.tuning.result import TuneResult as TuneResult
     from tl_experts.steering.tuning.search import Budget as Budget
+    from tl_experts.steering.tuning.shipped import tuned_steering as tuned_steering
     from tl_experts.steering.tuning.space import SearchSpace as SearchSpace
     from tl_experts.steering.tuning.tuner import TuningPrompts as TuningPrompts
     from tl_experts.steering.tuning.tuner import tune as tune

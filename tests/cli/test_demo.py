@@ -27,6 +27,13 @@ def test_demo_prints_both_tables_and_what_to_do_next(demo):
     assert str(output / "experts") in done.output
 
 
+def test_demo_shows_three_prompts_before_and_after_above_the_retrieval_table(demo):
+    said = demo[0].output
+    assert "steering to es (the paper's setting)" in said
+    assert said.count("before: ") == said.count("after:  ") == 3
+    assert said.index("Every Sunday, my grandmother") < said.index("Retrieval")
+
+
 def test_demo_saves_what_it_printed(demo):
     _, output = demo
     experts = Experts.from_pretrained(output / "experts")

@@ -1,1 +1,1 @@
-"""The command line. Inner order: `demo` (the main job and its tables) and `options`, `commands`."""
+"""The command line. Inner order: `demo` (the main job and its tables), `options`; `writing`; `commands`."""

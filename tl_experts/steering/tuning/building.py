@@ -71,8 +71,7 @@ class Builder:
             )
         statistics = self.residual if setting.scoring == VECTOR else self.evidence.tokens
         if setting.shifts and statistics is not None:
-            shift = language_vector(statistics, self.target, source=setting.source, layers=setting.layers)
-            return replace(shift, strength=setting.strength, positions=cast("Positions", setting.positions))
+            return shifted(setting, statistics, self.target)
         count = cast("int", setting.count)
         ranked = cast("Experts", self._ranking(setting))
         named = ranked.selection.replace(f"top {ranked.total}", f"top {count}")
@@ -107,6 +106,21 @@ class Builder:
             responses=self.evidence.responses,
             tokens=self.evidence.tokens,
         )
+
+
+def shifted(setting: Setting, statistics: TokenStatistics, target: str) -> AffineMap:
+    """The map of a setting that shifts whole layers.
+
+    Args:
+        setting: of scoring ``"all"`` or ``"vector"``.
+        statistics: of the neurons, or of the residual stream.
+        target: the language that is written.
+
+    Raises:
+        ResponseError: the target or the source was not counted.
+    """
+    shift = language_vector(statistics, target, source=setting.source, layers=setting.layers)
+    return replace(shift, strength=setting.strength, positions=cast("Positions", setting.positions))
 
 
 def builder(statistics: Statistics, target: str) -> Builder:

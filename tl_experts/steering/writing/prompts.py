@@ -2,7 +2,7 @@
 
 import json
 
-from tl_experts.corpus.bundled import data_folder
+from tl_experts.corpus.bundled import bundled_languages, data_folder
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import TLExpertsError, require_choice
 
@@ -26,7 +26,7 @@ def load_prompts(language: str, *, domain: str | None = None) -> list[str]:
     require_choice(domain, (None, *DOMAINS), "domain")
     lines = (data_folder() / "corpus" / "prompts.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
-    known = sorted(set(rows[0]) - {"row", "domain"})
+    known = bundled_languages()
     code = language_code(language)
     if code not in known:
         raise TLExpertsError(f"there are no bundled prompts in {language!r}; they are in {', '.join(known)}")
