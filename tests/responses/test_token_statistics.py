@@ -98,6 +98,10 @@ def test_histograms_are_merged_saved_and_checked(tmp_path):
         one.merge(statistics_of(drawn(2, en=5, de=6), corpora=("b",)))
     with pytest.raises(ResponseError, match="does not count each of the language's tokens once"):
         replace(one, histogram=one.histogram * 2)
+    negative = one.histogram.copy()
+    negative[0, 0, :2] += [-1, 1]
+    with pytest.raises(ResponseError, match="counts fewer than 0 tokens in a bin"):
+        replace(one, histogram=negative)
     with pytest.raises(ResponseError, match=r"gate_histogram has shape \(2, 3, 399\)"):
         replace(one, gate_histogram=one.gate_histogram[..., 1:])
 

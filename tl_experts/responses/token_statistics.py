@@ -96,6 +96,8 @@ class TokenStatistics:
                 raise ResponseError(
                     f"{name} has shape {array.shape}; expected {(*shape, BINS)}: languages x neurons x bins"
                 )
+            if array.size and (array < 0).any():
+                raise ResponseError(f"{name} counts fewer than 0 tokens in a bin")
             if array.size and not (array.sum(axis=2, dtype=np.int64) == self.tokens[:, None]).all():
                 raise ResponseError(f"{name} does not count each of the language's tokens once")
             array.setflags(write=False)
