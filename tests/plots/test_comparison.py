@@ -22,15 +22,20 @@ def test_every_method_is_a_point_at_its_share(compared):
 
 
 def test_bars_have_their_intervals_and_the_line_is_the_best_baseline(compared):
-    figure = plots.alignment_bars(compared)
+    figure = plots.alignment_bars(compared, "es")
     table = compared["alignment"]
     best = table["best_baseline"].iloc[0]
     free = table[table["method"] == "no intervention"]
-    assert list(figure.data[0].y) == list(free["top1"])
-    assert figure.layout.shapes[0].y0 == free[free["view"] == best]["top1"].iloc[0]
-    assert list(figure.data[0].error_y.array) == pytest.approx(list(free["high"] - free["top1"]))
+    assert list(figure.data[0].x) == list(free["top1"])
+    assert figure.layout.shapes[0].x0 == free[free["view"] == best]["top1"].iloc[0]
+    assert list(figure.data[0].error_x.array) == pytest.approx(list(free["high"] - free["top1"]))
 
 
 def test_a_missing_table_is_named():
     with pytest.raises(TLExpertsError, match="'writing'"):
         plots.writing_front({})
+
+
+def test_a_target_that_was_not_compared_is_named(compared):
+    with pytest.raises(TLExpertsError, match="'de'"):
+        plots.alignment_bars(compared, "de")

@@ -1,69 +1,31 @@
-"""One HTML page that reports a comparison: what wins, two figures, the tables. It opens without a network.
-
-Whatever comes from outside (texts, names) is escaped with `html.escape`.
-"""
+"""One HTML page that reports a comparison: what wins, two figures, the tables. It opens without a network."""
 
 import html
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_experts.jobs.files import write_text
+from tl_experts.pages.reporting.columns import title_of
+from tl_experts.pages.reporting.figures import Picture
+from tl_experts.pages.reporting.page import Section, page
+from tl_experts.pages.reporting.tables import as_csv, table_section
 from tl_experts.study.comparison.conclusion import conclusion
 from tl_experts.study.comparison.result import CompareResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
-h1, h2 { line-height: 1.2 } table { border-collapse: collapse; font-size: 14px; margin: .5rem 0 }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right }
-.wide { overflow: auto; max-height: 34rem }
-th { background: #f5f5f5; position: sticky; top: 0 } td:first-child, td:nth-child(2) { text-align: left }
-summary { cursor: pointer; font-weight: 600; margin: 1rem 0 } .note { color: #555; font-size: 14px }
-"""
-
 COLUMNS = {
-    "writing": {
-        "target": "target",
-        "method": "method",
-        "share": "in the language",
-        "score": "score",
-        "perplexity": "perplexity",
-        "natural_perplexity": "of natural texts",
-        "distinct": "distinct bigrams",
-        "reads_well": "reads well",
-        "example": "first text",
-    },
-    "alignment": {
-        "target": "target",
-        "method": "method",
-        "view": "embeddings",
-        "layer": "layer",
-        "top1": "top-1",
-        "low": "from",
-        "high": "to",
-        "gain": "gain over the best baseline",
-        "p": "p",
-    },
-    "costs": {
-        "target": "target",
-        "method": "method",
-        "language": "language of the text",
-        "change": "nats per token",
-        "low": "from",
-        "high": "to",
-    },
+    "writing": "target method share score perplexity natural_perplexity distinct compression reads_well example",
+    "alignment": "target method view layer dev_top1 top1 low high gain gain_low gain_high p",
+    "costs": "target method language change low high",
 }
-"""Of each table: the columns that are shown, and their headings."""
+"""The columns of each table that are shown; its file has all."""
 
 NOTES = {
-    "writing": "Each method at the best setting of its own search, on prompts that chose none. Score: the harmonic "
-    "mean of the share of texts in the language and their quality beside natural texts.",
-    "alignment": "Setting and layer were chosen on the dev split. Gain: paired bootstrap over rows; p is not "
-    "corrected here.",
-    "costs": "Change of the cross-entropy at the setting for writing; above 0, the text is predicted worse.",
+    "writing": "Each method at the best setting of its own search, on prompts that chose none.",
+    "alignment": "Setting and layer were chosen on the dev split. Gain: over the best baseline; p is not corrected.",
+    "costs": "At the setting for writing; above 0, the text is predicted worse.",
 }
 
 
@@ -77,42 +39,51 @@ def write_comparison(result: CompareResult, path: str | Path | None = None) -> P
         >>> from tl_experts import CompareResult
         >>> write_comparison(CompareResult.load("my-comparison"), "report.html")  # doctest: +SKIP
     """
-    return write_text(path or result.folder / "report.html", page(result))
+    return write_text(path or result.folder / "report.html", comparison_page(result))
 
 
-def page(result: CompareResult) -> str:
-    """The page as HTML. Plotly is imported here to keep the command line fast."""
-    from plotly.offline import get_plotlyjs
-
-    from tl_experts import plots
-
-    title = html.escape(f"Methods compared: {result.config.model}")
-    figures = [plots.writing_front(result), plots.alignment_bars(result)]
-    first, *others = conclusion(result)
-    return "\n".join(
+def comparison_page(result: CompareResult) -> str:
+    """The page as HTML."""
+    drawn = _pictures(result)
+    tables = {name: _shown(result, name) for name in COLUMNS}
+    paragraphs = "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in conclusion(result))
+    return page(
+        f"Methods compared: {result.config.model}",
+        paragraphs + "".join(picture.section() for picture in drawn),
         [
-            f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
-            f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>',
-            f"<script>{get_plotlyjs()}</script></head><body><h1>{title}</h1>",
-            *(f"<p>{html.escape(paragraph)}</p>" for paragraph in (first, *others)),
-            *(
-                figure.to_html(full_html=False, include_plotlyjs=False, config={"responsive": True})
-                for figure in figures
-            ),
-            *_tables(result),
-            "</body></html>",
-        ]
+            Section(
+                "tables",
+                "Tables",
+                "\n".join(table_section(name, table, NOTES[name], None) for name, table in tables.items()),
+                tuple((f"table-{name}", title_of(name)) for name in tables),
+            )
+        ],
+        {
+            "figures": {picture.name: picture.document() for picture in drawn},
+            "tables": {name: as_csv(table) for name, table in tables.items()},
+        },
     )
 
 
-def _tables(result: CompareResult) -> Iterable[str]:
-    for name, columns in COLUMNS.items():
-        table = result[name]
-        shown = table[[column for column in columns if column in table]].rename(columns=columns)
-        yield f"<details><summary>{name.capitalize()}: {len(shown)} rows</summary>"
-        yield f'<p class="note">{html.escape(NOTES[name])} The file is tables/{html.escape(name)}-LANGUAGE.csv.</p>'
-        yield f'<div class="wide">{_html(shown)}</div></details>'
+def _pictures(result: CompareResult) -> list[Picture]:
+    """Plotly is imported here to keep the command line fast."""
+    from tl_experts import plots
+
+    writing = Picture(
+        "writing",
+        "Which method writes the language",
+        "Up and to the right is better: more texts in the language, read as naturally as the model's own.",
+        {"": plots.writing_front(result)},
+    )
+    retrieval = Picture(
+        "retrieval",
+        "Which method brings translations together",
+        "Longer bars are better. The dashed line is the best baseline, without neurons. Whiskers: 95% intervals.",
+        {target: plots.alignment_bars(result, target) for target in result.config.targets},
+    )
+    return [writing, retrieval]
 
 
-def _html(table: "pd.DataFrame") -> str:
-    return str(table.to_html(index=False, border=0, na_rep="–", escape=True, float_format=lambda value: f"{value:.3g}"))
+def _shown(result: CompareResult, name: str) -> "pd.DataFrame":
+    table = result[name]
+    return table[[column for column in COLUMNS[name].split() if column in table]]

@@ -128,6 +128,17 @@ COLUMNS = {
     "variance_meaning": Column("Meaning", "Share of the variance between rows (meanings).", "share"),
     "variance_rest": Column("Rest", "The remaining share of the variance.", "share"),
     "scoring": Column("Scoring", "How the neurons were chosen."),
+    "view": Column("Vectors", "Which layer sentence vectors are from, and whether each language's mean is subtracted."),
+    "share": Column("In the language", "Share of texts in the target language.", "share"),
+    "score": Column("Score", "Harmonic mean of that share and the texts' quality beside natural ones.", "number"),
+    "natural_perplexity": Column("Natural perplexity", "Median perplexity of the model's own texts.", "number"),
+    "distinct": Column("Distinct", "Mean share of different bigrams of a text.", "number"),
+    "compression": Column("Compression", "Mean compression ratio of a text; small: it repeats itself.", "number"),
+    "reads_well": Column("Reads well", "As fluent and varied as the natural texts, within the usual bounds.", "flag"),
+    "example": Column("First text", "What the method wrote for the first prompt.", "text"),
+    "change": Column("Change", "Change of the cross-entropy of text in this language.", "nats"),
+    "gain_low": Column("Gain from", "Lower end of the gain's 95% interval.", "points"),
+    "gain_high": Column("Gain to", "Upper end of the gain's 95% interval.", "points"),
     "diagonality": Column("Diagonality", "How much silencing hurts its own language only; at most 1.", "signed"),
     "contrast": Column("Contrast", "Change in the own language minus that in the others.", "nats"),
     "own_largest": Column("Own largest", "Share of languages that silencing their own neurons hurts most.", "share"),
@@ -138,19 +149,25 @@ _ENDS = {"low": "Lower end of the 95% bootstrap interval", "high": "Upper end of
 
 SPECIAL = (
     {
-        ("baselines", end): Column(COLUMNS[end].heading, f"{text} over sentences.", "share")
+        (table, end): Column(COLUMNS[end].heading, f"{text} over sentences.", "share")
+        for table in ("baselines", "alignment")
         for end, text in _ENDS.items()
     }
     | {
         ("correlations", end): Column(COLUMNS[end].heading, f"{text} over candidate languages.", "signed")
         for end, text in _ENDS.items()
     }
+    | {("costs", end): Column(COLUMNS[end].heading, f"{text} over sentences.", "nats") for end, text in _ENDS.items()}
     | {("silencing_summary", end): Column(COLUMNS[end].heading, f"{text}.", "signed") for end, text in _ENDS.items()}
     | {
         ("silencing_summary", f"contrast_{end}"): Column(COLUMNS[end].heading, f"{text} of the contrast.", "nats")
         for end, text in _ENDS.items()
     }
     | {
+        ("writing", "target"): Column("Target", "The language that is written."),
+        ("writing", "method"): Column("Method", "How neurons are chosen, and how they are held."),
+        ("writing", "perplexity"): Column("Perplexity", "Median perplexity of the texts, without steering.", "number"),
+        ("alignment", "gain"): Column("Gain", "Top-1 minus that of the best baseline.", "points"),
         ("table1", "pre"): Column("Before", f"Mean cosine distance {_BEFORE}.", "number"),
         ("table1", "pre_se"): Column("Before, ±", "Standard error over targets.", "number"),
         ("table1", "post"): Column("After", f"Mean cosine distance {_AFTER}.", "number"),
@@ -162,6 +179,9 @@ SPECIAL = (
 """Columns that mean something else in one table."""
 
 TITLES = {
+    "writing": "Writing: language, fluency, repetition",
+    "alignment": "Retrieval over all pairs of languages",
+    "costs": "What it costs in every language",
     "baselines": "Methods with and without intervention",
     "gains": "Gains of the intervention",
     "gain_spread": "Gains over candidate languages",
