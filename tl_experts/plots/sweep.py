@@ -18,6 +18,12 @@ MOST_TICKS = 6
 MEASURES = ["fluency", "distinct", "compression"]
 """Of the free generations."""
 
+TEXTS = (
+    "<br>its texts: perplexity %{customdata[2]:.1f}, distinct bigrams %{customdata[3]:.2f}, "
+    "compression %{customdata[4]:.2f}"
+)
+"""What the hover text says about them."""
+
 
 def sweep_front(study: Tables) -> Figure:
     """Lines: language id against perplexity over k, one per target; marks on the Pareto front are filled.
@@ -27,6 +33,7 @@ def sweep_front(study: Tables) -> Figure:
     """
     table = table_of(study, "sweep")
     # Studies of earlier versions did not measure their texts.
+    measured = set(MEASURES) <= set(table)
     table = table.reindex(columns=[*table.columns, *(name for name in (*MEASURES, "repeats") if name not in table)])
     table["repeats"] = table["repeats"].eq(True)
     figure = go.Figure()
@@ -45,8 +52,7 @@ def sweep_front(study: Tables) -> Figure:
             },
             customdata=rows[["k", "dev_top1", *MEASURES]],
             hovertemplate="k = %{customdata[0]}: perplexity %{x:.1f}, language id %{y:.3f}, top-1 on dev "
-            "%{customdata[1]:.3f}<br>its texts: perplexity %{customdata[2]:.1f}, distinct bigrams "
-            "%{customdata[3]:.2f}, compression %{customdata[4]:.2f}<extra>%{fullData.name}</extra>",
+            f"%{{customdata[1]:.3f}}{TEXTS if measured else ''}<extra>%{{fullData.name}}</extra>",
         )
     return finish(
         figure,

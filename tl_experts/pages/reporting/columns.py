@@ -95,6 +95,12 @@ COLUMNS = {
         "Target's probability", "Mean probability, by langid.py, that sampled text is in the target language.", "share"
     ),
     "perplexity": Column("Perplexity", "Perplexity of held-out text in the target language.", "number"),
+    "fluency": Column("Text's perplexity", "Median perplexity of sampled texts without intervention.", "number"),
+    "distinct": Column("Distinct bigrams", "Share of different bigrams in sampled texts.", "share"),
+    "compression": Column(
+        "Compression", "Compression ratio of sampled texts; repetitive text has a low one.", "number"
+    ),
+    "repeats": Column("Repeats", "Whether sampled texts repeat themselves far more than the model's own.", "flag"),
     "pareto": Column("Pareto front", "No other k has both a higher probability and a lower perplexity.", "flag"),
     "corpus": Column("Corpus", "Where the pairs come from."),
     "query": Column("Query", "Language of the query sentences."),

@@ -141,7 +141,7 @@ def _experts(result: StudyResult) -> Iterator[Picture]:
             "sweep",
             "How many experts",
             "Up and to the left is better: text in the target language at a low perplexity. Larger marks: more "
-            "experts, from none; filled marks are on the Pareto front.",
+            "experts, from none; filled marks are on the Pareto front; crosses: texts that repeat themselves.",
             {"": plots.sweep_front(result)},
         )
     if "silencing" in result:
