@@ -108,3 +108,12 @@ def require_whole(value: object, what: str, error: type[TLExpertsError] = TLExpe
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise error(f"{what} is {value!r}; expected a whole number, such as 5")
     return index(value)
+
+
+def whole_count(value: object, what: str, error: type[TLExpertsError] = TLExpertsError) -> int:
+    """As `require_whole`, for numbers that people compute or read from a table: 5.0 is 5.
+
+    >>> whole_count(5.0, "k")
+    5
+    """
+    return int(value) if isinstance(value, float) and value.is_integer() else require_whole(value, what, error)

@@ -70,7 +70,7 @@ EXPERTS: list[Row] = [
                 ("find", lambda m, **o: find_experts(m.model, m.corpus, **o, **QUIET)),
                 ("select", lambda m, **o: select_experts(m.expertise, **o)),
             ],
-            (5.0, "5", True),
+            (5.5, "5", True),
         )
     ),
     *(
@@ -187,7 +187,7 @@ EXPERTS: list[Row] = [
     *((f"experts[{c!r}]", lambda m, c=c: m.experts[c], (c,)) for c in ["fr", "klingon", "xx"]),
     ("experts only nothing", lambda m: m.experts.only([]), ("name at least one",)),
     *((f"experts head {n}", lambda m, n=n: m.experts.head(n), (f"head({n})", "give 1 to 5")) for n in (0, -1, 6)),
-    *((f"experts head {n!r}", lambda m, n=n: m.experts.head(n), (f"k is {n!r}", "whole")) for n in (5.0, "5", True)),
+    *((f"experts head {n!r}", lambda m, n=n: m.experts.head(n), (f"k is {n!r}", "whole")) for n in (5.5, "5", True)),
     ("control seed -1", lambda m: m.experts.random_control(seed=-1), ("seed is -1",)),
     *((f"expertise column {c!r}", lambda m, c=c: m.expertise.column(c), (c,)) for c in ["fr", "klingon"]),
     ("experts from nowhere", lambda _: Experts.from_pretrained("nowhere"), ("nowhere", "is the path right")),

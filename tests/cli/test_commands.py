@@ -39,7 +39,7 @@ def test_json_is_printed_for_programs(checkpoint, tmp_path):
     assert merged == found
 
 
-@pytest.mark.parametrize("command", ["models", "demo", "find", "merge", "study", "inspect"])
+@pytest.mark.parametrize("command", ["models", "demo", "find", "merge", "steer", "tune", "study", "compare", "inspect"])
 def test_every_command_has_the_short_help_and_the_common_options(command):
     shown = RUN.invoke(app, [command, "-h"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0

@@ -235,3 +235,12 @@ def test_experts_of_some_languages_are_those_of_all():
     for nothing in ([], "de"):
         with pytest.raises(SelectionError, match="give a list of at least one"):
             select_experts(expertise, k=4, languages=nothing)
+
+
+def test_a_k_that_was_computed_may_be_a_float(expertise):
+    whole = select_experts(expertise, k=3)
+    for k in (3.0, np.float64(3), np.int64(3)):
+        found = select_experts(expertise, k=k)
+        assert found.selection == whole.selection
+        assert np.array_equal(found.neuron, whole.neuron)
+        assert np.array_equal(whole.head(k).neuron, whole.neuron)

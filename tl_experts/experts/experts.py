@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_experts.corpus.languages import language_code
-from tl_experts.errors import ArtefactError, SelectionError, TLExpertsError, near, require_whole
+from tl_experts.errors import ArtefactError, SelectionError, TLExpertsError, near, whole_count
 from tl_experts.experts.auroc import OPTIONAL, STATISTICS
 from tl_experts.experts.card import card
 from tl_experts.experts.combine import difference, intersection, union
@@ -208,7 +208,7 @@ class Experts:
         Raises:
             SelectionError: a language has fewer, or k is not a whole number.
         """
-        require_whole(k, "k", SelectionError)
+        k = whole_count(k, "k", SelectionError)
         rows: list[Integers] = []
         for index, language in enumerate(self.languages):
             mine = np.flatnonzero(self.language_of == index)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.errors import SelectionError, require_choice, require_whole
+from tl_experts.errors import SelectionError, require_choice, whole_count
 from tl_experts.experts.auroc import OPTIONAL, STATISTICS
 from tl_experts.experts.control import random_stream
 from tl_experts.experts.evidence import Evidence, Scoring, needs_quantiles, needs_tokens
@@ -83,6 +83,7 @@ def find_experts(
     """
     require_choice(how, HOWS, "how", SelectionError)
     scorer = scoring_of(scoring)
+    k = None if k is None else whole_count(k, "k", SelectionError)
     _require_selection(k, threshold, scoring, how)
     if workers is not None and folder is None:
         raise SelectionError("workers need a folder for their shards; give folder=...")
@@ -157,6 +158,7 @@ def select_experts(
         True
     """
     scorer = scoring_of(scoring)
+    k = None if k is None else whole_count(k, "k", SelectionError)
     _require_selection(k, threshold, scoring, how)
     threshold = None if threshold is None else float(threshold)  # a NumPy one would compare in double precision
     evidence = Evidence(expertise, responses, tokens)
@@ -197,7 +199,7 @@ def _wanted(expertise: Expertise, languages: Sequence[str] | None) -> list[int]:
 
 def _require_selection(k: int | None, threshold: float | None, scoring: Any, how: str) -> None:
     require_choice(how, ORDERS, "how", SelectionError)
-    if k is not None and require_whole(k, "k", SelectionError) < 1:
+    if k is not None and k < 1:
         raise SelectionError(f"k is {k}; expected at least 1 expert per language")
     if threshold is None:
         if how in ("bottom", "both") and _own_rule(scoring_of(scoring), k):

@@ -138,8 +138,6 @@ COLUMNS = {
     "share": Column("In the language", "Share of texts in the target language.", "share"),
     "score": Column("Score", "Harmonic mean of that share and the texts' quality beside natural ones.", "number"),
     "natural_perplexity": Column("Natural perplexity", "Median perplexity of the model's own texts.", "number"),
-    "distinct": Column("Distinct", "Mean share of different bigrams of a text.", "number"),
-    "compression": Column("Compression", "Mean compression ratio of a text; small: it repeats itself.", "number"),
     "reads_well": Column("Reads well", "As fluent and varied as the natural texts, within the usual bounds.", "flag"),
     "example": Column("First text", "What the method wrote for the first prompt.", "text"),
     "change": Column("Change", "Change of the cross-entropy of text in this language.", "nats"),

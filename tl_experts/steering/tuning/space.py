@@ -126,7 +126,7 @@ class SearchSpace:
     )
     """Pairs of operation and value."""
 
-    strengths: tuple[float, ...] = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
+    strengths: tuple[float, ...] = (0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
     """Each operation takes those within its bounds."""
 
     positions: tuple[str, ...] = ("all", "generated")
