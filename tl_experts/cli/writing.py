@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tl_experts.cli.options import RUNS, Device, Quiet
+from tl_experts.cli.options import RUNS, Device, Json, Quiet
+from tl_experts.cli.output import Output
 from tl_experts.errors import require_choice
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def tune(
     device: Device = None,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/tune-MODEL-TO.")] = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Search for the setting with which a model writes a language best; a killed search resumes."""
     code = _language(to, bundled=True)
@@ -139,14 +141,18 @@ def tune(
         folder=folder,
         progress=not quiet,
     )
+    out = Output(as_json=as_json)
     for trial in sorted(result.trials, key=lambda one: one.rank, reverse=True)[:SHOWN]:
-        typer.echo(
+        out.say(
             f"score {trial.score:.2f}: {trial.share:.0%} in {code}, perplexity {trial.perplexity:.3g} "
             f"({trial.prompts} prompts): {trial.setting}"
         )
     steering = result.steering  # before the rest: an error says what to do where nothing was found
-    typer.echo(
-        f"\n{result}\n{steering}\n  {' | '.join(repr(text) for text in (result.report or result.natural).texts[:3])}\n"
+    report = result.report or result.natural
+    found = {"steering": str(steering), "measures": report.to_dict(), "trials": len(result.trials), "folder": folder}
+    out.finish(found)
+    out.say(
+        f"\n{result}\n{steering}\n  {' | '.join(repr(text) for text in report.texts[:3])}\n"
         f"Saved: {folder}\n"
         f'  tl-experts steer {model} --to {code} --steering {folder} --prompt "..."'
     )
