@@ -81,7 +81,9 @@ def test_a_users_own_function_is_a_scoring_in_every_way(llama, corpus):
 
 
 @pytest.mark.parametrize(
-    "scoring", [Lape(rate=0.1), "token_mean_difference", Dln(percentile=20), lambda e: e.tokens.mean.T], ids=str
+    "scoring",
+    [Lape(rate=0.1), "token_mean_difference", Dln(percentile=20), lambda e: e.tokens.mean.T],
+    ids=["lape", "token_mean_difference", "dln", "a function"],
 )
 def test_experts_from_a_folder_are_those_from_memory(scoring, llama, corpus, tmp_path, monkeypatch):
     monkeypatch.setattr("tl_experts.responses.collect.PART", 7)
