@@ -1,7 +1,7 @@
 """What a model writes, and measures of it."""
 
 from tests.bad_inputs import INF, NAN, QUIET, Row
-from tl_experts import Decoding, continue_prompts, load_prompts, measure_texts, measure_writing
+from tl_experts import Decoding, continue_prompts, load_prompts, measure_texts, measure_writing, tuned_steering
 
 WRITING: list[Row] = [
     *(
@@ -44,5 +44,13 @@ WRITING: list[Row] = [
     ),
     ("measure writing of nothing", lambda m: measure_writing(m.model, [], "es", **QUIET), ("prompts is empty",)),
     *((f"prompts in {code!r}", lambda _, c=code: load_prompts(c), (code,)) for code in ("fi", "klingon")),
+    *(
+        (f"a tuned setting {code!r}", lambda m, c=code: tuned_steering(m.model, c, **QUIET), words)
+        for code, words in [
+            ("es", ("comes with the package",)),
+            ("klingon", ("klingon",)),
+            (5, ("5", "expected a code")),
+        ]
+    ),
     ("prompts of a domain", lambda _: load_prompts("es", domain="news"), ("news", "computers")),
 ]
