@@ -49,7 +49,7 @@ WRITING: list[Row] = [
         for code, words in [
             ("es", ("comes with the package",)),
             ("klingon", ("klingon",)),
-            (5, ("5", "expected a code")),
+            (5, ("5 is not a language code",)),
         ]
     ),
     ("prompts of a domain", lambda _: load_prompts("es", domain="news"), ("news", "computers")),
