@@ -18,6 +18,8 @@ def test_baselines_methods_and_control_have_a_row(compared, compare_config):
     for told in tuned["setting"]:
         assert isinstance(Setting.from_dict(json.loads(told)), Setting)
     assert table["share"].between(0, 1).all()
+    chooses_neurons = tuned["scoring"].isin(compare_config.scorings).any()
+    assert (RANDOM in set(table["method"])) == chooses_neurons
 
 
 def test_the_share_of_a_method_counts_its_texts(compared, compare_config):

@@ -50,12 +50,14 @@ class _Writing:
         self.natural = self._measured(self.own, None)
 
     def tables(self) -> Tables:
-        """Baselines, methods, and random neurons at the setting of the best of them."""
+        """Baselines, methods, and random neurons at the setting of the best that chooses neurons."""
         self._baselines()
         scores = {method: self._method(method) for method in self.bench.methods}
-        best = max(scores, key=lambda method: scores[method][0])
-        for seed in range(self.bench.config.control_seeds):
-            self._random(scores[best][1], seed)
+        # A shift of whole layers chooses no neurons, and has no control.
+        chosen = [(score, built) for score, built in scores.values() if isinstance(built, Steering)]
+        if chosen:
+            for seed in range(self.bench.config.control_seeds):
+                self._random(max(chosen, key=lambda pair: pair[0])[1], seed)
         return {f"writing-{self.target}": self.rows, f"texts-{self.target}": self.texts}
 
     def _baselines(self) -> None:
@@ -90,11 +92,9 @@ class _Writing:
         self._row(method.name, method.scoring, result.best.setting, result.best.score, measures)
         return measures.score.value, result.steering
 
-    def _random(self, built: Built | None, seed: int) -> None:
-        """The control; a shift of whole layers chooses no neurons, and has none."""
-        if isinstance(built, Steering):
-            control = replace(built, experts=built.experts.random_control(seed=seed))
-            self._row(RANDOM, "", None, float("nan"), self._measured(self.report, control, self.natural))
+    def _random(self, best: Steering, seed: int) -> None:
+        control = replace(best, experts=best.experts.random_control(seed=seed))
+        self._row(RANDOM, "", None, float("nan"), self._measured(self.report, control, self.natural))
 
     def _measured(
         self, prompts: Sequence[str], built: Built | None, natural: TextMeasures | None = None
