@@ -28,8 +28,8 @@ FLOW = (
 
 INNER = {
     "jobs": (
-        ("paths", "checks"),
-        ("files",),
+        ("paths",),
+        ("files", "checks"),
         ("folders", "arrays", "artefacts", "tables"),
         ("job", "workers", "launch"),
         ("pieces", "stages"),
@@ -105,10 +105,10 @@ INNER = {
     ),
     "embeddings": (("embeddings", "passes"), ("embed_to_disk",)),
     "study": (
-        ("config", "paper", "comparison"),
+        ("config", "paper"),
         ("result", "splits"),
         ("bench",),
-        ("measures", "written"),
+        ("measures", "written", "comparison"),
         ("stages",),
         ("run", "verdict"),
     ),

@@ -37,8 +37,8 @@ def test_the_rows_of_a_table_are_counted_within_the_split(config, tmp_path):
     rows = [{"en": f"e{i}", "de": f"d{i}", "split": "dev" if i % 2 else "test"} for i in range(8)]
     (tmp_path / "table.jsonl").write_text("\n".join(map(json.dumps, rows)))
     mine = replace(config, corpus=str(tmp_path / "table.jsonl"))
-    assert read_split(mine, "dev", 2)["en"].texts == ("e1", "e3")
-    assert read_split(mine, "test", None)["de"].texts == ("d0", "d2", "d4", "d6")
+    assert read_split(mine.corpus, "dev", 2)["en"].texts == ("e1", "e3")
+    assert read_split(mine.corpus, "test", None)["de"].texts == ("d0", "d2", "d4", "d6")
 
 
 def test_a_split_of_a_folder_is_the_folder_of_that_name(config, tmp_path):
@@ -46,13 +46,13 @@ def test_a_split_of_a_folder_is_the_folder_of_that_name(config, tmp_path):
         (tmp_path / split).mkdir()
         for language in ("en", "de"):
             (tmp_path / split / f"{language}.txt").write_text(f"{split} {language} 1\n{split} {language} 2\n")
-    found = read_split(replace(config, corpus=str(tmp_path)), "test", 1)
+    found = read_split(str(tmp_path), "test", 1)
     assert sorted(found.texts) == ["test de 1", "test en 1"]
     assert found.rows == ("0", "0")
 
 
 def test_the_bundled_corpus_is_read_by_its_name(config):
-    assert read_split(config, "dev", 3) == load_sentences("bundled", split="dev", limit=3)
+    assert read_split(config.corpus, "dev", 3) == load_sentences("bundled", split="dev", limit=3)
 
 
 def test_a_split_cannot_lead_out_of_the_folder_of_the_corpus(config, tmp_path):
@@ -61,9 +61,9 @@ def test_a_split_cannot_lead_out_of_the_folder_of_the_corpus(config, tmp_path):
         for language in ("en", "de"):
             (folder / f"{language}.txt").write_text(f"{folder.name} {language}\n")
     mine = replace(config, corpus=str(tmp_path / "corpus"))
-    assert len(read_split(mine, "dev", None)) == 2
+    assert len(read_split(mine.corpus, "dev", None)) == 2
     with pytest.raises(ArtefactError, match=r"'\.\./outside' cannot be the name of a file"):
-        read_split(mine, "../outside", None)
+        read_split(mine.corpus, "../outside", None)
 
 
 def test_a_tilde_in_the_corpus_is_the_home_folder(config, tmp_path, monkeypatch):
@@ -71,7 +71,7 @@ def test_a_tilde_in_the_corpus_is_the_home_folder(config, tmp_path, monkeypatch)
     (tmp_path / "mine" / "dev").mkdir(parents=True)
     for language in ("en", "de"):
         (tmp_path / "mine" / "dev" / f"{language}.txt").write_text("One.\n")
-    assert len(read_split(replace(config, corpus="~/mine"), "dev", None)) == 2
+    assert len(read_split("~/mine", "dev", None)) == 2
 
 
 @pytest.mark.parametrize("name", ["aya-8b", "bloom-7b", "polylm-13b"])

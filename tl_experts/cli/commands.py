@@ -11,7 +11,6 @@ import typer
 from tl_experts import __version__
 from tl_experts.cli import comparing, writing
 from tl_experts.cli.options import (
-    RUNS,
     Address,
     Aligned,
     Config,
@@ -38,6 +37,7 @@ from tl_experts.cli.options import (
 )
 from tl_experts.cli.output import Output, lines_without_a_terminal
 from tl_experts.errors import TLExpertsError
+from tl_experts.jobs.paths import RUNS
 
 if TYPE_CHECKING:
     from tl_experts.experts.experts import Experts

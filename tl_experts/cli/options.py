@@ -1,6 +1,5 @@
 """Options that several commands share, and how their text becomes values."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +7,6 @@ import typer
 if TYPE_CHECKING:
     from tl_experts.jobs.workers import RayWorkers
 
-RUNS = Path("tl-experts-runs")
 """Where commands save unless told otherwise."""
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1...; default: a GPU if available.")]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tl_experts.cli.options import RUNS, Device, Json, Quiet
+from tl_experts.cli.options import Device, Json, Quiet
 from tl_experts.cli.output import Output
 from tl_experts.errors import require_choice
+from tl_experts.jobs.paths import RUNS
 
 if TYPE_CHECKING:
     from tl_experts.experts.experts import Experts

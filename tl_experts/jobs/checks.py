@@ -2,13 +2,58 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, cast, get_args, get_origin, get_type_hints
 
-from tl_experts.errors import TLExpertsError, near, require_choice
+from tl_experts.errors import StudyError, TLExpertsError, near, require_choice
+from tl_experts.jobs.paths import user_path
 
 _KINDS = {str: "a text", int: "a whole number"}
+
+
+class FileOptions:
+    """Options that a TOML or JSON file gives, as a frozen dataclass that derives from this class."""
+
+    what = "options"  # without a type, so that it is not one of the options
+    """What messages call them."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The options in the form of JSON."""
+        options = {field.name: getattr(self, field.name) for field in fields(cast("Any", self))}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any], where: str | None = None) -> Self:
+        """Options by name, as read from TOML or JSON.
+
+        Raises:
+            StudyError: an option is unknown, missing or invalid.
+        """
+        require_options(
+            cls, options, {"name": "polyglot-mini", "model": "polyglot-mini"}, where or cls.what, StudyError
+        )
+        return cls(**options)
+
+    @classmethod
+    def of_file(cls, source: str | Path, shipped: Mapping[str, Path]) -> Self:
+        """The options of a shipped file, by name, or of a TOML file; one without a name has its file's.
+
+        Raises:
+            StudyError: the source is neither a file nor shipped, is not TOML, or has invalid options.
+        """
+        path = shipped.get(str(source)) or user_path(source)
+        if not path.is_file():
+            raise StudyError(
+                f"no {cls.what} {str(source)!r}: neither a TOML file nor a shipped one; {near(source, shipped)}"
+            )
+        return cls.from_dict({"name": path.stem} | read_toml(path, StudyError), str(path))
+
+
+def shipped_files(module: str) -> dict[str, Path]:
+    """The TOML files in the folder ``configs`` beside a module's file, by name."""
+    return {path.stem: path for path in sorted((Path(module).parent / "configs").glob("*.toml"))}
 
 
 def checked_option(name: str, kind: Any, value: Any, least: Mapping[str, int], error: type[TLExpertsError]) -> Any:

@@ -8,6 +8,10 @@ LONGEST_NAME = 150
 """Bytes of a name, at most. File systems allow 255; temporary files next to a target have longer names than it."""
 
 
+RUNS = Path("tl-experts-runs")
+"""Where a run is saved unless a folder is given, in the working folder."""
+
+
 def user_path(path: str | Path) -> Path:
     """A path that a user gives, with ``~`` expanded to the home folder.
 

@@ -2,12 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from tl_experts.errors import ArtefactError
+from tl_experts.errors import ArtefactError, StudyError, near
 from tl_experts.jobs.files import read_json, write_json
 from tl_experts.jobs.job import recover
 from tl_experts.jobs.paths import path_of_name
@@ -23,8 +23,50 @@ Tables = Mapping[str, Sequence[Row]]
 DAMAGED = "delete it and run the same command again"
 
 
-def run_stage(folder: Path, name: str, compute: Callable[[], Tables]) -> None:
-    """Compute the tables of a stage and keep them; last of all, the marker that says that the stage is finished."""
+class KeptTables(Mapping[str, "pd.DataFrame"]):
+    """The tables of a finished run, by name; a subclass holds them in ``tables``."""
+
+    config: Any
+    tables: "dict[str, pd.DataFrame]"
+
+    def __getitem__(self, name: str) -> "pd.DataFrame":
+        """A table.
+
+        Raises:
+            StudyError: the run has no table of this name.
+        """
+        if name not in self.tables:
+            raise StudyError(f"no table {name!r}; {near(name, self.tables)}")
+        return self.tables[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tables)
+
+    def __len__(self) -> int:
+        return len(self.tables)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config.name}: {', '.join(self.tables)})"
+
+
+def run_stage(
+    folder: Path, name: str, compute: Callable[[], Tables], started: Callable[[str], object] | None = None
+) -> None:
+    """Compute the tables of a stage and keep them, unless it is finished; last of all, write the marker that says so.
+
+    Args:
+        folder: of the run.
+        name: of the stage.
+        compute: gives the tables.
+        started: called with the name of a stage that is about to run.
+    """
+    if is_finished(folder, name):
+        return
+    if started is not None:
+        started(name)
     import pandas as pd
 
     begun = time.perf_counter()

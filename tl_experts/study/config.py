@@ -1,17 +1,16 @@
 """What a study is asked to do: a frozen set of options, read from TOML."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Literal, get_type_hints
 
 from tl_experts.analysis.distances import Level, Medoid
 from tl_experts.corpus.languages import language_code
-from tl_experts.errors import StudyError, near, require_choice
+from tl_experts.errors import StudyError, require_choice
 from tl_experts.experts.expertise import Metric
 from tl_experts.experts.scorings import SCORINGS
-from tl_experts.jobs.checks import checked_option, read_toml, require_options
-from tl_experts.jobs.paths import require_name, user_path
+from tl_experts.jobs.checks import FileOptions, checked_option, shipped_files
+from tl_experts.jobs.paths import require_name
 from tl_experts.models import SITES
 from tl_experts.models.dtypes import DtypeName
 from tl_experts.models.pooling import Pooling
@@ -30,7 +29,7 @@ _LEAST = {
 
 
 @dataclass(frozen=True)
-class StudyConfig:
+class StudyConfig(FileOptions):
     """The options of a study.
 
     Raises:
@@ -43,6 +42,8 @@ class StudyConfig:
         Traceback (most recent call last):
         tl_experts.errors.StudyError: ...
     """
+
+    what = "study"
 
     name: str
     """Name of the study, which also names its folder; neither a path nor ``..``. A TOML file may leave it out: the name
@@ -159,24 +160,10 @@ class StudyConfig:
         """The largest number of experts of any stage."""
         return max([*self.sweep_k, self.k or 0])
 
-    def as_dict(self) -> dict[str, Any]:
-        """The options in the form of JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, options: Mapping[str, Any], where: str = "study") -> "StudyConfig":
-        """Options by name, as read from TOML or JSON.
-
-        Raises:
-            StudyError: an option is unknown, missing or invalid.
-        """
-        require_options(cls, options, {"name": "polyglot-mini", "model": "polyglot-mini"}, where, StudyError)
-        return cls(**options)
-
 
 def shipped_configs() -> dict[str, Path]:
     """The TOML files of the shipped studies, by name."""
-    return {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.toml"))}
+    return shipped_files(__file__)
 
 
 def load_config(source: str | Path) -> StudyConfig:
@@ -189,8 +176,4 @@ def load_config(source: str | Path) -> StudyConfig:
     Raises:
         StudyError: the source is neither a file nor a shipped study, is not TOML, or has invalid options.
     """
-    shipped = shipped_configs()
-    path = shipped.get(str(source)) or user_path(source)
-    if not path.is_file():
-        raise StudyError(f"no study {str(source)!r}: neither a TOML file nor a shipped one; {near(source, shipped)}")
-    return StudyConfig.from_dict({"name": path.stem} | read_toml(path, StudyError), str(path))
+    return StudyConfig.of_file(source, shipped_configs())

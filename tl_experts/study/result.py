@@ -1,14 +1,13 @@
 """A finished study: its tables as DataFrames, and the record of how they were computed."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_experts.errors import ArtefactError, StudyError, near
+from tl_experts.errors import ArtefactError, StudyError
 from tl_experts.jobs.files import read_json
 from tl_experts.jobs.paths import user_path
-from tl_experts.jobs.stages import DAMAGED, are_strings, finished_stages, stage_tables
+from tl_experts.jobs.stages import DAMAGED, KeptTables, are_strings, finished_stages, stage_tables
 from tl_experts.study.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ MANIFEST = "study.json"
 
 
 @dataclass(frozen=True, eq=False)
-class StudyResult(Mapping[str, "pd.DataFrame"]):
+class StudyResult(KeptTables):
     """The tables of a study, by name: ``result["gains"]``.
 
     Examples:
@@ -59,28 +58,6 @@ class StudyResult(Mapping[str, "pd.DataFrame"]):
         for name, stage in stages.items():
             tables |= stage_tables(root, name, stage)
         return cls(root, StudyConfig.from_dict(manifest["config"]), manifest["about"], stages, tables)
-
-    def __getitem__(self, name: str) -> "pd.DataFrame":
-        """A table.
-
-        Raises:
-            StudyError: the study has no table of this name.
-        """
-        if name not in self.tables:
-            raise StudyError(f"no table {name!r}; {near(name, self.tables)}")
-        return self.tables[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.tables
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tables)
-
-    def __len__(self) -> int:
-        return len(self.tables)
-
-    def __repr__(self) -> str:
-        return f"StudyResult({self.config.name}: {', '.join(self.tables)})"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

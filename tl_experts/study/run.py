@@ -11,7 +11,7 @@ from typing import Any
 from tl_experts.jobs.files import write_json
 from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
-from tl_experts.jobs.paths import path_of_name, user_path
+from tl_experts.jobs.paths import RUNS, path_of_name, user_path
 from tl_experts.jobs.stages import is_finished, read_table, run_stage
 from tl_experts.jobs.workers import Workers, opened
 from tl_experts.models import Model, ModelSource, explain_model_difference, model_fingerprint
@@ -44,8 +44,6 @@ STAGES: dict[str, Callable[[Bench], Tables]] = {
     "silencing": silencing_matrices,
 }
 """In the order in which they run. The sweep settles k for the stages after it."""
-
-RUNS = Path("tl-experts-runs")
 
 DECIDING = ("model", "class", "dev", "test")
 """What decides the results of a study, apart from its options."""
@@ -109,10 +107,7 @@ def run_study(
 
 def _run_stages(bench: Bench, started: Callable[[str], object] | None) -> None:
     for name, stage in STAGES.items():
-        if not is_finished(bench.folder, name):
-            if started is not None:
-                started(name)
-            run_stage(bench.folder, name, partial(stage, bench))
+        run_stage(bench.folder, name, partial(stage, bench), started)
         if name == "sweep":
             bench = bench.settled(_chosen(bench.folder))
 

@@ -35,8 +35,8 @@ def read_splits(config: StudyConfig) -> Splits:
         StudyError: a target is missing in one of the splits.
         CorpusError: the corpus cannot be read, is not aligned, or its splits share sentences.
     """
-    dev = read_split(config, config.dev_split, config.dev_rows)
-    test = read_split(config, config.test_split, config.test_rows)
+    dev = read_split(config.corpus, config.dev_split, config.dev_rows)
+    test = read_split(config.corpus, config.test_split, config.test_rows)
     dev.require_disjoint(test)
     test = test.only(config.languages or test.languages)
     probe = dev.only(config.probe_languages) if config.probe_languages else dev
@@ -47,13 +47,13 @@ def read_splits(config: StudyConfig) -> Splits:
     return Splits(dev, probe, test)
 
 
-def read_split(config: StudyConfig, split: str, rows: int | None) -> Corpus:
-    """A split of the study's corpus. Of a folder, the subfolder of that name."""
-    source = user_path(config.corpus)
+def read_split(corpus: str, split: str, rows: int | None) -> Corpus:
+    """A split of a corpus, as `load_sentences` takes it. Of a folder, the subfolder of that name."""
+    source = user_path(corpus)
     if source.is_dir():
         return load_sentences(path_of_name(source, split), aligned=True, limit=rows)
     if source.is_file():
         # A limit would count the rows of all splits of a table.
         whole = load_sentences(source, split=split)
         return whole if rows is None else whole.head(rows)
-    return load_sentences(config.corpus, split=split, limit=rows)
+    return load_sentences(corpus, split=split, limit=rows)

@@ -77,7 +77,7 @@ def open_run(folder: str | Path) -> Run:
 
 def _study(folder: Path) -> Run:
     config = StudyConfig.from_dict(_read(folder / MANIFEST, (dict, "config"))["config"])
-    dev = read_split(config, config.dev_split, config.dev_rows)
+    dev = read_split(config.corpus, config.dev_split, config.dev_rows)
 
     def responses(model: Model) -> Responses:
         return Bench(config, read_splits(config), model, folder, progress=False).responses

@@ -18,8 +18,8 @@ from tl_experts.jobs.stages import Tables
 from tl_experts.steering.interventions import steer
 from tl_experts.steering.tuning.space import Setting
 from tl_experts.study.comparison.bench import CompareBench
+from tl_experts.study.comparison.methods import UNSTEERED
 
-UNSTEERED = "no intervention"
 LAST_RAW = "last layer"
 LAST_CENTRED = "last layer, centred"
 BEST_RAW = "best layer"

@@ -1,15 +1,12 @@
 """What every part of a comparison works with: the model, the sentences, the statistics of one pass, the settings."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tl_experts.corpus.readers import load_sentences
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import StudyError
 from tl_experts.experts.expertise import score_responses
-from tl_experts.jobs.paths import path_of_name, user_path
 from tl_experts.models import Model
 from tl_experts.responses.reading import Reading
 from tl_experts.responses.statistics_pass import collect_both, collect_statistics
@@ -17,6 +14,7 @@ from tl_experts.steering.tuning.building import RESIDUAL, Builder, Statistics, b
 from tl_experts.steering.writing.continuing import Decoding
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.methods import Method, methods
+from tl_experts.study.splits import read_split
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +60,8 @@ def read_corpora(config: CompareConfig) -> tuple[Corpus, Corpus]:
         StudyError: a target or English, the language of the prompts, is missing in one of them.
         CorpusError: the corpus cannot be read, is not aligned, or its splits share sentences.
     """
-    dev, test = (_split(config, name) for name in ("dev", "test"))
+    dev = read_split(config.corpus, "dev", config.dev_rows)
+    test = read_split(config.corpus, "test", config.test_rows)
     dev.require_disjoint(test)
     test.parallel()
     shared = [language for language in dev.languages if language in test.languages]
@@ -70,13 +69,3 @@ def read_corpora(config: CompareConfig) -> tuple[Corpus, Corpus]:
         if target not in shared:
             raise StudyError(f"{target!r} is not in both splits; they share {', '.join(shared)}")
     return dev, test
-
-
-def _split(config: CompareConfig, split: str) -> Corpus:
-    rows: Mapping[str, int | None] = {"dev": config.dev_rows, "test": config.test_rows}
-    source = user_path(config.corpus)
-    if source.is_dir():
-        return load_sentences(path_of_name(source, split), aligned=True, limit=rows[split])
-    found = load_sentences(source if source.is_file() else config.corpus, split=split)
-    limit = rows[split]
-    return found if limit is None else found.head(limit)

@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_experts.analysis.statistics import SIGNIFICANT, Estimate, enough_resamples, holm, paired_gain, smallest_p
+from tl_experts.study.comparison.alignment import LAST_RAW
+from tl_experts.study.comparison.methods import NAMES, UNSTEERED
 from tl_experts.study.comparison.result import CompareResult
 from tl_experts.study.comparison.writing import ASKED, OWN
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VECTOR = "language vector"
-UNSTEERED = "no intervention"
+VECTOR = NAMES["vector"]
 
 
 def conclusion(result: CompareResult) -> list[str]:
@@ -65,7 +66,7 @@ def _alignment(result: CompareResult) -> str:
     own = steered[(steered["method"] == method) & (steered["view"] == view)]
     without = float(free[free["view"] == baseline]["top1"].mean())
     top1 = float(own["top1"].mean())
-    raw = float(free[free["view"] == "last layer"]["top1"].mean())
+    raw = float(free[free["view"] == LAST_RAW]["top1"].mean())
     corrected = holm(own["p"].tolist())
     ahead = sum(p < SIGNIFICANT and gain > 0 for p, gain in zip(corrected, own["gain"], strict=True))
     behind = sum(p < SIGNIFICANT and gain < 0 for p, gain in zip(corrected, own["gain"], strict=True))

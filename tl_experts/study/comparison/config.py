@@ -1,16 +1,15 @@
 """What a comparison is asked to do: a frozen set of options, read from TOML."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 from tl_experts.corpus.languages import language_code
-from tl_experts.errors import StudyError, near, require_choice
+from tl_experts.errors import StudyError, require_choice
 from tl_experts.experts.scorings import SCORINGS
-from tl_experts.jobs.checks import checked_option, read_toml, require_options
-from tl_experts.jobs.paths import require_name, user_path
+from tl_experts.jobs.checks import FileOptions, checked_option, shipped_files
+from tl_experts.jobs.paths import require_name
 from tl_experts.models.dtypes import DtypeName
 from tl_experts.steering.operations import OPERATIONS
 from tl_experts.steering.steering import TOKEN_VALUES, VALUES
@@ -24,7 +23,7 @@ _LEAST = {
 
 
 @dataclass(frozen=True)
-class CompareConfig:
+class CompareConfig(FileOptions):
     """The options of a comparison.
 
     Raises:
@@ -35,6 +34,8 @@ class CompareConfig:
         >>> len(config.scorings) * len(config.holds)
         36
     """
+
+    what = "comparison"
 
     name: str
     """Name of the comparison, which also names its folder; neither a path nor ``..``."""
@@ -99,20 +100,6 @@ class CompareConfig:
         for hold in self.holds:
             require_choice(hold, HOLDS, "holds", StudyError)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The options in the form of JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, options: Mapping[str, Any], where: str = "comparison") -> "CompareConfig":
-        """Options by name, as read from TOML or JSON.
-
-        Raises:
-            StudyError: an option is unknown, missing or invalid.
-        """
-        require_options(cls, options, {"name": "polyglot-mini", "model": "polyglot-mini"}, where, StudyError)
-        return cls(**options)
-
 
 HOLDS = tuple(f"{operation} {value}" for operation, value in product(OPERATIONS, (*VALUES, *TOKEN_VALUES)))
 """Every operation with every value."""
@@ -120,7 +107,7 @@ HOLDS = tuple(f"{operation} {value}" for operation, value in product(OPERATIONS,
 
 def shipped_comparisons() -> dict[str, Path]:
     """The TOML files of the shipped comparisons, by name."""
-    return {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.toml"))}
+    return shipped_files(__file__)
 
 
 def load_comparison(source: str | Path) -> CompareConfig:
@@ -133,10 +120,4 @@ def load_comparison(source: str | Path) -> CompareConfig:
     Raises:
         StudyError: the source is neither a file nor a shipped comparison, is not TOML, or has invalid options.
     """
-    shipped = shipped_comparisons()
-    path = shipped.get(str(source)) or user_path(source)
-    if not path.is_file():
-        raise StudyError(
-            f"no comparison {str(source)!r}: neither a TOML file nor a shipped one; {near(source, shipped)}"
-        )
-    return CompareConfig.from_dict({"name": path.stem} | read_toml(path, StudyError), str(path))
+    return CompareConfig.of_file(source, shipped_comparisons())

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from tl_experts.steering.tuning.space import ALL, SHIFTS, VECTOR, SearchSpace, Setting
 from tl_experts.study.comparison.config import CompareConfig
 
+UNSTEERED = "no intervention"
+"""The baseline of every table, as it is called there."""
+
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 NAMES = {ALL: "all neurons, difference of means", VECTOR: "language vector"}
 

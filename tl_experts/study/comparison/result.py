@@ -1,14 +1,13 @@
 """A finished comparison: its tables as DataFrames, and the record of how they were computed."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_experts.errors import ArtefactError, StudyError, near
+from tl_experts.errors import ArtefactError, StudyError
 from tl_experts.jobs.files import read_json
 from tl_experts.jobs.paths import user_path
-from tl_experts.jobs.stages import DAMAGED, finished_stages, stage_tables
+from tl_experts.jobs.stages import DAMAGED, KeptTables, finished_stages, stage_tables
 from tl_experts.study.comparison.config import CompareConfig
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ TABLES = ("writing", "texts", "costs", "alignment")
 
 
 @dataclass(frozen=True, eq=False)
-class CompareResult(Mapping[str, "pd.DataFrame"]):
+class CompareResult(KeptTables):
     """The tables of a comparison, by name: ``writing``, ``texts``, ``costs``, ``alignment``; all targets together.
 
     Examples:
@@ -60,28 +59,6 @@ class CompareResult(Mapping[str, "pd.DataFrame"]):
                 found.setdefault(table.partition("-")[0], []).append(rows)
         tables = {table: pd.concat(rows, ignore_index=True) for table, rows in found.items()}
         return cls(root, config, manifest["about"], tables)
-
-    def __getitem__(self, name: str) -> "pd.DataFrame":
-        """A table.
-
-        Raises:
-            StudyError: the comparison has no table of this name.
-        """
-        if name not in self.tables:
-            raise StudyError(f"no table {name!r}; {near(name, self.tables)}")
-        return self.tables[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.tables
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tables)
-
-    def __len__(self) -> int:
-        return len(self.tables)
-
-    def __repr__(self) -> str:
-        return f"CompareResult({self.config.name}: {', '.join(self.tables)})"
 
 
 def stage_names(config: CompareConfig) -> list[str]:

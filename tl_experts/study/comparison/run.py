@@ -10,8 +10,8 @@ from tl_experts.corpus.sentences import Corpus
 from tl_experts.jobs.files import write_json
 from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
-from tl_experts.jobs.paths import path_of_name, user_path
-from tl_experts.jobs.stages import Tables, is_finished, read_table, run_stage
+from tl_experts.jobs.paths import RUNS, path_of_name, user_path
+from tl_experts.jobs.stages import Tables, read_table, run_stage
 from tl_experts.models import Model, ModelSource, model_fingerprint
 from tl_experts.study.comparison.alignment import alignment
 from tl_experts.study.comparison.bench import CompareBench, read_corpora
@@ -19,8 +19,7 @@ from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.costs import costs
 from tl_experts.study.comparison.result import MANIFEST, CompareResult, read_compared, stage_names
 from tl_experts.study.comparison.writing import writing
-
-RUNS = Path("tl-experts-runs")
+from tl_experts.study.result import records
 
 
 def compare(
@@ -67,10 +66,7 @@ def compare(
         _begin(config, dev, test, loaded, target)
         bench = CompareBench(config, loaded, dev, test, target.resolve(), progress)
         for name in stage_names(config):
-            if not is_finished(target, name):
-                if started is not None:
-                    started(name)
-                run_stage(target, name, partial(_stage, bench, name))
+            run_stage(target, name, partial(_stage, bench, name), started)
     return CompareResult.load(target)
 
 
@@ -80,8 +76,7 @@ def _stage(bench: CompareBench, name: str) -> Tables:
         return writing(bench, target)
     if part == "alignment":
         return alignment(bench, target)
-    rows = read_table(bench.folder, f"writing-{target}").to_dict("records")
-    return costs(bench, target, [{str(column): value for column, value in row.items()} for row in rows])
+    return costs(bench, target, records(read_table(bench.folder, f"writing-{target}")))
 
 
 def _begin(config: CompareConfig, dev: Corpus, test: Corpus, model: Model, folder: Path) -> None:

@@ -16,9 +16,8 @@ from tl_experts.steering.tuning.space import Setting
 from tl_experts.steering.tuning.tuner import TuningPrompts, bundled_tuning_prompts, tune
 from tl_experts.steering.writing.measures import TextMeasures, measure_writing
 from tl_experts.study.comparison.bench import CompareBench
-from tl_experts.study.comparison.methods import Method
+from tl_experts.study.comparison.methods import UNSTEERED, Method
 
-UNSTEERED = "no intervention"
 ASKED = "prompt: answer in the language"
 OWN = "prompt in the language"
 RANDOM = "random neurons at the best setting"
