@@ -103,7 +103,7 @@ INNER = {
         ("repetition", "passes", "continuing"),
         ("measures",),
     ),
-    "embeddings": (("embeddings", "passes"), ("embed_to_disk",)),
+    "embeddings": (("embeddings", "passes"), ("embed_to_disk", "encoder")),
     "study": (
         ("config", "paper"),
         ("result", "splits"),
@@ -130,7 +130,12 @@ INNER = {
     "pages": (("reporting",), ("report", "inspector", "comparison")),
     "pages.reporting": (("columns", "page"), ("tables", "figures", "summary")),
     "pages.inspector": (("gather", "saved"), ("weight_view",), ("page",), ("inspection", "live"), ("runs", "server")),
-    "cli": (("demo", "options", "output"), ("catalogue", "demo_tables", "comparing", "writing"), ("commands",)),
+    "cli": (
+        ("demo", "options", "output"),
+        ("catalogue", "demo_tables", "groups", "steered"),
+        ("comparing", "finding", "writing", "embedding", "generating"),
+        ("commands",),
+    ),
 }
 """The same inside each package."""
 
@@ -293,6 +298,24 @@ def test_importing_the_package_loads_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_catalogue_of_models_loads_no_heavy_library():
+    code = (
+        "import sys, tl_experts.models; from tl_experts.models import available_models; "
+        "print([m for m in ('torch', 'transformers', 'numpy', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_lazy_package_has_all_the_names_that_it_lists():
+    import tl_experts.models as facade
+
+    for name in facade.__all__:
+        assert getattr(facade, name) is not None
+    with pytest.raises(AttributeError, match=r"module 'tl_experts\.models' has no attribute 'load_modle'"):
+        _ = facade.load_modle
 
 
 def test_every_public_name_can_be_imported():

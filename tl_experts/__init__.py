@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tl_experts.embeddings.embed_to_disk import store_embeddings as store_embeddings
     from tl_experts.embeddings.embeddings import Embeddings as Embeddings
     from tl_experts.embeddings.embeddings import embed as embed
+    from tl_experts.embeddings.encoder import Encoder as Encoder
     from tl_experts.errors import TLExpertsError as TLExpertsError
     from tl_experts.errors import TLExpertsWarning as TLExpertsWarning
     from tl_experts.experts.expertise import Expertise as Expertise
@@ -84,20 +85,31 @@ __version__ = "0.1.0"
 
 
 @cache
-def _modules() -> dict[str, str]:
-    """The module of each public name, read from the imports above: every name is stated once, and types stay static."""
-    block = next(node for node in ast.parse(Path(__file__).read_text("utf-8")).body if isinstance(node, ast.If))
+def _modules(file: str) -> dict[str, str]:
+    """The module of each public name, read from the imports for types in the file of a package.
+
+    So every name is stated once, and types stay static.
+    """
+    block = next(node for node in ast.parse(Path(file).read_text("utf-8")).body if isinstance(node, ast.If))
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
     return {alias.name: str(node.module) for node in imports for alias in node.names}
 
 
+def public_name(name: str, package: str, file: str) -> Any:
+    """A public name of a package, imported when it is first asked for.
+
+    Raises:
+        AttributeError: the package does not have it.
+    """
+    modules = _modules(file)
+    if name not in modules:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}; it has {', '.join(modules)}")
+    return getattr(importlib.import_module(modules[name]), name)
+
+
 def __getattr__(name: str) -> Any:
-    if name == "__all__":
-        return list(_modules())
-    if name not in _modules():
-        raise AttributeError(f"module 'tl_experts' has no attribute {name!r}; it has {', '.join(_modules())}")
-    return getattr(importlib.import_module(_modules()[name]), name)
+    return list(_modules(__file__)) if name == "__all__" else public_name(name, __name__, __file__)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_modules()])
+    return sorted([*globals(), *_modules(__file__)])

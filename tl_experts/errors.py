@@ -117,3 +117,17 @@ def whole_count(value: object, what: str, error: type[TLExpertsError] = TLExpert
     5
     """
     return int(value) if isinstance(value, float) and value.is_integer() else require_whole(value, what, error)
+
+
+def require_enough(k: int, neurons: int, how: str = "top") -> None:
+    """Refuse more experts than there are neurons.
+
+    Raises:
+        SelectionError: with the largest number there can be.
+    """
+    if k > neurons:
+        raise SelectionError(f"k is {k}, but there are {neurons} neurons to choose from; lower k")
+    if how == "both" and 2 * k > neurons:
+        raise SelectionError(
+            f"k is {k}, and how='both' takes 2 x {k} of {neurons} neurons; lower k to {neurons // 2} or less"
+        )

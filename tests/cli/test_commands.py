@@ -1,14 +1,15 @@
 """The command line does the main job and answers mistakes in one line."""
 
 import json
+import subprocess
+import sys
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tl_experts import Columns, Experts, available_models
+from tl_experts import Experts, available_models
 from tl_experts.cli.commands import app, main
-from tl_experts.errors import CorpusError, TLExpertsError, TLExpertsWarning
+from tl_experts.errors import TLExpertsError
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER
 
 RUN = CliRunner()
@@ -39,7 +40,10 @@ def test_json_is_printed_for_programs(checkpoint, tmp_path):
     assert merged == found
 
 
-@pytest.mark.parametrize("command", ["models", "demo", "find", "merge", "steer", "tune", "study", "compare", "inspect"])
+COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_the_short_help_and_the_common_options(command):
     shown = RUN.invoke(app, [command, "-h"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
@@ -99,87 +103,62 @@ def test_a_wrong_option_is_a_usage_error(arguments):
     assert RUN.invoke(app, arguments).exit_code == 2
 
 
-def test_the_command_line_finds_shards_and_merges(checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr("tl_experts.responses.collect.PART", 7)  # three shards of the 18 sentences
-    name = str(checkpoint("llama"))
-    common = ["--limit", "6", "--languages", "en,de,ja", "--quiet"]
-    run = CliRunner()
-
-    def ok(*arguments):
-        done = run.invoke(app, [*map(str, arguments)], catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-        return done.output
-
-    assert "top 5" in ok("find", name, "--k", 5, "--output", tmp_path / "whole", *common)
-    for number in (1, 2):
-        said = ok("find", name, "--shard", f"{number}/2", "--output", tmp_path / str(number), *common)
-        assert f"tl-experts merge {tmp_path / str(number)}" in said
-    ok("merge", tmp_path / "1", tmp_path / "2", "--k", 5, "--quiet")
-    whole, merged = (Experts.from_pretrained(tmp_path / part / "experts") for part in ("whole", "1"))
-    np.testing.assert_array_equal(whole.neuron, merged.neuron)
-    for name_, column in whole.statistics.items():
-        np.testing.assert_array_equal(column, merged.statistics[name_])
-    lape = ["--scoring", "lape"]
-    assert "its own rule by lape" in ok("find", name, *lape, "--output", tmp_path / "whole", *common)
-    for number in (1, 2):
-        said = ok("find", name, *lape, "--shard", f"{number}/2", "--output", tmp_path / str(number), *common)
-        assert "--scoring lape" in said
-    assert "0 of 3 shards" not in said
-    ok("merge", tmp_path / "1", tmp_path / "2", *lape, "--quiet")
-    whole, merged = (Experts.from_pretrained(tmp_path / part / "experts") for part in ("whole", "1"))
-    np.testing.assert_array_equal(whole.neuron, merged.neuron)
-    np.testing.assert_array_equal(whole.statistics["token_mean"], merged.statistics["token_mean"])
-    with pytest.raises(TLExpertsError, match="did you mean 'lape'"):
-        run.invoke(app, ["find", name, "--scoring", "laep", *common], catch_exceptions=False)
-    for arguments in (["--shard", "half"], ["--response-dtype", "int8"], ["--k", "0"], ["--gpus", "-1"]):
-        assert run.invoke(app, ["find", name, *arguments]).exit_code == 2
-    with pytest.raises(TLExpertsError, match="k is 1000"):
-        run.invoke(app, ["find", name, "--k", "1000", "--output", str(tmp_path / "x"), *common], catch_exceptions=False)
+MISTAKES = {
+    "demo --model polyglot-mni": "no model 'polyglot-mni'; did you mean 'polyglot-mini'",
+    "demo --target xx": "language 'xx' has no sentence; choose one of 'en'",
+    "demo --k 100000": "k is 100000, but there are 7168 neurons",
+    "find polyglot-mni": "did you mean 'polyglot-mini'",
+    "find --k 100000": "k is 100000, but there are 7168 neurons",
+    "find --how both --k 5000": "takes 2 x 5000 of 7168 neurons",
+    "find --sentences nowhere.csv": "nowhere.csv does not exist",
+    "find ./no/such/folder": "is not a model folder",
+    "steer polyglot-mni --to es --prompt a": "did you mean 'polyglot-mini'",
+    "steer polyglot-mini --to xx --prompt a": "--to 'xx' is not known",
+    "tune polyglot-mini --to xx": "--to 'xx' is not known",
+    "study --model polyglot-mni": "did you mean 'polyglot-mini'",
+    "compare --model polyglot-mni": "did you mean 'polyglot-mini'",
+    "embed polyglot-mni --output a.npy": "did you mean 'polyglot-mini'",
+    "embed polyglot-mini --output a.npy --to xx": "--to 'xx' is not known",
+    "retrieve polyglot-mini --output a.csv --queries sv": "'sv' has no sentence",
+    "generate polyglot-mini --prompts nowhere.txt --output a.jsonl": "nowhere.txt",
+}
+CHECK = """
+import contextlib, io, json, sys
+from tl_experts.cli.commands import main
+said = {}
+for line in json.loads(sys.argv[1]):
+    sys.argv = ["tl-experts", *line.split()]
+    with contextlib.redirect_stderr(io.StringIO()) as errors:
+        try:
+            main()
+        except SystemExit as end:
+            said[line] = [end.code, errors.getvalue(), [n for n in ("torch", "transformers") if n in sys.modules]]
+print(json.dumps(said))
+"""
 
 
-def test_the_command_line_reads_a_table_with_the_options_of_load_sentences(checkpoint, tmp_path):
-    rows = [f'{number}\t{code}\t"{code} {number}' for code in ("en", "de") for number in range(6)]
-    (tmp_path / "table.tsv").write_text("\n".join(["id\tlang\tsentence", *rows, "6\ten\t "]))
-    named = ["--text-column", "sentence", "--language-column", "lang", "--row-column", "id", "--no-quoted", "--quiet"]
-    given = ["--sentences", str(tmp_path / "table.tsv"), *named, "--k", "3", "--output", str(tmp_path / "run")]
-    name, run = str(checkpoint("llama")), CliRunner()
-    with pytest.raises(TLExpertsError, match="row 12 is empty"):
-        run.invoke(app, ["find", name, *given], catch_exceptions=False)
-    with pytest.warns(TLExpertsWarning, match="dropped 1 of 13"):
-        run.invoke(app, ["find", name, *given, "--drop-blanks"], catch_exceptions=False)
-    assert Experts.from_pretrained(tmp_path / "run" / "experts").languages == ("en", "de")
+def test_a_mistake_is_told_without_pytorch(tmp_path):
+    """What takes seconds is the import of PyTorch and TransformerLens; a mistake that needs neither waits for neither."""
+    command = [sys.executable, "-c", CHECK, json.dumps(list(MISTAKES))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    said = json.loads(done.stdout)
+    for line, message in MISTAKES.items():
+        code, error, loaded = said[line]
+        assert code == 1, line
+        assert message in error, line
+        assert loaded == [], line
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_every_option_of_load_sentences_is_one_of_find(monkeypatch):
-    asked = {}
+def test_the_shell_completes_models_and_languages(monkeypatch):
+    def completed(line: str) -> str:
+        words = {"_TL_EXPERTS_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
+        return RUN.invoke(app, [], env=words, prog_name="tl-experts").stdout
 
-    def noted(source, **options):
-        asked.update(options, source=source)
-        raise CorpusError("noted")
-
-    monkeypatch.setattr("tl_experts.corpus.readers.load_sentences", noted)
-    columns = ["--text-column", "a", "--language-column", "b", "--row-column", "none", "--split-column", "d"]
-    others = ["--split", "x", "--languages", "en,de", "--limit", "3", "--aligned", "--drop-blanks", "--quoted"]
-    RUN.invoke(app, ["find", "--sentences", "t.csv", *columns, *others, "--config", "c"])
-    assert asked == {
-        "source": "t.csv",
-        "columns": Columns("a", "b", False, "d"),
-        "split": "x",
-        "languages": ["en", "de"],
-        "limit": 3,
-        "aligned": True,
-        "blanks": "drop",
-        "quoted": True,
-        "config": "c",
-    }
-
-
-def test_a_sentence_is_cut_only_where_that_is_said(checkpoint, tmp_path):
-    for code in ("en", "de"):
-        (tmp_path / f"{code}.txt").write_text("long " * 2000 + "\nshort\n")
-    given = ["--sentences", str(tmp_path), "--k", "3", "--quiet", "--output"]
-    name, run = str(checkpoint("llama")), CliRunner()
-    with pytest.raises(TLExpertsError, match="truncate"):
-        run.invoke(app, ["find", name, *given, str(tmp_path / "a")], catch_exceptions=False)
-    done = run.invoke(app, ["find", name, *given, str(tmp_path / "b"), "--truncate"], catch_exceptions=False)
-    assert done.exit_code == 0
+    assert completed("tl-experts find poly").split() == [
+        "polyglot-mini",
+        "polyglot-mini-small",
+        "polyglot-mini-small-english",
+    ]
+    assert completed("tl-experts demo --target e").split() == ["en", "es"]
+    assert "--show-completion" in RUN.invoke(app, ["--help"]).output

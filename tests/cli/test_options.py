@@ -4,7 +4,17 @@ import pytest
 import typer
 
 from tl_experts import RayWorkers
-from tl_experts.cli.options import dtype_option, ray_workers, shard_part
+from tl_experts.cli.options import (
+    complete_language,
+    complete_model,
+    dtype_option,
+    known_model,
+    layer_numbers,
+    ray_workers,
+    require_k,
+    shard_part,
+)
+from tl_experts.errors import ModelError, SelectionError
 
 
 def test_ray_workers_are_none_without_an_executor_and_a_value_with_one():
@@ -41,3 +51,33 @@ def test_a_wrong_value_is_a_usage_error_that_names_option_and_value(call, option
         call()
     assert refused.value.param_hint == option
     assert value in str(refused.value)
+
+
+def test_layers_are_numbers_and_ranges():
+    assert layer_numbers(None) is None
+    assert layer_numbers("0-3,7") == [0, 1, 2, 3, 7]
+    for wrong in ("a", "1-", "3-1", ""):
+        with pytest.raises(typer.BadParameter, match="such as 0-3,7"):
+            layer_numbers(wrong)
+
+
+def test_more_experts_than_neurons_are_refused_where_the_configuration_is_here(checkpoint):
+    require_k("polyglot-mini", 7168)
+    require_k("someone/model-on-a-hub", 10**9)
+    require_k("polyglot-mini", None)
+    for name, most in (("polyglot-mini", 7168), (str(checkpoint("llama")), 96)):
+        with pytest.raises(SelectionError, match=f"there are {most} neurons"):
+            require_k(name, most + 1)
+
+
+def test_a_model_that_cannot_load_is_refused_by_its_name(checkpoint):
+    assert known_model(None) is None
+    for name in ("polyglot-mini", str(checkpoint("llama")), "someone/model-on-a-hub"):
+        assert known_model(name) == name
+    with pytest.raises(ModelError, match="did you mean 'polyglot-mini'"):
+        known_model("polyglot-mni")
+
+
+def test_values_are_completed():
+    assert complete_model("gem") == ["gemma-3-270m"]
+    assert complete_language("z") == ["zh"]

@@ -71,3 +71,11 @@ def test_what_is_no_corpus_no_model_or_no_layer_is_refused(llama, corpus):
         embed("llama", corpus)
     with pytest.raises(SiteError, match="no layer"):
         embed_layers(llama, corpus, [])
+
+
+def test_centred_vectors_have_the_mean_zero_in_each_language(llama, corpus):
+    found = embed(llama, corpus, **QUIET)
+    centred = found.centred()
+    for language in corpus.languages:
+        torch.testing.assert_close(centred[language], found[language] - found[language].mean(0))
+    assert (centred.corpus, centred.layer) == (corpus, None)

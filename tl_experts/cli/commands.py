@@ -9,44 +9,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tl_experts import __version__
-from tl_experts.cli import comparing, writing
+from tl_experts.cli import comparing, embedding, finding, generating, writing
+from tl_experts.cli.groups import grouped
 from tl_experts.cli.options import (
     Address,
-    Aligned,
-    Config,
     Device,
-    DropBlanks,
     Executor,
     Gpus,
     Json,
-    K,
-    LanguageColumn,
+    ModelOption,
     NDevices,
     Quiet,
-    Quoted,
-    RowColumn,
-    Scoring,
-    SplitColumn,
-    TextColumn,
-    Truncate,
     Workers,
-    dtype_option,
-    launched_device,
+    complete_language,
+    complete_model,
+    known_model,
     ray_workers,
-    shard_part,
+    require_k,
 )
 from tl_experts.cli.output import Output, lines_without_a_terminal
 from tl_experts.errors import TLExpertsError
 from tl_experts.jobs.paths import RUNS
 
 if TYPE_CHECKING:
-    from tl_experts.experts.experts import Experts
     from tl_experts.pages.inspector.live import Live
 
 app = typer.Typer(
     help="Find, steer and study the language experts of multilingual LLMs.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -99,10 +89,17 @@ def models(as_json: Json = False, quiet: Quiet = False) -> None:
 
 @app.command()
 def demo(
-    model: Annotated[str, typer.Option(help="A name of `tl-experts models`, a local folder or a hub name.")] = (
-        "polyglot-mini"
-    ),
-    target: Annotated[str, typer.Option(help="Language whose experts steer the model.")] = "es",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A name of `tl-experts models`, a local folder or a hub name.",
+            callback=known_model,
+            autocompletion=complete_model,
+        ),
+    ] = "polyglot-mini",
+    target: Annotated[
+        str, typer.Option(help="Language whose experts steer the model.", autocompletion=complete_language)
+    ] = "es",
     k: Annotated[
         int | None, typer.Option(min=1, help="Experts per language; default: 500, 200 for polyglot-mini.")
     ] = None,
@@ -120,7 +117,9 @@ def demo(
     """Run the main job on the bundled corpus: find experts, steer, retrieve translations, compare."""
     from tl_experts.corpus.readers import load_sentences
 
-    load_sentences("bundled", split="test", limit=1)[target]  # an unknown language raises before torch is imported
+    # A mistake is told before torch is imported.
+    load_sentences("bundled", split="test", limit=1)[target]
+    require_k(model, k)
     out = Output(as_json=as_json)
     console = out.console
     started = time.perf_counter()
@@ -165,129 +164,10 @@ def demo(
     )
 
 
-@app.command()
-def find(
-    model: Annotated[str, typer.Argument(help="A name of `tl-experts models`, a local folder or a hub name.")] = (
-        "polyglot-mini"
-    ),
-    sentences: Annotated[
-        str, typer.Option(help="bundled, a file, a folder or a data set: see load_sentences.")
-    ] = "bundled",
-    split: Annotated[str | None, typer.Option(help="Split of the sentences; default for bundled: dev.")] = None,
-    languages: Annotated[str | None, typer.Option(help="Only these, such as en,de,ja.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most rows or lines to read.")] = None,
-    text_column: TextColumn = "text",
-    language_column: LanguageColumn = "language",
-    row_column: RowColumn = None,
-    split_column: SplitColumn = "split",
-    aligned: Aligned = False,
-    drop_blanks: DropBlanks = False,
-    quoted: Quoted = None,
-    config: Config = None,
-    truncate: Truncate = False,
-    k: K = None,
-    scoring: Scoring = "auroc",
-    response_dtype: Annotated[
-        str, typer.Option(help="Dtype of the responses on disk: float32, float16, bfloat16.")
-    ] = "float32",
-    shard: Annotated[
-        str | None,
-        typer.Option(
-            help="i/n: only the i-th of n parts; auto: the rank that torchrun or srun sets. Join parts with `merge`."
-        ),
-    ] = None,
-    executor: Executor = None,
-    address: Address = None,
-    workers: Workers = None,
-    gpus: Gpus = 0,
-    device: Device = None,
-    n_devices: NDevices = 1,
-    dtype: Annotated[str, typer.Option(help="Dtype of the model: float32, float16, bfloat16.")] = "float32",
-    output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/find-MODEL.")] = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Find the experts of every language; responses are kept on disk, and a killed run resumes."""
-    from tl_experts.corpus.options import Columns
-    from tl_experts.corpus.readers import load_sentences
-    from tl_experts.experts.evidence import needs_quantiles, needs_tokens
-    from tl_experts.experts.find import find_experts
-    from tl_experts.experts.scorings import scoring_of
-    from tl_experts.models import Batching, ModelSource
-    from tl_experts.responses.collect_to_disk import store_responses
-    from tl_experts.responses.reading import Reading
-
-    part = shard_part(shard)
-    reading = Reading(dtype=dtype_option(response_dtype, "--response-dtype"), batching=Batching(truncate=truncate))
-    corpus = load_sentences(
-        sentences,
-        split=split or ("dev" if sentences == "bundled" else None),
-        languages=languages.split(",") if languages else None,
-        columns=Columns(text_column, language_column, False if row_column == "none" else row_column, split_column),
-        aligned=aligned,
-        blanks="drop" if drop_blanks else "refuse",
-        quoted=quoted,
-        limit=limit,
-        config=config,
-    )
-    folder = output or RUNS / f"find-{Path(model).name}"
-    out = Output(as_json=as_json)
-    if device is None and shard == "auto":
-        device = launched_device()
-    source = ModelSource(model, device=device, n_devices=n_devices, dtype=dtype)
-    shared: dict[str, Any] = {
-        "reading": reading,
-        "workers": ray_workers(executor, address, workers, gpus),
-        "progress": not quiet,
-    }
-    if part is None:
-        _save(find_experts(source, corpus, k=k, scoring=scoring, folder=folder / "responses", **shared), folder, out)
-        return
-    scorer = scoring_of(scoring)
-    counted, quantiles = needs_tokens(scorer) is not False, needs_quantiles(scorer)
-    kept = store_responses(
-        source, corpus, folder / "responses", statistics=counted, quantiles=quantiles, part=part, **shared
-    )
-    missing = kept.missing(statistics=counted, quantiles=quantiles)
-    out.finish({"part": shard, "folder": folder, "shards": kept.count, "missing": missing})
-    out.say(
-        f"Part {shard} is done; {len(missing)} of {kept.count} shards are missing. When all "
-        f"parts are done:\n  tl-experts merge {folder} [FOLDER OF EACH OTHER PART...]"
-        + (f" --scoring {scoring}" if scoring != "auroc" else "")
-    )
-
-
-@app.command()
-def merge(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of `find --shard`; shards are copied into the first.")],
-    k: K = None,
-    scoring: Scoring = "auroc",
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Check and join the parts of `find --shard i/n`, and find the experts."""
-    from tl_experts.experts.evidence import needs_quantiles, needs_tokens
-    from tl_experts.experts.expertise import score_responses
-    from tl_experts.experts.find import select_experts
-    from tl_experts.experts.scorings import scoring_of
-    from tl_experts.responses.store import merge_stores
-
-    scorer = scoring_of(scoring)
-    stored = merge_stores([folder / "responses" for folder in folders])
-    quantiles = needs_quantiles(scorer)
-    tokens = None if needs_tokens(scorer) is False else stored.store.statistics(quantiles=quantiles)
-    expertise = score_responses(stored, progress=not quiet)
-    _save(
-        select_experts(expertise, k=k, scoring=scoring, responses=stored, tokens=tokens),
-        folders[0],
-        Output(as_json=as_json),
-    )
-
-
-@app.command()
-def study(
+for command in (grouped(finding.find), finding.merge):
+X(
     config: Annotated[str, typer.Argument(help="Name of a shipped study, or a TOML file.")] = ("polyglot-mini"),
-    model: Annotated[str | None, typer.Option(help="Model to use instead of the study's own.")] = None,
+    model: ModelOption = None,
     device: Device = None,
     n_devices: NDevices = 1,
     executor: Executor = None,
@@ -381,17 +261,15 @@ def inspect(
     serve(served, host, port)
 
 
-for command in (comparing.compare, writing.steer, writing.tune):
+for command in (
+    comparing.compare,
+    grouped(embedding.embed),
+    grouped(embedding.retrieve),
+    grouped(generating.generate),
+    writing.steer,
+    writing.tune,
+):
     app.command()(command)
-
-
-def _save(experts: "Experts", folder: Path, out: Output) -> None:
-    path = experts.save_pretrained(folder / "experts")
-    out.finish({"experts": path, "counts": experts.counts, "scoring": experts.metric, "site": experts.site})
-    out.say(
-        f"{experts}\nSaved: {path}\n"
-        f"  python: from tl_experts import Experts\n          Experts.from_pretrained({str(path)!r})"
-    )
 
 
 def _nothing() -> Any:

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from tl_experts.cli.options import Device, Json, Quiet
+from tl_experts.cli.options import Device, Json, ModelOption, Quiet
 from tl_experts.cli.output import Output
 
 
 def compare(
     config: Annotated[str, typer.Argument(help="Name of a shipped comparison, or a TOML file.")] = "polyglot-mini",
-    model: Annotated[str | None, typer.Option(help="Model to use instead of the comparison's own.")] = None,
+    model: ModelOption = None,
     device: Device = None,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/compare-NAME.")] = None,
     quiet: Quiet = False,

@@ -16,10 +16,10 @@ from tl_experts.analysis.vectors import centre, mean_cosine_distance
 from tl_experts.corpus.languages import language_code
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.embeddings.embeddings import embed_layers
-from tl_experts.errors import TLExpertsError
+from tl_experts.errors import TLExpertsError, require_enough
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
-from tl_experts.experts.find import require_enough, select_experts
+from tl_experts.experts.find import select_experts
 from tl_experts.jobs.files import write_json
 from tl_experts.jobs.tables import write_table
 from tl_experts.models import Model

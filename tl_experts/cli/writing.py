@@ -1,48 +1,35 @@
 """`tl-experts steer` and `tl-experts tune`: what a model writes in a language, and the search for how."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tl_experts.cli.options import Device, Json, Quiet
+from tl_experts.cli.options import Device, Json, MaxNewTokens, ModelName, Quiet, Seed, Temperature, Texts, To
 from tl_experts.cli.output import Output
-from tl_experts.errors import require_choice
+from tl_experts.cli.steered import ExpertsFolder, SteeringFolder, known_language, require_folders, way_to
 from tl_experts.jobs.paths import RUNS
 
 if TYPE_CHECKING:
     from tl_experts.experts.experts import Experts
     from tl_experts.models import Model
-    from tl_experts.steering import AffineMap, Steering, TextMeasures
+    from tl_experts.steering import TextMeasures
 
-ModelName = Annotated[str, typer.Argument(help="A name of `tl-experts models`, a local folder or a hub name.")]
-To = Annotated[str, typer.Option(help="Code of the language that is written.")]
 SHOWN = 5
 """Trials that `tune` prints."""
-
-
-@dataclass(frozen=True)
-class _Way:
-    """How a language is written, and a line that says so."""
-
-    steering: "Steering | AffineMap"
-    line: str
 
 
 def steer(
     model: ModelName,
     to: To,
     prompt: Annotated[list[str], typer.Option(help="What the texts begin with; may be given several times.")],
-    experts: Annotated[
-        Path | None, typer.Option(help="Folder of experts (of `find`), held at their mean: the paper's setting.")
-    ] = None,
-    steering: Annotated[Path | None, typer.Option(help="Folder of a steering, or of a `tune`.")] = None,
-    seeds: Annotated[int, typer.Option("--seeds", "-n", min=1, help="Texts per prompt.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first text of each prompt.")] = 0,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Where a text that does not end is cut.")] = 48,
-    temperature: Annotated[float, typer.Option(min=0, help="0: the likeliest token at each step.")] = 0.7,
+    experts: ExpertsFolder = None,
+    steering: SteeringFolder = None,
+    seeds: Texts = 1,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = 48,
+    temperature: Temperature = 0.7,
     json_: Annotated[
         bool, typer.Option("--json", help="Print a list of objects: prompt, before, after (texts), measures.")
     ] = False,
@@ -50,8 +37,8 @@ def steer(
     quiet: Quiet = False,
 ) -> None:
     """Continue prompts before and after steering to a language, with the share of texts in it and their fluency."""
-    code = _language(to, bundled=experts is None and steering is None)
-    _require_folders(code, experts, steering)
+    code = known_language(to, bundled=experts is None and steering is None)
+    require_folders(code, experts, steering)
     from contextlib import nullcontext
 
     from tl_experts.models import load_model
@@ -60,7 +47,7 @@ def steer(
 
     progress = not quiet and not json_
     loaded = load_model(model, device=device)
-    way = _way(loaded, model, code, experts, steering, progress=progress)
+    way = way_to(loaded, model, code, experts, steering, progress=progress)
     decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature)
     written = []
     for block in (nullcontext(), steered(loaded, way.steering)):
@@ -101,14 +88,14 @@ def tune(
     trials: Annotated[int | None, typer.Option(min=1, help="How many trials instead, for a result of its own.")] = None,
     rows: Annotated[int, typer.Option(min=2, help="Rows of the bundled corpus to find neurons from.")] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Where a text that does not end is cut.")] = 48,
+    max_new_tokens: MaxNewTokens = 48,
     device: Device = None,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/tune-MODEL-TO.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Search for the setting with which a model writes a language best; a killed search resumes."""
-    code = _language(to, bundled=True)
+    code = known_language(to, bundled=True)
     if seconds is not None and trials is not None:
         raise typer.BadParameter("give seconds or trials, not both", param_hint="--trials")
     from tl_experts.corpus.readers import load_sentences
@@ -190,63 +177,6 @@ def first_impression(model: "Model", name: str, experts: "Experts", *, progress:
 
 def _in_a_line(text: str) -> str:
     return " " + " ".join(text.split())
-
-
-def _language(to: str, *, bundled: bool) -> str:
-    """The code of the language; refused before anything is loaded where the bundled corpus lacks it."""
-    from tl_experts.corpus.bundled import bundled_languages
-    from tl_experts.corpus.languages import language_code
-
-    code = language_code(to)
-    if bundled:
-        require_choice(code, bundled_languages(), "--to")
-    return code
-
-
-def _require_folders(code: str, experts: Path | None, steering: Path | None) -> None:
-    """Refuse folders that cannot be used, before the model is loaded."""
-    if experts is not None and steering is not None:
-        raise typer.BadParameter("give experts or a steering, not both", param_hint="--steering")
-    if experts is not None:
-        from tl_experts.experts.experts import Experts
-
-        Experts.from_pretrained(experts)[code]
-    if steering is not None:
-        _loaded_steering(steering)
-
-
-def _way(model: "Model", name: str, code: str, experts: Path | None, steering: Path | None, *, progress: bool) -> _Way:
-    from tl_experts.corpus.readers import load_sentences
-    from tl_experts.experts.experts import Experts
-    from tl_experts.experts.find import DEFAULT_K, find_experts
-    from tl_experts.models.catalogue import ENTRIES
-    from tl_experts.steering import Steering
-    from tl_experts.steering.tuning.shipped import tuned_setting, tuned_steering
-
-    if steering is not None:
-        given = _loaded_steering(steering)
-        return _Way(given, f"given: {given}")
-    hint = f"the paper's setting, for its study; for text that reads well: tl-experts tune {name} --to {code}"
-    if experts is not None:
-        chosen = Steering(Experts.from_pretrained(experts)[code])
-        return _Way(chosen, f"{chosen}\n({hint})")
-    shipped = tuned_setting(name, code)
-    if shipped is not None:
-        return _Way(tuned_steering(model, code, progress=progress), f"tuned, comes with the package: {shipped.setting}")
-    entry = ENTRIES.get(name)
-    k = (entry.demo_k if entry else None) or DEFAULT_K
-    found = find_experts(model, load_sentences("bundled", split="dev"), k=k, progress=progress)
-    chosen = Steering(found[code])
-    return _Way(chosen, f"{chosen}\n({hint})")
-
-
-def _loaded_steering(folder: Path) -> "Steering | AffineMap":
-    from tl_experts.steering import AffineMap, Steering
-
-    inner = folder / "steering"
-    path = inner if inner.is_dir() else folder
-    kind = AffineMap if (path / "affine_map.json").is_file() else Steering
-    return kind.from_pretrained(path)
 
 
 def _measures(model: "Model", prompts: str | list[str], texts: list[str], code: str) -> "TextMeasures":

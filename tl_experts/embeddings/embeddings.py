@@ -5,7 +5,7 @@ Source: Sundar et al. 2025, section 4: the last hidden state (after the final no
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tl_experts.analysis.vectors import centre
 from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.errors import SiteError, TLExpertsError
 from tl_experts.jobs.arrays import mapped_array
@@ -72,6 +73,14 @@ class Embeddings:
             CorpusError: the corpus is not aligned.
         """
         return {language: self.vectors[rows] for language, rows in self.corpus.parallel(languages).items()}
+
+    def centred(self) -> "Embeddings":
+        """The same vectors with the mean vector of each language subtracted: retrieval's baseline without a cost."""
+        vectors = self.vectors.clone()
+        for language in self.corpus.languages:
+            rows = [index for index, label in enumerate(self.corpus.labels) if label == language]
+            vectors[rows] = centre(vectors[rows])
+        return replace(self, vectors=vectors)
 
 
 def embed(

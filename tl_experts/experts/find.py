@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.errors import SelectionError, require_choice, whole_count
+from tl_experts.errors import SelectionError, require_choice, require_enough, whole_count
 from tl_experts.experts.auroc import OPTIONAL, STATISTICS
 from tl_experts.experts.control import random_stream
 from tl_experts.experts.evidence import Evidence, Scoring, needs_quantiles, needs_tokens
@@ -232,20 +232,6 @@ def _statistics(
     if named:
         found["score"] = scores[columns, language_of].astype(np.float32)
     return {name: found[name] for name in (*STATISTICS, *OPTIONAL) if name in found}
-
-
-def require_enough(k: int, neurons: int, how: str = "top") -> None:
-    """Refuse more experts than there are neurons.
-
-    Raises:
-        SelectionError: with the largest number there can be.
-    """
-    if k > neurons:
-        raise SelectionError(f"k is {k}, but there are {neurons} neurons to choose from; lower k")
-    if how == "both" and 2 * k > neurons:
-        raise SelectionError(
-            f"k is {k}, and how='both' takes 2 x {k} of {neurons} neurons; lower k to {neurons // 2} or less"
-        )
 
 
 def _allowed(neurons: NeuronTable, layers: Sequence[int] | None) -> Integers:

@@ -1,7 +1,7 @@
 """Tables as CSV and Parquet files."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,3 +45,28 @@ def write_frame(path: str | Path, frame: "pd.DataFrame") -> list[Path]:
         frame.to_parquet(parquet_file, index=False)
         frame.to_csv(text_file, index=False)
     return [parquet, text]
+
+
+def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> Path:
+    """Write a Parquet file.
+
+    Args:
+        path: of the file.
+        columns: each a sequence of values, or a matrix, whose rows become lists of one length.
+
+    Raises:
+        ArtefactError: the file cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def column(values: Any) -> Any:
+        if getattr(values, "ndim", 1) == 2:
+            return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+        return pa.array(values)
+
+    table = pa.table({name: column(values) for name, values in columns.items()})
+    target = user_path(path)
+    with written(target) as temporary:
+        pq.write_table(table, temporary)
+    return target

@@ -1,6 +1,7 @@
 """The models tl-experts can load without a model hub, and how to get the ones that are missing."""
 
 import difflib
+import json
 import os
 from dataclasses import dataclass
 from importlib import metadata
@@ -170,6 +171,71 @@ def require_not_mistyped(name: str) -> None:
     close = difflib.get_close_matches(name, ENTRIES, n=3, cutoff=0.75)
     if close and name not in ENTRIES and not user_path(name).exists():
         raise ModelError(f"no model {name!r}; {near(name, close)}")
+
+
+def model_location(name_or_path: str | Path) -> str | Path:
+    """The folder of a model that is not in the catalogue, or its name on the hub.
+
+    Raises:
+        ModelError: a path without a model's folder, or a name that nearly is one of the catalogue.
+    """
+    path = user_path(name_or_path)
+    if str(name_or_path) and path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError(f"{path} has no config.json; expected a folder saved by Hugging Face's save_pretrained")
+        return path.resolve()
+    name = str(name_or_path)
+    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1 or not name:
+        raise ModelError(
+            f"{name!r} is not a model folder; give an existing folder, a hub name, or one of {', '.join(ENTRIES)}"
+        )
+    require_not_mistyped(name)
+    return name
+
+
+def require_loadable(name: str) -> None:
+    """Refuse a model that cannot load, as far as this machine's files tell. Imports neither PyTorch nor a hub's client.
+
+    Raises:
+        ModelError: as `model_location`; or a model of the catalogue whose weights are missing.
+    """
+    entry = ENTRIES.get(name)
+    if entry is None:
+        model_location(name)
+    elif not entry.present:
+        raise ModelError(missing_weights(entry))
+
+
+def missing_weights(entry: ModelEntry) -> str:
+    """What to say where the weights of a model of the catalogue are missing, with the command that fetches them."""
+    if entry.bundled is not None:
+        return f"{bundled_folder(entry) / WEIGHTS} belongs to the package and is not there; {install_command(entry)}"
+    return (
+        f"the weights of {entry.name!r} ({entry.licence}) are not here; fetch them with\n    {install_command(entry)}"
+    )
+
+
+def neuron_count(name: str) -> int | None:
+    """The MLP neurons of all layers together, from the configuration on this machine.
+
+    Args:
+        name: of the catalogue, or a local folder.
+
+    Returns:
+        None where there is no configuration yet, or it does not state both numbers.
+    """
+    entry = ENTRIES.get(name)
+    if entry is None:
+        folder = user_path(name)
+    else:
+        folder = converted_folder(entry) if entry.bundled is None else bundled_folder(entry)
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None  # whoever loads the model says what is wrong
+    config = config.get("text_config", config) if isinstance(config, dict) else {}
+    layers, width = (config.get(part) for part in ("num_hidden_layers", "intermediate_size"))
+    return layers * width if isinstance(layers, int) and isinstance(width, int) else None
 
 
 def weight_files(entry: ModelEntry) -> list[Path]:

