@@ -11,6 +11,7 @@ from tests.bad_inputs.files import folder_of
 from tl_experts import (
     Batching,
     Corpus,
+    Encoder,
     ModelSource,
     RayWorkers,
     Reading,
@@ -292,5 +293,24 @@ MODELS: list[Row] = [
     *(
         (f"store of job {job}", lambda m, j=job: ResponseStore(folder_of(m, job__json=j)), ("job.json",))
         for job in ("", "{", "[]", "{}", "5", '{"layers": "x"}')
+    ),
+    *(
+        (f"encoder: {name}", lambda m, f=what: f(m), words)
+        for name, what, words in [
+            ("no sentence", lambda m: Encoder(m.model).encode([]), ("no sentence to encode",)),
+            ("an empty sentence", lambda m: Encoder(m.model).encode(["a", ""]), ("empty",)),
+            ("a number", lambda m: Encoder(m.model).encode(["a", 3]), ("int cannot be encoded",)),
+            ("a picture", lambda m: Encoder(m.model).encode([{"image": [1]}]), ("image", "'text'")),
+            ("unknown argument", lambda m: Encoder(m.model).encode(["a"], prompt_name="q"), ("'prompt_name'",)),
+            ("one to centre", lambda m: Encoder(m.model, centred=True).encode(["a"]), ("centred=True", "one")),
+            ("layer 9", lambda m: Encoder(m.model, layer=9), ("layer 9", "0 to 1")),
+            ("a language for a steering", lambda m: Encoder(m.model, steering="es"), ("got str",)),
+            ("a name for a model", lambda m: Encoder("polyglot-mini"), ("got str", "load_model")),
+            (
+                "unpaired",
+                lambda m: Encoder(m.model).similarity_pairwise(torch.eye(3), torch.eye(2)),
+                ("(3, 3)", "(2, 2)"),
+            ),
+        ]
     ),
 ]

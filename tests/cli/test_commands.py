@@ -138,7 +138,7 @@ print(json.dumps(said))
 
 
 def test_a_mistake_is_told_without_pytorch(tmp_path):
-    """What takes seconds is the import of PyTorch and TransformerLens; a mistake that needs neither waits for neither."""
+    """What takes seconds is the import of PyTorch; a mistake that does not need it does not wait for it."""
     command = [sys.executable, "-c", CHECK, json.dumps(list(MISTAKES))]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     said = json.loads(done.stdout)

@@ -39,7 +39,9 @@ def called(*arguments: str):
 
 def test_the_options_of_a_group_make_its_value():
     assert called("north", "--colour", "red").output == "north Colour(colour='red', bright=False) 1\n"
-    assert "Colour(colour='red', bright=True) 3" in called("north", "--colour", "red", "--bright", "--coats", "3").output
+    assert (
+        "Colour(colour='red', bright=True) 3" in called("north", "--colour", "red", "--bright", "--coats", "3").output
+    )
     assert called("north").exit_code == 2  # a field without a default is a required option
     shown = called("--help").output
     assert "A colour." in shown

@@ -2,6 +2,7 @@
 
 import sys
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from torch.utils.data import DataLoader
 from tests.conftest import TEXTS
 from tl_experts import Batching, Encoder, Steering, embed, find_experts, steer
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.errors import CorpusError, InterventionError, ModelError, SiteError, TLExpertsError
 
 ENGLISH = TEXTS["en"]
 
@@ -75,7 +75,7 @@ def test_the_protocol_of_mteb(model_of):
 
 def test_what_mteb_is_told(model_of, steering, monkeypatch):
     class ModelMeta(SimpleNamespace):
-        model_fields = {
+        model_fields: ClassVar = {
             name: SimpleNamespace(is_required=lambda name=name: name != "reference")
             for name in ("name", "revision", "embed_dim", "release_date", "similarity_fn_name", "reference")
         }
@@ -113,23 +113,3 @@ def test_a_revision_belongs_to_one_way_to_make_vectors(model_of, steering):
     assert len(set(revisions)) == len(ways)
     assert revisions == [Encoder(model, **way).revision for way in ways]
     assert Encoder(model_of("qwen3")).revision not in revisions
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "words"),
-    [
-        (lambda e: e.encode([]), TLExpertsError, "no sentence to encode"),
-        (lambda e: e.encode(["a", ""]), CorpusError, "empty"),
-        (lambda e: e.encode(["a", 3]), TLExpertsError, "int cannot be encoded"),
-        (lambda e: e.encode([{"image": [1]}]), TLExpertsError, "has image, but no 'text'"),
-        (lambda e: e.encode(["a"], prompt_name="query"), TLExpertsError, "no argument 'prompt_name'"),
-        (lambda e: Encoder(e.model, centred=True).encode(["a"]), TLExpertsError, "and this has one"),
-        (lambda e: Encoder(e.model, layer=9), SiteError, "layer 9"),
-        (lambda e: Encoder(e.model, steering="es"), InterventionError, "got str"),
-        (lambda e: Encoder("polyglot-mini"), ModelError, "got str"),
-        (lambda e: e.similarity_pairwise(np.eye(3), np.eye(3)[:2]), TLExpertsError, "cannot be paired"),
-    ],
-)
-def test_a_mistake_is_named(call, error, words, model_of, unchecked):
-    with pytest.raises(error, match=words):
-        call(Encoder(model_of("llama")))

@@ -165,7 +165,11 @@ def demo(
 
 
 for command in (grouped(finding.find), finding.merge):
-X(
+    app.command()(command)
+
+
+@app.command()
+def study(
     config: Annotated[str, typer.Argument(help="Name of a shipped study, or a TOML file.")] = ("polyglot-mini"),
     model: ModelOption = None,
     device: Device = None,

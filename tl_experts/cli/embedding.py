@@ -106,7 +106,14 @@ def retrieve(
 
 
 def embedded(
-    model: str, corpus: "Corpus", machine: Machine, steered: Steered, *, layer: int | None, truncate: bool, progress: bool
+    model: str,
+    corpus: "Corpus",
+    machine: Machine,
+    steered: Steered,
+    *,
+    layer: int | None,
+    truncate: bool,
+    progress: bool,
 ) -> tuple["Embeddings", str | None]:
     """The vectors of a corpus, and a line that says how the model was steered.
 

@@ -18,7 +18,8 @@ def generate(
     steered: Steered,
     model: ModelName,
     prompts: Annotated[
-        Path, typer.Option(help="A text file with a prompt a line, or a table (JSON lines, CSV...) with a column of them.")
+        Path,
+        typer.Option(help="A text file with a prompt a line, or a table (JSON lines, CSV...) with a column of them."),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="JSON-lines file: prompt, seed, text, language of each text.")
@@ -70,7 +71,9 @@ def read_prompts(path: Path, column: str = "prompt") -> list[str]:
     if suffix(path) not in FORMATS:
         found = [line for line in lines(path) if line.strip()]
     else:
-        found = [_prompt(row, column, path, number) for number, row in enumerate(FORMATS[suffix(path)](path, Options()), 1)]
+        found = [
+            _prompt(row, column, path, number) for number, row in enumerate(FORMATS[suffix(path)](path, Options()), 1)
+        ]
     if not found:
         raise CorpusError(f"{path} holds no prompt; write one a line")
     return found

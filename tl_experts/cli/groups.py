@@ -97,9 +97,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         if parameter.name in groups:
             parameters += _options(groups[parameter.name])
         else:
-            parameters.append(
-                parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints.get(parameter.name, Any))
-            )
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints.get(parameter.name, Any)))
     names = [parameter.name for parameter in parameters]
     if len(set(names)) < len(names):
         raise TypeError(f"{command.__name__}: an option is in two groups: {sorted(names)}")
@@ -107,8 +105,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**given: Any) -> None:
         packed = {
-            name: kind(**{field.name: given.pop(field.name) for field in fields(kind)})
-            for name, kind in groups.items()
+            name: kind(**{field.name: given.pop(field.name) for field in fields(kind)}) for name, kind in groups.items()
         }
         command(**given, **packed)
 

@@ -89,12 +89,13 @@ def layer_numbers(layers: str | None) -> list[int] | None:
     numbers: list[int] = []
     try:
         for part in layers.split(","):
-            first, _, last = part.partition("-")
-            numbers += range(int(first), int(last or first) + 1)
+            first, dash, last = part.partition("-")
+            found = range(int(first), int(last if dash else first) + 1)
+            if not found:
+                raise ValueError(part)
+            numbers += found
     except ValueError as error:
         raise typer.BadParameter(f"{layers!r}; expected numbers, such as 0-3,7", param_hint="--layers") from error
-    if not numbers:
-        raise typer.BadParameter(f"{layers!r} holds no layer; expected numbers, such as 0-3,7", param_hint="--layers")
     return numbers
 
 

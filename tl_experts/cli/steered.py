@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tl_experts.steering import AffineMap, Steering
 
 ExpertsFolder = Annotated[
-    Path | None, typer.Option("--experts", help="Folder of experts (of `find`), held at their mean: the paper's setting.")
+    Path | None,
+    typer.Option("--experts", help="Folder of experts (of `find`), held at their mean: the paper's setting."),
 ]
 SteeringFolder = Annotated[Path | None, typer.Option("--steering", help="Folder of a steering, or of a `tune`.")]
 
@@ -46,10 +47,9 @@ class Steered:
         """Refuse what cannot be used before the model is loaded."""
         if self.to is not None:
             known_language(self.to, bundled=self.experts is None and self.steering is None)
-        if self.experts is not None:
-            require_folders(self._language(self.experts), self.experts, self.steering)
-        elif self.steering is not None:
-            loaded_steering(self.steering)
+        require_one(self.experts, self.steering)
+        code = self._language(self.experts) if self.experts is not None else ""
+        require_folders(code, self.experts, self.steering)
 
     def block(self, model: "Model", name: str, *, progress: bool) -> tuple[AbstractContextManager[object], str | None]:
         """The block in which the model is steered, and a line that says how; None: it is not steered.
@@ -87,10 +87,15 @@ def known_language(to: str, *, bundled: bool) -> str:
     return code
 
 
-def require_folders(code: str, experts: Path | None, steering: Path | None) -> None:
-    """Refuse folders that cannot be used, before the model is loaded."""
+def require_one(experts: Path | None, steering: Path | None) -> None:
+    """Refuse experts and a steering together."""
     if experts is not None and steering is not None:
         raise typer.BadParameter("give experts or a steering, not both", param_hint="--steering")
+
+
+def require_folders(code: str, experts: Path | None, steering: Path | None) -> None:
+    """Refuse folders that cannot be used, before the model is loaded."""
+    require_one(experts, steering)
     if experts is not None:
         from tl_experts.experts.experts import Experts
 

@@ -10,7 +10,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -237,4 +236,4 @@ def _of_batch(batch: Mapping[str, Any]) -> Iterator[Any]:
 def _rows(vectors: Any) -> Float[Tensor, "row dim"]:
     """Unit vectors, one a row."""
     values = as_tensor(np.asarray(vectors) if isinstance(vectors, list) else vectors)
-    return normalise(torch.atleast_2d(values))
+    return normalise(values if values.ndim == 2 else values[None])
