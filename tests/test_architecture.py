@@ -94,6 +94,7 @@ INNER = {
         ("neurons",),
         ("steering", "affine", "subspaces"),
         ("interventions", "vectors"),
+        ("side_by_side",),
         ("transport", "directions", "silencing", "fallback", "writing"),
         ("tuning",),
     ),

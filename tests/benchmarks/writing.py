@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from tests.benchmarks.kept import kept_measures
 from tl_experts import (
     Experts,
     TokenStatistics,
@@ -27,7 +27,6 @@ from tl_experts import (
     select_experts,
     steer,
 )
-from tl_experts.jobs.files import read_json, write_json
 from tl_experts.models import Model
 from tl_experts.steering import (
     Decoding,
@@ -119,20 +118,15 @@ class Bench:
         natural: TextMeasures | None,
     ) -> TextMeasures:
         path = self._folder / language / f"{name}.json"
-        prompts = prompts[: self._prompts]
-        kept = read_json(path) if path.is_file() else {"texts": [], "prompts": prompts}
-        if kept["prompts"] != prompts:
-            sys.exit(f"{path} holds other prompts; delete it or give another --output")
-        if not kept["texts"]:
+
+        def write() -> TextMeasures:
             with held:
-                kept["texts"] = [
-                    own[0] for own in continue_prompts(self.model, prompts, decoding=DECODING, progress=False)
-                ]
-            found = measure_texts(self.model, kept["texts"], language, prompts=prompts, progress=False)
-            kept["perplexities"] = [None if value != value else value for value in found.perplexities.tolist()]
-            write_json(path, kept)
+                texts = [own[0] for own in continue_prompts(self.model, chosen, decoding=DECODING, progress=False)]
+            found = measure_texts(self.model, texts, language, prompts=chosen, progress=False)
             return replace(found, natural=natural)
-        return _restored(language, kept, natural)
+
+        chosen = prompts[: self._prompts]
+        return kept_measures(path, language, chosen, name, natural, write)
 
     def _steered(self, language: str, setting: Setting) -> AbstractContextManager[object]:
         if setting.scoring == ALL:
@@ -147,26 +141,6 @@ class Bench:
 
     def _experts(self, scoring: str) -> Experts:
         return Experts.from_pretrained(self._folder / "experts" / scoring)
-
-
-def _restored(language: str, kept: dict[str, Any], natural: TextMeasures | None) -> TextMeasures:
-    """Measures from kept texts, without a pass of the model."""
-    import numpy as np
-
-    from tl_experts.steering import compression_ratio, distinct_bigrams
-    from tl_experts.steering.writing.language import in_language
-
-    texts = kept["texts"]
-    return TextMeasures(
-        language=language,
-        texts=tuple(texts),
-        prompts=tuple(kept["prompts"]),
-        in_language=in_language(texts, language),
-        perplexities=np.array([np.nan if value is None else value for value in kept["perplexities"]]),
-        bigrams=np.array([distinct_bigrams(text) for text in texts]),
-        compressions=np.array([compression_ratio(text) for text in texts]),
-        natural=natural,
-    )
 
 
 def rows_of(bench: Bench, language: str) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -103,3 +103,19 @@ def test_anything_but_experts_raises_an_error(one, other):
     with pytest.raises(SelectionError, match="expected Experts on both sides"):
         one | other
     assert NeuronTable((1,), (3,)) == TABLE.only([1])
+
+
+def test_neurons_of_one_several_and_all_languages_part_the_experts():
+    experts = experts_of({"en": [(4, 2), (1, 0), (7, 3)], "es": [(1, 0), (4, 0), (4, 2)], "de": [(1, 0), (5, 5)]})
+    assert lists(experts.shared(1)) == {"en": [(7, 3)], "es": [(4, 0)], "de": [(5, 5)]}
+    assert lists(experts.shared(2)) == {"en": [(4, 2)], "es": [(4, 2)], "de": []}
+    assert lists(experts.shared(3)) == {"en": [(1, 0)], "es": [(1, 0)], "de": [(1, 0)]}
+    assert_same(experts.shared(1, up_to=3), replace(experts, selection="by hand, neurons shared by 1 to 3 languages"))
+    assert sum(experts.shared(number).total for number in (1, 2, 3)) == experts.total
+
+
+@pytest.mark.parametrize(("by", "up_to"), [(0, None), (4, None), (2, 1), (1, 9), (1.5, None), (True, None)])
+def test_a_number_of_languages_that_cannot_be_raises(by, up_to):
+    experts = experts_of({"en": [(4, 2)], "es": [(1, 0)], "de": [(1, 0)]})
+    with pytest.raises(SelectionError, match=r"by|up_to"):
+        experts.shared(by, up_to)

@@ -1,4 +1,4 @@
-"""Union, intersection and difference of two sets of experts, language by language."""
+"""Union, intersection and difference of two sets of experts, language by language; neurons that languages share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_experts.errors import SelectionError
+from tl_experts.errors import SelectionError, whole_count
 from tl_experts.responses.neurons import NeuronTable
 
 if TYPE_CHECKING:
@@ -66,15 +66,38 @@ def difference(one: "Experts", other: "Experts") -> "Experts":
     return _kept(one, [_new_rows(one, other, language) for language in one.languages], other, "-")
 
 
+def shared(experts: "Experts", by: int, up_to: int | None = None) -> "Experts":
+    """The experts whose neuron is an expert of `by` languages, or of `by` to `up_to`. See `Experts.shared`.
+
+    Raises:
+        SelectionError: a number of languages that these experts cannot have.
+    """
+    most = whole_count(by if up_to is None else up_to, "up_to", SelectionError)
+    least, languages = whole_count(by, "by", SelectionError), len(experts.languages)
+    if not 1 <= least <= most <= languages:
+        raise SelectionError(
+            f"shared by {least} to {most} languages; these experts are of {languages}: give 1 to {languages}"
+        )
+    pairs = np.stack([experts.layer, experts.neuron], axis=1)
+    named = np.unique(np.column_stack([pairs, experts.language_of]), axis=0)  # a language counts once
+    neurons, counts = np.unique(named[:, :2], axis=0, return_counts=True)
+    members = dict(zip(map(tuple, neurons.tolist()), counts.tolist(), strict=True))
+    rows = np.flatnonzero([least <= members[pair] <= most for pair in map(tuple, pairs.tolist())])
+    told = f"{least}" if least == most else f"{least} to {most}"
+    return replace(_at(experts, rows), selection=f"{experts.selection}, neurons shared by {told} languages")
+
+
 def _kept(one: "Experts", rows: Sequence[Rows], other: "Experts", sign: str) -> "Experts":
-    chosen = np.concatenate(rows)
+    return replace(_at(one, np.concatenate(rows)), **_words(one, other, sign))
+
+
+def _at(experts: "Experts", rows: Rows) -> "Experts":
     return replace(
-        one,
-        language_of=one.language_of[chosen],
-        layer=one.layer[chosen],
-        neuron=one.neuron[chosen],
-        statistics={name: column[chosen] for name, column in one.statistics.items()},
-        **_words(one, other, sign),
+        experts,
+        language_of=experts.language_of[rows],
+        layer=experts.layer[rows],
+        neuron=experts.neuron[rows],
+        statistics={name: column[rows] for name, column in experts.statistics.items()},
     )
 
 

@@ -13,7 +13,7 @@ from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ArtefactError, SelectionError, TLExpertsError, near, whole_count
 from tl_experts.experts.auroc import OPTIONAL, STATISTICS
 from tl_experts.experts.card import card
-from tl_experts.experts.combine import difference, intersection, union
+from tl_experts.experts.combine import difference, intersection, shared, union
 from tl_experts.experts.control import control_columns
 from tl_experts.experts.evidence import Evidence
 from tl_experts.experts.expertise import Expertise
@@ -224,6 +224,16 @@ class Experts:
             statistics={name: column[chosen] for name, column in self.statistics.items()},
             selection=f"{self.selection}, first {k}",
         )
+
+    def shared(self, by: int, up_to: int | None = None) -> "Experts":
+        """The experts whose neuron is an expert of `by` languages, or of `by` to `up_to`: of one, several, all.
+
+        Source: the language-specific (1), language-related (2 to K - 1) and general (K) neurons of Zhu et al. 2026.
+
+        Raises:
+            SelectionError: a number of languages that these experts cannot have.
+        """
+        return shared(self, by, up_to)
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row per expert: language, rank (from 1), layer, neuron and the statistics."""

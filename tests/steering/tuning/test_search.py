@@ -6,7 +6,7 @@ import pytest
 
 from tests.steering.tuning.fakes import NATURAL, measures
 from tl_experts.errors import TLExpertsError
-from tl_experts.steering.tuning.search import Budget, Search, drawn, stage_bounds
+from tl_experts.steering.tuning.search import SIDE_BY_SIDE, Budget, Search, drawn, stage_bounds
 from tl_experts.steering.tuning.space import SearchSpace
 from tl_experts.steering.tuning.trials import best_of
 
@@ -17,11 +17,12 @@ class Fake:
     """Measures by a rule, and remembers what was asked."""
 
     def __init__(self, rule, seconds=1.0):
-        self.rule, self.seconds, self.asked = rule, seconds, []
+        self.rule, self.seconds, self.asked, self.sizes = rule, seconds, [], []
 
-    def __call__(self, setting, stage):
-        self.asked.append((setting, stage))
-        return measures(*self.rule(setting), natural=NATURAL), self.seconds
+    def __call__(self, settings, stage):
+        self.asked += [(setting, stage) for setting in settings]
+        self.sizes.append(len(settings))
+        return [(measures(*self.rule(setting), natural=NATURAL), self.seconds) for setting in settings]
 
 
 def search(rule, budget, *, stages=3, space=SPACE, possible=lambda _: True, seed=0, seconds=1.0):
@@ -54,6 +55,22 @@ def test_a_budget_in_trials_is_met(trials):
 def test_a_budget_in_seconds_ends_with_the_trial_that_exceeds_it():
     _, fake = search(peak, Budget(seconds=10), seconds=3.0)
     assert len(fake.asked) * 3 <= 10 + 3
+
+
+def test_settings_are_measured_side_by_side_as_far_as_the_budget_allows():
+    _, fake = search(peak, Budget(trials=60))
+    assert max(fake.sizes) == SIDE_BY_SIDE
+    assert len(fake.sizes) <= 16
+    _, fake = search(peak, Budget(seconds=60.0), seconds=1.0)
+    assert fake.sizes[0] == 1  # what a trial costs is not known yet
+    assert len(fake.asked) == 60
+    budget = Budget(seconds=100.0)
+    assert [budget.room(trials, seconds, 0.5) for trials, seconds in ((0, 0.0), (1, 10.0), (4, 49.0), (5, 50.0))] == [
+        1,
+        4,
+        1,
+        0,
+    ]
 
 
 def test_a_hopeless_setting_is_measured_once():

@@ -39,3 +39,23 @@ def test_neighbours_are_one_step_away():
     assert {one.strength for one in space.neighbours(Setting("all", None, strength=2.0))} == {1.0, 2.0}
     held = Setting("auroc", 20, "set", "mean", 1.0)
     assert {one.strength for one in space.neighbours(held)} == {0.5, 1.0}  # set takes no strength of 2
+
+
+def test_language_vectors_are_tried_at_every_early_layer_unless_layers_are_given():
+    space = SearchSpace(scorings=("vector", "all"), strengths=(1.0,), positions=("all",), sources=("en",))
+    found = space.for_layers((0, 1, 2, 3)).settings()
+    assert [one.layers for one in found if one.scoring == "vector"] == [None, (0,), (1,), (2,)]
+    assert [one.layers for one in found if one.scoring == "all"] == [None]
+    for given in (SearchSpace(layers=((3,),)), SearchSpace(vector_layers=((3,), None))):
+        assert given.for_layers((0, 1, 2, 3)) is given
+    given = SearchSpace(scorings=("vector",), layers=((3,),), strengths=(1.0,))
+    assert {one.layers for one in given.settings()} == {(3,)}
+
+
+def test_the_layers_beside_that_of_a_language_vector_are_neighbours():
+    space = SearchSpace(scorings=("vector",), strengths=(1.0,), positions=("all",)).for_layers(range(8))
+    near = space.neighbours(Setting("vector", None, strength=1.0, layers=(3,)))
+    assert {one.layers for one in near} == {(2,), (4,)}
+    assert space.neighbours(Setting("vector", None, strength=1.0)) == []
+    with pytest.raises(TLExpertsError, match="vector_layers"):
+        SearchSpace(vector_layers=())

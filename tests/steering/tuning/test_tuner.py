@@ -9,7 +9,8 @@ from tl_experts import Budget, Decoding, SearchSpace, TuneResult, TuningPrompts,
 from tl_experts.errors import ArtefactError, TLExpertsError
 from tl_experts.steering.tuning import tuner as module
 from tl_experts.steering.tuning.tuner import bundled_tuning_prompts
-from tl_experts.steering.writing.continuing import continue_prompts
+from tl_experts.steering.writing import measures
+from tl_experts.steering.writing.continuing import continue_prompts, continue_side_by_side
 
 PROMPTS = TuningPrompts(("Die Katze", "猫は", "Where"), ("The cat", "She"), ("Bread", "Кошка"))
 OPTIONS = {
@@ -26,16 +27,20 @@ def both(model_of, corpus):
     return collect_both(model_of("llama"), corpus, progress=False)
 
 
+def half(texts, _):
+    return np.array([len(text) % 2 == 0 for text in texts])
+
+
 @pytest.fixture(autouse=True)
 def half_of_all_texts_are_german(monkeypatch):
     """The tiny model writes no language."""
-    monkeypatch.setattr(module, "in_language", lambda texts, _: np.array([len(text) % 2 == 0 for text in texts]))
+    monkeypatch.setattr(measures, "in_language", half)
 
 
 @pytest.fixture(scope="module")
 def whole(model_of, both, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "in_language", lambda texts, _: np.array([len(text) % 2 == 0 for text in texts]))
+        patch.setattr(measures, "in_language", half)
         folder = tmp_path_factory.mktemp("tuning") / "whole"
         return tune(model_of("llama"), both, "de", folder=folder, **OPTIONS), folder
 
@@ -74,18 +79,18 @@ def test_a_killed_search_resumes_with_the_same_result(model_of, both, whole, tmp
     def dies(*args, **options):
         if next(calls) == survived:
             raise KeyboardInterrupt
-        return continue_prompts(*args, **options)
+        return continue_side_by_side(*args, **options)
 
-    monkeypatch.setattr(module, "continue_prompts", dies)
+    monkeypatch.setattr(module, "continue_side_by_side", dies)
     with pytest.raises(KeyboardInterrupt):
         tune(model_of("llama"), both, "de", folder=tmp_path, **OPTIONS)
-    monkeypatch.setattr(module, "continue_prompts", continue_prompts)
+    monkeypatch.setattr(module, "continue_side_by_side", continue_side_by_side)
     assert rows(tune(model_of("llama"), both, "de", folder=tmp_path, **OPTIONS)) == rows(whole[0])
 
 
 def test_what_is_there_is_not_written_again_and_another_search_is_refused(model_of, both, whole, monkeypatch):
     result, folder = whole
-    monkeypatch.setattr(module, "continue_prompts", None)
+    monkeypatch.setattr(module, "continue_side_by_side", None)
     assert rows(tune(model_of("llama"), both, "de", folder=folder, **OPTIONS)) == rows(result)
     with pytest.raises(ArtefactError, match="another job: seed"):
         tune(model_of("llama"), both, "de", folder=folder, seed=1, **OPTIONS)

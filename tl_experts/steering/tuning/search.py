@@ -1,17 +1,18 @@
 """Successive halving: many settings on few prompts, the best of them on more.
 
-The first stage draws settings at random, each scoring in turn, then tries the neighbours of the best so far. Later
+The first stage draws settings at random, the scorings in turn, then tries the neighbours of the best so far. Later
 stages continue the best with further prompts. Source of the halving: Jamieson and Talwalkar 2016 (arXiv 1502.07943).
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 
 import numpy as np
 
 from tl_experts.errors import TLExpertsError, require_whole
-from tl_experts.steering.tuning.space import SearchSpace, Setting
+from tl_experts.steering.tuning.space import VECTOR, SearchSpace, Setting
 from tl_experts.steering.tuning.trials import Trial, joined, trial_of
 from tl_experts.steering.writing.measures import TextMeasures
 
@@ -21,8 +22,11 @@ EXPLORING = 0.35
 FIRST_STAGE = 0.65
 """Share of the budget for the first stage: those that are drawn and their neighbours."""
 
-Measure = Callable[[Setting, int], tuple[TextMeasures, float]]
-"""The texts of a setting at a stage, measured, and the seconds that it took."""
+SIDE_BY_SIDE = 8
+"""So many settings are written in the same batches: a pass that reads the weights once serves all of them."""
+
+Measure = Callable[[Sequence[Setting], int], Sequence[tuple[TextMeasures, float]]]
+"""For some settings: each one's texts at a stage, measured, and the seconds that it took."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,21 @@ class Budget:
             return trials / self.trials
         return seconds / float(self.seconds or 1)
 
+    def room(self, trials: int, seconds: float, until: float) -> int:
+        """How many trials may follow before a share of the budget is used; with seconds, one more than surely fit.
+
+        Args:
+            trials: how many were made.
+            seconds: how long they took.
+            until: the share.
+        """
+        if self.used(trials, seconds) >= until:
+            return 0
+        if self.trials is not None:
+            return math.ceil(until * self.trials) - trials
+        left = until * float(self.seconds or 1) - seconds
+        return 1 if not seconds else max(1, int(left * trials / seconds))
+
 
 @dataclass
 class Search:
@@ -82,6 +101,7 @@ class Search:
     """Told the share of the budget that is used, after every trial."""
 
     trials: dict[Setting, Trial] = field(default_factory=dict)
+    _begun: set[Setting] = field(default_factory=set)
     _parts: dict[Setting, list[TextMeasures]] = field(default_factory=dict)
     _done: int = 0
     _seconds: float = 0.0
@@ -93,7 +113,8 @@ class Search:
         self._try(draws, until=EXPLORING)
         self._try(chain(self._beside_the_best(), draws), until=first)
         for stage in range(1, self.stages):
-            self._continue(stage, until=first + (1 - first) * stage / (self.stages - 1))
+            alive = (trial.setting for trial in self._alive(stage - 1))
+            self._try(alive, stage, until=first + (1 - first) * stage / (self.stages - 1))
         return tuple(self.trials.values())
 
     @property
@@ -101,19 +122,16 @@ class Search:
         """The share of the budget that is used."""
         return self.budget.used(self._done, self._seconds)
 
-    def _try(self, settings: Iterator[Setting], until: float) -> None:
-        while self.used < until and (setting := next(settings, None)) is not None:
-            self._measure(setting, 0)
-
-    def _continue(self, stage: int, until: float) -> None:
-        """Continue the best of the stage before."""
-        for trial in self._alive(stage - 1):
-            if self.used >= until:
+    def _try(self, settings: Iterator[Setting], stage: int = 0, *, until: float) -> None:
+        """Measure settings at a stage, some side by side, until so much of the budget is used."""
+        while room := self.budget.room(self._done, self._seconds, until):
+            group = list(islice(settings, min(room, SIDE_BY_SIDE)))
+            if not group:
                 return
-            self._measure(trial.setting, stage)
+            for setting, (measures, seconds) in zip(group, self.measure(group, stage), strict=True):
+                self._note(setting, stage, measures, seconds)
 
-    def _measure(self, setting: Setting, stage: int) -> None:
-        measures, seconds = self.measure(setting, stage)
+    def _note(self, setting: Setting, stage: int, measures: TextMeasures, seconds: float) -> None:
         self._done += 1
         self._seconds += seconds
         before = self.trials.get(setting)
@@ -129,28 +147,38 @@ class Search:
 
     def _draws(self) -> Iterator[Setting]:
         """All possible settings in random order, the scorings in turn."""
-        for setting in drawn(self.space.settings(), self.seed):
-            if setting not in self.trials and self.possible(setting):
-                yield setting
+        return (setting for setting in drawn(self.space.settings(), self.seed) if self._begin(setting))
 
     def _beside_the_best(self) -> Iterator[Setting]:
-        """The neighbours of the best setting so far that has one which was not tried, again and again."""
+        """The neighbours of the best settings so far, those of the best first, again and again."""
         while True:
             beside = (near for trial in self._alive(0) for near in self.space.neighbours(trial.setting))
-            found = next((near for near in beside if near not in self.trials and self.possible(near)), None)
+            found = next((near for near in beside if self._begin(near)), None)
             if found is None:
                 return
             yield found
 
+    def _begin(self, setting: Setting) -> bool:
+        """Whether a setting is possible and was not begun; from now on it is."""
+        if setting in self._begun or not self.possible(setting):
+            return False
+        self._begun.add(setting)
+        return True
+
 
 def drawn(settings: Sequence[Setting], seed: int) -> Iterator[Setting]:
-    """All settings in random order, one of each scoring in turn."""
+    """All settings in random order, the scorings in turn; language vectors, which often write best, every second time.
+
+    Source for the vectors: CLaS-Bench (Gurgurov et al. 2026, arXiv 2601.08331), and the results page.
+    """
     generator = np.random.default_rng(seed)
     by_scoring: dict[str, list[Setting]] = {}
     for setting in settings:
         by_scoring.setdefault(setting.scoring, []).append(setting)
-    shuffled = [[own[at] for at in generator.permutation(len(own))] for own in by_scoring.values()]
-    return (setting for row in zip_longest(*shuffled) for setting in row if setting is not None)
+    shuffled = {name: iter([own[at] for at in generator.permutation(len(own))]) for name, own in by_scoring.items()}
+    vectors = shuffled.pop(VECTOR, iter(()))
+    others = (setting for row in zip_longest(*shuffled.values()) for setting in row if setting is not None)
+    return (setting for pair in zip_longest(vectors, others) for setting in pair if setting is not None)
 
 
 def stage_bounds(prompts: int) -> list[tuple[int, int]]:

@@ -135,9 +135,14 @@ class SearchSpace:
 
     layers: tuple[tuple[int, ...] | None, ...] = (None,)
 
+    vector_layers: tuple[tuple[int, ...] | None, ...] | None = None
+    """Of language vectors; None: those of `layers`, or where these are the default, what `for_layers` gives."""
+
     def __post_init__(self) -> None:
         """Check that there is a combination, and that each is defined."""
         for name, value in vars(self).items():
+            if name == "vector_layers" and value is None:
+                continue
             if isinstance(value, str) or not isinstance(value, Sequence) or not value:
                 raise TLExpertsError(f"{name} is {value!r}; expected a tuple of at least one option")
             object.__setattr__(self, name, tuple(value))
@@ -150,6 +155,25 @@ class SearchSpace:
                 "no combination of these options is defined; is every strength beyond the bounds of its operation?"
             )
 
+    def for_layers(self, layers: Sequence[int]) -> "SearchSpace":
+        """This space with language vectors at every layer at once, or at one layer before the last quarter.
+
+        One well-chosen layer often writes best (CLaS-Bench: Gurgurov et al. 2026, arXiv 2601.08331); late layers decide
+        the next token, and a vector there only repeats a few words. Options that were given stay.
+
+        Args:
+            layers: those whose residual stream was counted.
+
+        Examples:
+            >>> SearchSpace().for_layers(range(8)).vector_layers
+            (None, (0,), (1,), (2,), (3,), (4,), (5,))
+        """
+        if self.vector_layers is not None or self.layers != (None,):
+            return self
+        ordered = sorted(layers)
+        early = ordered[: max(1, len(ordered) * 3 // 4)]
+        return replace(self, vector_layers=(None, *((layer,) for layer in early)))
+
     def settings(self) -> list[Setting]:
         """Every combination, in a fixed order."""
         found = []
@@ -161,7 +185,7 @@ class SearchSpace:
                 (SHIFT,) if shifts else self.holds,
                 self.strengths,
                 self.positions,
-                self.layers,
+                self._layers(scoring),
             ):
                 require_choice(operation, OPERATIONS, "operation")
                 low, high = OPERATIONS[operation].bounds
@@ -170,14 +194,20 @@ class SearchSpace:
         return found
 
     def neighbours(self, setting: Setting) -> list[Setting]:
-        """The settings one step away in strength, number of neurons or positions."""
+        """The settings one step away in strength, number of neurons, layer or positions."""
         low, high = OPERATIONS[setting.operation].bounds
         allowed = [strength for strength in self.strengths if low <= strength <= high]
         found = [replace(setting, strength=value) for value in _beside(allowed, setting.strength)]
         if not setting.shifts:
             found += [replace(setting, count=value) for value in _beside(self.counts, setting.count)]
+        if setting.layers is not None:
+            options = [layers for layers in self._layers(setting.scoring) if layers is not None]
+            found += [replace(setting, layers=value) for value in _beside(options, setting.layers)]
         found += [replace(setting, positions=value) for value in self.positions if value != setting.positions]
         return found
+
+    def _layers(self, scoring: str) -> tuple[tuple[int, ...] | None, ...]:
+        return self.layers if scoring != VECTOR or self.vector_layers is None else self.vector_layers
 
 
 def _beside(options: Sequence[Any], value: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,15 @@ from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.pieces import Pieces
 from tl_experts.models import Model, model_fingerprint
-from tl_experts.steering.interventions import steer
-from tl_experts.steering.tuning.building import Builder, Built, Statistics, builder
+from tl_experts.steering.tuning.building import Builder, Statistics, builder
 from tl_experts.steering.tuning.result import TuneResult
 from tl_experts.steering.tuning.search import Budget, Search, stage_bounds
 from tl_experts.steering.tuning.space import SearchSpace, Setting
 from tl_experts.steering.tuning.trials import best_of, hopeless, packed, unpacked
-from tl_experts.steering.writing.continuing import DEFAULT_DECODING, Decoding, continue_prompts
+from tl_experts.steering.writing.continuing import DEFAULT_DECODING, Decoding, continue_side_by_side
 from tl_experts.steering.writing.fluency import text_perplexities
-from tl_experts.steering.writing.language import in_language
-from tl_experts.steering.writing.measures import TextMeasures
+from tl_experts.steering.writing.measures import TextMeasures, measures_of_texts
 from tl_experts.steering.writing.prompts import load_prompts
-from tl_experts.steering.writing.repetition import compression_ratio, distinct_bigrams
 
 DEFAULT_SPACE = SearchSpace()
 DEFAULT_BUDGET = Budget(trials=60)
@@ -142,6 +139,8 @@ def tune(
         raise TLExpertsError(f"seed is {seed}; expected 0 or more")
     building = builder(statistics, target)
     chosen = bundled_tuning_prompts(building.target) if prompts is None else prompts
+    if building.residual is not None:
+        space = space.for_layers(building.residual.neurons.layers)
     job = _job(model, building, chosen, space, decoding, seed)
     where = None if folder is None else user_path(folder)
     with nullcontext() if where is None else locked(where):
@@ -181,7 +180,7 @@ class _Writer:
 
     def natural(self) -> TextMeasures:
         """The model's own texts in the language."""
-        self._natural = self._once(0, lambda: self._written(None, self.prompts.natural))[0]
+        self._natural = self._once([0], [None], self.prompts.natural)[0][0]
         if not np.isfinite(self._natural.perplexity.value) or not self._natural.distinct.value > 0:
             raise TLExpertsError(
                 f"the model's own texts for {self.prompts.natural[0]!r:.60} and the other natural prompts cannot be "
@@ -189,48 +188,59 @@ class _Writer:
             )
         return self._natural
 
-    def measure(self, setting: Setting, stage: int) -> tuple[TextMeasures, float]:
-        """The texts of a setting for the prompts that a stage adds."""
+    def measure(self, settings: Sequence[Setting], stage: int) -> list[tuple[TextMeasures, float]]:
+        """The texts of each setting for the prompts that a stage adds, and the seconds that they took."""
         start, end = self.stages[stage]
-        prompts = self.prompts.search[start:end]
-        number = 1 + self._numbers[setting] * (len(self.stages) + 1) + stage
-        return self._once(number, lambda: self._written(self.building.build(setting), prompts, stop=stage == 0))
+        numbers = [self._number(setting, stage) for setting in settings]
+        return self._once(numbers, settings, self.prompts.search[start:end], stop=stage == 0)
 
     def report(self, setting: Setting) -> TextMeasures:
         """The texts of a setting for the prompts of the report."""
-        number = 1 + self._numbers[setting] * (len(self.stages) + 1) + len(self.stages)
-        return self._once(number, lambda: self._written(self.building.build(setting), self.prompts.report))[0]
+        return self._once([self._number(setting, len(self.stages))], [setting], self.prompts.report)[0][0]
 
-    def _once(self, number: int, write: Any) -> tuple[TextMeasures, float]:
-        def compute() -> dict[str, Any]:
+    def _number(self, setting: Setting, stage: int) -> int:
+        return 1 + self._numbers[setting] * (len(self.stages) + 1) + stage
+
+    def _once(
+        self,
+        numbers: Sequence[int],
+        settings: Sequence[Setting | None],
+        prompts: Sequence[str],
+        *,
+        stop: bool = False,
+    ) -> list[tuple[TextMeasures, float]]:
+        """What is kept; if anything is missing, all are written, so that a resumed search has the same batches."""
+        kept = {} if self.pieces is None else {number: self.pieces.load(number) for number in numbers}
+        found = {number: arrays for number, arrays in kept.items() if arrays is not None}
+        if len(found) < len(numbers):
             begun = time.perf_counter()
-            measures = write()
-            return packed(measures, time.perf_counter() - begun)
+            written = self._written(settings, prompts, stop=stop)
+            seconds = (time.perf_counter() - begun) / len(settings)
+            for number, measures in zip(numbers, written, strict=True):
+                if number not in found:
+                    found[number] = packed(measures, seconds)
+                    if self.pieces is not None:
+                        self.pieces.save(number, found[number])
+        return [unpacked(found[number], self.building.target, self._natural, self.seed) for number in numbers]
 
-        arrays = compute() if self.pieces is None else self.pieces.once(number, compute)
-        return unpacked(arrays, self.building.target, self._natural, self.seed)
-
-    def _written(self, built: Built | None, prompts: Sequence[str], *, stop: bool = False) -> TextMeasures:
+    def _written(self, settings: Sequence[Setting | None], prompts: Sequence[str], *, stop: bool) -> list[TextMeasures]:
         """Texts and their measures; `stop`: without perplexity, the dearest, where the texts are hopeless."""
-        with nullcontext() if built is None else steer(self.model, built):
-            written = continue_prompts(self.model, prompts, seed=self.seed, decoding=self.decoding, progress=False)
-        texts = [text for own in written for text in own]
-        measures = TextMeasures(
-            self.building.target,
-            tuple(texts),
-            tuple(prompts),
-            in_language(texts, self.building.target),
-            np.full(len(texts), np.nan),
-            np.array([distinct_bigrams(text) for text in texts]),
-            np.array([compression_ratio(text) for text in texts]),
-            natural=self._natural,
-            seed=self.seed,
+        parts = [None if setting is None else self.building.build(setting) for setting in settings]
+        written = continue_side_by_side(
+            self.model, prompts, parts, seed=self.seed, decoding=self.decoding, progress=False
         )
-        if stop and hopeless(measures):
-            return measures
-        before = None if self.decoding.chat else list(prompts)
-        measures.perplexities[:] = text_perplexities(self.model, texts, prompts=before, progress=False)
-        return measures
+        found = [self._counted([own for (own,) in texts], prompts) for texts in written]
+        read = [measures for measures in found if not (stop and hopeless(measures))]
+        texts = [text for measures in read for text in measures.texts]
+        if not texts:
+            return found
+        before = None if self.decoding.chat else list(prompts) * len(read)
+        perplexities = text_perplexities(self.model, texts, prompts=before, progress=False)
+        columns = iter(np.split(perplexities, len(read)))
+        return [replace(one, perplexities=next(columns)) if one in read else one for one in found]
+
+    def _counted(self, texts: Sequence[str], prompts: Sequence[str]) -> TextMeasures:
+        return measures_of_texts(texts, self.building.target, prompts=prompts, natural=self._natural, seed=self.seed)
 
 
 @contextmanager

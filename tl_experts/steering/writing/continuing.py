@@ -1,6 +1,7 @@
-"""Continue many prompts side by side."""
+"""Continue many prompts side by side, also under several interventions."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,6 +14,8 @@ from tqdm.auto import tqdm
 from tl_experts.errors import ModelError, TLExpertsError, require_choice, require_whole
 from tl_experts.models import Decoder, Model, evaluating, require_model, token_policy
 from tl_experts.models.batches import TokenPolicy, plain_tokens
+from tl_experts.steering.interventions import Intervention, steer
+from tl_experts.steering.side_by_side import rows_by_part
 from tl_experts.steering.writing.sampling import draws, next_tokens, penalised
 
 
@@ -103,21 +106,70 @@ def continue_prompts(
         >>> [len(texts) for texts in written]
         [3, 3]
     """
+    return continue_side_by_side(
+        model,
+        prompts,
+        [None],
+        texts=texts,
+        seed=seed,
+        decoding=decoding,
+        batch_size=batch_size,
+        progress=progress,
+    )[0]
+
+
+def continue_side_by_side(
+    model: Model,
+    prompts: Sequence[str],
+    parts: Sequence[Intervention | None],
+    *,
+    texts: int = 1,
+    seed: int = 0,
+    decoding: Decoding = DEFAULT_DECODING,
+    batch_size: int = 64,
+    progress: bool = True,
+) -> list[list[list[str]]]:
+    """Continue every prompt under each of several interventions, in the same batches.
+
+    The texts are those of `continue_prompts` inside `steer`, one intervention after the other, for a fraction of the
+    time; see `SideBySide`.
+
+    Args:
+        model: either class.
+        prompts: what the texts begin with.
+        parts: at least one intervention; None: not steered.
+        texts: as in `continue_prompts`, and so are the other options.
+        seed: of the draws.
+        decoding: how tokens are chosen.
+        batch_size: texts at a time.
+        progress: show a bar, in texts.
+
+    Returns:
+        The texts ``[part][prompt][text]``.
+
+    Raises:
+        ModelError: as `continue_prompts`.
+        TLExpertsError: as `continue_prompts`.
+        ArtefactError: an intervention that was made for another model.
+    """
     require_model(model)
     _require(prompts, texts, seed, batch_size)
     encoded = _encoded(model, prompts, decoding)
-    jobs = [(row, seed + number) for row in range(len(prompts)) for number in range(texts)]
+    numbers = range(seed, seed + texts)
+    jobs = [(part, row, own) for part in range(len(parts)) for row in range(len(prompts)) for own in numbers]
     # Prompts of similar length side by side: less padding. Their order does not change the texts.
-    jobs.sort(key=lambda job: (-len(encoded[job[0]]), job))
-    found: dict[tuple[int, int], str] = {}
+    jobs.sort(key=lambda job: (-len(encoded[job[1]]), job))
+    found: dict[tuple[int, int, int], str] = {}
     with evaluating(model), tqdm(total=len(jobs), desc="writing", unit="text", disable=not progress) as bar:
         waiting = iter(jobs)
         while batch := list(islice(waiting, batch_size)):
-            numbers = np.stack([draws(prompts[row], own, decoding.max_new_tokens) for row, own in batch])
-            written = _continued(model, [encoded[row] for row, _ in batch], numbers, decoding)
+            drawn = np.stack([draws(prompts[row], own, decoding.max_new_tokens) for _, row, own in batch])
+            steering = rows_by_part(parts, [part for part, _, _ in batch])
+            with nullcontext() if steering is None else steer(model, steering):
+                written = _continued(model, [encoded[row] for _, row, _ in batch], drawn, decoding)
             found |= dict(zip(batch, written, strict=True))
             bar.update(len(batch))
-    return [[found[row, seed + number] for number in range(texts)] for row in range(len(prompts))]
+    return [[[found[part, row, own] for own in numbers] for row in range(len(prompts))] for part in range(len(parts))]
 
 
 def _continued(

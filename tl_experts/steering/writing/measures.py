@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -236,14 +236,33 @@ def measure_texts(
         raise TLExpertsError(f"texts is {texts!r:.60}; give a list of at least one text")
     if natural is not None and natural.language != language:
         raise TLExpertsError(f"the natural texts should be in {natural.language}, these in {language}; give its own")
-    found = in_language(texts, language)
-    perplexities = text_perplexities(model, texts, prompts=prompts, progress=progress)
+    found = measures_of_texts(texts, language, prompts=prompts, natural=natural, seed=seed)
+    return replace(found, perplexities=text_perplexities(model, texts, prompts=prompts, progress=progress))
+
+
+def measures_of_texts(
+    texts: Sequence[str],
+    language: str,
+    *,
+    prompts: Sequence[str] | None = None,
+    natural: TextMeasures | None = None,
+    seed: int = 0,
+) -> TextMeasures:
+    """What needs no model: language and repetition. Every perplexity is NaN; `dataclasses.replace` adds it.
+
+    Args:
+        texts: at least one.
+        language: the code of the language they should be in.
+        prompts: what stands before each text.
+        natural: measures of natural texts in the language.
+        seed: of the bootstrap.
+    """
     return TextMeasures(
         language=language,
         texts=tuple(texts),
         prompts=("",) * len(texts) if prompts is None else tuple(prompts),
-        in_language=found,
-        perplexities=perplexities,
+        in_language=in_language(texts, language),
+        perplexities=np.full(len(texts), np.nan),
         bigrams=np.array([distinct_bigrams(text) for text in texts]),
         compressions=np.array([compression_ratio(text) for text in texts]),
         natural=natural,

@@ -1,0 +1,166 @@
+"""The tuned settings of the package, beside what a user would try: `python -m tests.benchmarks.tuned --help`.
+
+English prompts that no setting was chosen by are continued with several seeds. Each language and method is kept in
+the output folder, so that a killed run resumes.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import langcodes
+import numpy as np
+import torch
+
+from tests.benchmarks.kept import kept_measures
+from tl_experts import TokenStatistics, collect_both, collect_statistics, load_model, load_sentences, select_experts
+from tl_experts.experts import Experts, score_responses
+from tl_experts.models import Model
+from tl_experts.models.catalogue import ENTRIES
+from tl_experts.responses import Reading
+from tl_experts.steering import AffineMap, Decoding, Steering, TextMeasures, language_vector, measure_writing
+from tl_experts.steering.tuning import bundled_tuning_prompts, tuned_setting, tuned_settings, tuned_steering
+from tl_experts.steering.tuning.building import Built
+
+OWN = "prompt in the language"
+TUNED = "tuned"
+COLUMNS = ("method", "texts in it (95%)", "perplexity", "distinct", "compression", "score")
+SHOWN = 10
+"""Texts of the tuned setting that are printed: the first of each of the first prompts."""
+
+
+class Bench:
+    """A model, what it writes by each method, and where that is kept."""
+
+    def __init__(self, name: str, rows: int, seeds: int, folder: Path) -> None:
+        self.name, self.rows, self.seeds, self.folder = name, rows, seeds, folder
+        self.domain = ENTRIES[name].domain
+
+    @cached_property
+    def model(self) -> Model:
+        """The model, loaded when it is needed."""
+        return load_model(self.name)
+
+    @cached_property
+    def residual(self) -> TokenStatistics:
+        """Statistics of the residual stream, kept."""
+        path = self.folder / "residual"
+        if not path.is_dir():
+            sentences = load_sentences("bundled", split="dev", limit=self.rows)
+            reading = Reading(site="hook_resid_post")
+            collect_statistics(self.model, sentences, reading=reading).save_pretrained(path)
+        return TokenStatistics.from_pretrained(path)
+
+    def experts(self, scoring: str) -> Experts:
+        """The experts of a scoring, kept: as many as the demo takes, or as LAPE selects."""
+        path = self.folder / "experts" / scoring
+        if not path.is_dir():
+            responses, tokens = collect_both(self.model, load_sentences("bundled", split="dev", limit=self.rows))
+            expertise = score_responses(responses)
+            paper = select_experts(expertise, k=ENTRIES[self.name].demo_k or 500)
+            paper.save_pretrained(self.folder / "experts" / "auroc")
+            lape = select_experts(expertise, k=None, scoring="lape", responses=responses, tokens=tokens)
+            lape.save_pretrained(self.folder / "experts" / "lape")
+        return Experts.from_pretrained(path)
+
+    def methods(self, language: str) -> Iterator[tuple[str, list[str], Built | None]]:
+        """Name, prompts and steering of every method."""
+        prompts = list(bundled_tuning_prompts(language, domain=self.domain).report)
+        name = langcodes.Language.get(language).display_name("en")
+        yield "without steering", prompts, None
+        yield f'prompt "Answer in {name}: ..."', [f"Answer in {name}: {prompt}" for prompt in prompts], None
+        tuned = tuned_steering(self.model, language, progress=False)
+        yield TUNED, prompts, tuned
+        yield "the tuned setting with random neurons or directions", prompts, random_control(tuned)
+        yield "the paper's setting", prompts, Steering(self.experts("auroc")[language])
+        if language in self.experts("lape").languages and len(self.experts("lape")[language].neurons):
+            yield "LAPE, add diffmean", prompts, Steering(self.experts("lape")[language], "add", "diffmean")
+        middle = int(self.model.cfg.n_layers) // 2
+        vector = language_vector(self.residual, language, source="en", layers=[middle])
+        yield f"language vector, layer {middle}", prompts, vector
+
+    def table(self, language: str) -> Iterator[tuple[str, TextMeasures]]:
+        """Measures of every method, what the model writes by itself in the language first."""
+        own = list(bundled_tuning_prompts("en", source=language, domain=self.domain).report)
+        natural = self._measured(language, OWN, own, None, None)
+        yield OWN, replace(natural, natural=natural)
+        for method, prompts, steering in self.methods(language):
+            yield method, self._measured(language, method, prompts, steering, natural)
+
+    def _measured(
+        self, language: str, method: str, prompts: list[str], steering: Built | None, natural: TextMeasures | None
+    ) -> TextMeasures:
+        path = self.folder / language / f"{re.sub(r'[^a-z0-9]+', '-', method.lower())}.json"
+
+        def write() -> TextMeasures:
+            return measure_writing(
+                self.model,
+                prompts,
+                language,
+                steering=steering,
+                texts=self.seeds,
+                decoding=Decoding(max_new_tokens=48),
+                natural=natural,
+            )
+
+        return kept_measures(path, language, prompts, str(steering), natural, write)
+
+
+def random_control(built: Built) -> Built:
+    """Random neurons of the same layers at the same setting, or a random direction of the same length in each layer."""
+    if isinstance(built, Steering):
+        return replace(built, experts=built.experts.random_control(seed=0))
+    assert isinstance(built, AffineMap)
+    generator = np.random.default_rng(0)
+    intercept = built.intercept.copy()
+    for layer in built.neurons.layers:
+        span = built.neurons.span(layer)
+        drawn = generator.normal(size=span.stop - span.start)
+        intercept[span] = drawn / np.linalg.norm(drawn) * np.linalg.norm(intercept[span])
+    return replace(built, intercept=intercept.astype(np.float32))
+
+
+def markdown(bench: Bench, language: str) -> str:
+    """The table of a language, and what the tuned setting wrote."""
+    lines = [f"| {' | '.join(COLUMNS)} |", f"| {' | '.join(['---'] * len(COLUMNS))} |"]
+    texts: list[str] = []
+    for method, found in bench.table(language):
+        share = found.share
+        cells = (
+            method,
+            f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})",
+            f"{found.perplexity.value:.3g}",
+            *(f"{number.value:.2f}" for number in (found.distinct, found.compression, found.score)),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+        if method == TUNED:
+            pairs = list(zip(found.prompts, found.texts, strict=True))[:: bench.seeds][:SHOWN]
+            texts = [f"- {prompt} **{' '.join(text.split())}**" for prompt, text in pairs]
+    shipped = tuned_setting(bench.name, language)
+    setting = shipped.setting if shipped else ""
+    return "\n".join([f"### {language}", "", f"Tuned: {setting}", "", *lines, "", *texts, ""])
+
+
+def main() -> int:
+    """Print a table for every language."""
+    parser = argparse.ArgumentParser(description="The tuned settings, beside what a user would try.")
+    parser.add_argument("--model", default="gemma-3-270m")
+    parser.add_argument("--languages", nargs="+", help="default: all that have a tuned setting")
+    parser.add_argument("--rows", type=int, default=60, help="sentences per language for experts and vectors")
+    parser.add_argument("--seeds", type=int, default=8, help="texts of each of the 20 prompts")
+    parser.add_argument("--output", type=Path, default=Path("tuned"), help="folder that a killed run resumes from")
+    arguments = parser.parse_args()
+    torch.set_grad_enabled(False)
+    bench = Bench(arguments.model, arguments.rows, arguments.seeds, arguments.output)
+    for language in arguments.languages or sorted(tuned_settings(arguments.model)):
+        sys.stdout.write(markdown(bench, language) + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
