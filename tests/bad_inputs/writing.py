@@ -2,6 +2,7 @@
 
 from tests.bad_inputs import INF, NAN, QUIET, Row
 from tl_experts import Decoding, continue_prompts, load_prompts, measure_texts, measure_writing, tuned_steering
+from tl_experts.steering import continue_side_by_side
 
 WRITING: list[Row] = [
     *(
@@ -27,6 +28,10 @@ WRITING: list[Row] = [
         )
         for name, values in {"texts": (0, 1.5), "seed": (-1, "one"), "batch_size": (0, None)}.items()
         for value in values
+    ),
+    *(
+        (f"side by side {parts!r}", lambda m, p=parts: continue_side_by_side(m.model, ["a"], p, **QUIET), words)
+        for parts, words in [([], ("parts is []", "give a list")), ("es", ("'es'",)), (["es"], ("str in a list",))]
     ),
     (
         "chat without a template",

@@ -1,8 +1,8 @@
 """Steering: experts as hook functions, and what the steered model writes.
 
 Inner order: `operations`, `norms`, `positions`, `maps`, `generation`, `matrix`, `choices`; `edits`; `neurons`;
-`steering`, `affine`, `subspaces`; `interventions`, `vectors`; `transport`, `directions`, `silencing`, `fallback`,
-`writing`; `tuning`.
+`steering`, `affine`, `subspaces`; `interventions`, `vectors`; `side_by_side`; `transport`, `directions`, `silencing`,
+`fallback`, `writing`; `tuning`.
 """
 
 from tl_experts.steering.affine import AffineMap
@@ -12,6 +12,7 @@ from tl_experts.steering.generation import LanguageIdentifier, Perplexity, gener
 from tl_experts.steering.interventions import intervention_hooks, steer
 from tl_experts.steering.matrix import SilencingMatrix
 from tl_experts.steering.operations import OPERATIONS
+from tl_experts.steering.side_by_side import SideBySide
 from tl_experts.steering.silencing import silencing_matrix
 from tl_experts.steering.steering import Steering
 from tl_experts.steering.subspaces import SubspaceSwap, language_swap
@@ -36,6 +37,7 @@ from tl_experts.steering.writing import (
     TextMeasures,
     compression_ratio,
     continue_prompts,
+    continue_side_by_side,
     distinct_bigrams,
     identify_lines,
     load_prompts,
@@ -57,6 +59,7 @@ __all__ = [
     "Perplexity",
     "SearchSpace",
     "Setting",
+    "SideBySide",
     "SilencingMatrix",
     "Steering",
     "SubspaceSwap",
@@ -67,6 +70,7 @@ __all__ = [
     "bundled_tuning_prompts",
     "compression_ratio",
     "continue_prompts",
+    "continue_side_by_side",
     "distinct_bigrams",
     "fallback_languages",
     "fit_transport",

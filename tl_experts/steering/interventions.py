@@ -200,7 +200,7 @@ def _interventions(steering: object, options: _Options) -> list[Intervention]:
     if isinstance(steering, Experts):
         return [options.steering(steering)]
     several = isinstance(steering, Sequence) and not isinstance(steering, (str, bytes))
-    parts = [_intervention(part, several) for part in (steering if several else [steering])]  # type: ignore[attr-defined]
+    parts = [as_intervention(part, listed=several) for part in (steering if several else [steering])]  # type: ignore[attr-defined]
     if not parts:
         raise InterventionError("the list of steerings is empty; give at least one")
     if not options.default:
@@ -208,7 +208,12 @@ def _interventions(steering: object, options: _Options) -> list[Intervention]:
     return parts
 
 
-def _intervention(part: object, listed: bool) -> Intervention:
+def as_intervention(part: object, *, listed: bool = True) -> Intervention:
+    """An intervention, or experts held as the paper does.
+
+    Raises:
+        InterventionError: it is something else.
+    """
     if isinstance(part, Experts):
         return Steering(part)
     if isinstance(part, Intervention):

@@ -3,7 +3,7 @@
 Inner order: `words`, `sampling`, `language`, `prompts`, `fluency`; `repetition`, `passes`, `continuing`; `measures`.
 """
 
-from tl_experts.steering.writing.continuing import Decoding, continue_prompts
+from tl_experts.steering.writing.continuing import Decoding, continue_prompts, continue_side_by_side
 from tl_experts.steering.writing.fluency import text_perplexities
 from tl_experts.steering.writing.language import identify_lines, text_language
 from tl_experts.steering.writing.measures import TextMeasures, measure_texts, measure_writing
@@ -17,6 +17,7 @@ __all__ = [
     "TextMeasures",
     "compression_ratio",
     "continue_prompts",
+    "continue_side_by_side",
     "distinct_bigrams",
     "identify_lines",
     "load_prompts",

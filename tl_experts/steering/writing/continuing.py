@@ -11,10 +11,11 @@ import torch
 from jaxtyping import Float64
 from tqdm.auto import tqdm
 
-from tl_experts.errors import ModelError, TLExpertsError, require_choice, require_whole
+from tl_experts.errors import InterventionError, ModelError, TLExpertsError, require_choice, require_whole
+from tl_experts.experts.experts import Experts
 from tl_experts.models import Decoder, Model, evaluating, require_model, token_policy
 from tl_experts.models.batches import TokenPolicy, plain_tokens
-from tl_experts.steering.interventions import Intervention, steer
+from tl_experts.steering.interventions import Intervention, as_intervention, steer
 from tl_experts.steering.side_by_side import rows_by_part
 from tl_experts.steering.writing.sampling import draws, next_tokens, penalised
 
@@ -121,7 +122,7 @@ def continue_prompts(
 def continue_side_by_side(
     model: Model,
     prompts: Sequence[str],
-    parts: Sequence[Intervention | None],
+    parts: Sequence[Experts | Intervention | None],
     *,
     texts: int = 1,
     seed: int = 0,
@@ -137,7 +138,7 @@ def continue_side_by_side(
     Args:
         model: either class.
         prompts: what the texts begin with.
-        parts: at least one intervention; None: not steered.
+        parts: at least one: an intervention such as a `Steering`, experts of one language, or None: not steered.
         texts: as in `continue_prompts`, and so are the other options.
         seed: of the draws.
         decoding: how tokens are chosen.
@@ -150,10 +151,27 @@ def continue_side_by_side(
     Raises:
         ModelError: as `continue_prompts`.
         TLExpertsError: as `continue_prompts`.
+        InterventionError: something that is not an intervention, or none.
         ArtefactError: an intervention that was made for another model.
+
+    Examples:
+        >>> from tl_experts import find_experts, load_model, load_sentences
+        >>> model = load_model("polyglot-mini")
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> experts = find_experts(model, sentences, k=5, progress=False)
+        >>> short = Decoding(max_new_tokens=5)
+        >>> parts = [None, experts["es"], experts["de"]]
+        >>> plain, spanish, german = continue_side_by_side(
+        ...     model, ["To open a file,"], parts, texts=2, decoding=short, progress=False
+        ... )
+        >>> len(plain[0]), len(german[0])
+        (2, 2)
     """
     require_model(model)
     _require(prompts, texts, seed, batch_size)
+    if not isinstance(parts, list | tuple) or not parts:
+        raise InterventionError(f"parts is {parts!r:.60}; give a list of interventions: [None, experts['es']]")
+    steerings = [None if part is None else as_intervention(part) for part in parts]
     encoded = _encoded(model, prompts, decoding)
     numbers = range(seed, seed + texts)
     jobs = [(part, row, own) for part in range(len(parts)) for row in range(len(prompts)) for own in numbers]
@@ -164,7 +182,7 @@ def continue_side_by_side(
         waiting = iter(jobs)
         while batch := list(islice(waiting, batch_size)):
             drawn = np.stack([draws(prompts[row], own, decoding.max_new_tokens) for _, row, own in batch])
-            steering = rows_by_part(parts, [part for part, _, _ in batch])
+            steering = rows_by_part(steerings, [part for part, _, _ in batch])
             with nullcontext() if steering is None else steer(model, steering):
                 written = _continued(model, [encoded[row] for _, row, _ in batch], drawn, decoding)
             found |= dict(zip(batch, written, strict=True))
