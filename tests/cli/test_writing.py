@@ -56,7 +56,7 @@ def test_texts_before_and_after_as_text(checkpoint, kept):
 
 
 def test_tune_saves_what_steer_takes(checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr("tl_experts.steering.tuning.tuner.in_language", lambda texts, _: np.ones(len(texts), bool))
+    monkeypatch.setattr("tl_experts.steering.writing.measures.in_language", lambda texts, _: np.ones(len(texts), bool))
     for module in ("trials", "tuner"):
         monkeypatch.setattr(f"tl_experts.steering.tuning.{module}.hopeless", lambda _: False)
     name, folder = checkpoint("llama"), tmp_path / "run"
