@@ -7,9 +7,9 @@ the output folder, so that a killed run resumes.
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import langcodes
@@ -22,7 +22,15 @@ from tl_experts.experts import Experts, score_responses
 from tl_experts.models import Model
 from tl_experts.models.catalogue import ENTRIES
 from tl_experts.responses import Reading
-from tl_experts.steering import AffineMap, Decoding, Steering, TextMeasures, language_vector, measure_writing
+from tl_experts.steering import (
+    AffineMap,
+    Decoding,
+    Steering,
+    TextMeasures,
+    continue_side_by_side,
+    language_vector,
+    measure_texts,
+)
 from tl_experts.steering.tuning import bundled_tuning_prompts, tuned_setting, tuned_settings, tuned_steering
 from tl_experts.steering.tuning.building import Built
 
@@ -67,47 +75,54 @@ class Bench:
             lape.save_pretrained(self.folder / "experts" / "lape")
         return Experts.from_pretrained(path)
 
-    def methods(self, language: str) -> Iterator[tuple[str, list[str], Built | None]]:
-        """Name, prompts and steering of every method."""
-        prompts = list(bundled_tuning_prompts(language, domain=self.domain).report)
-        name = langcodes.Language.get(language).display_name("en")
-        yield "without steering", prompts, None
-        yield f'prompt "Answer in {name}: ..."', [f"Answer in {name}: {prompt}" for prompt in prompts], None
+    def steered(self, language: str) -> dict[str, Built | None]:
+        """What continues the English prompts, by the name of the method."""
         tuned = tuned_steering(self.model, language, progress=False)
-        yield TUNED, prompts, tuned
-        yield "the tuned setting with random neurons or directions", prompts, random_control(tuned)
-        yield "the paper's setting", prompts, Steering(self.experts("auroc")[language])
-        if language in self.experts("lape").languages and len(self.experts("lape")[language].neurons):
-            yield "LAPE, add diffmean", prompts, Steering(self.experts("lape")[language], "add", "diffmean")
         middle = int(self.model.cfg.n_layers) // 2
-        vector = language_vector(self.residual, language, source="en", layers=[middle])
-        yield f"language vector, layer {middle}", prompts, vector
+        found: dict[str, Built | None] = {
+            "without steering": None,
+            TUNED: tuned,
+            "the tuned setting with random neurons or directions": random_control(tuned),
+            "the paper's setting": Steering(self.experts("auroc")[language]),
+            f"language vector, layer {middle}": language_vector(self.residual, language, source="en", layers=[middle]),
+        }
+        lape = self.experts("lape")[language]
+        return found | ({"LAPE, diffmean added": Steering(lape, "add", "diffmean")} if lape.total else {})
 
     def table(self, language: str) -> Iterator[tuple[str, TextMeasures]]:
         """Measures of every method, what the model writes by itself in the language first."""
+        prompts = list(bundled_tuning_prompts(language, domain=self.domain).report)
         own = list(bundled_tuning_prompts("en", source=language, domain=self.domain).report)
-        natural = self._measured(language, OWN, own, None, None)
+        name = langcodes.Language.get(language).display_name("en")
+        asked = [f"Answer in {name}: {prompt}" for prompt in prompts]
+        natural = self._measured(language, {OWN: None}, own, None)[OWN]
         yield OWN, replace(natural, natural=natural)
-        for method, prompts, steering in self.methods(language):
-            yield method, self._measured(language, method, prompts, steering, natural)
+        yield from self._measured(language, {f'prompt "Answer in {name}: ..."': None}, asked, natural).items()
+        yield from self._measured(language, self.steered(language), prompts, natural).items()
 
     def _measured(
-        self, language: str, method: str, prompts: list[str], steering: Built | None, natural: TextMeasures | None
-    ) -> TextMeasures:
-        path = self.folder / language / f"{re.sub(r'[^a-z0-9]+', '-', method.lower())}.json"
+        self, language: str, methods: Mapping[str, Built | None], prompts: list[str], natural: TextMeasures | None
+    ) -> dict[str, TextMeasures]:
+        """Texts of some methods, written side by side, and kept."""
+        folder = self.folder / language
+        paths = {method: folder / f"{re.sub(r'[^a-z0-9]+', '-', method.lower())}.json" for method in methods}
+        written: dict[str, list[str]] = {}
+        if not all(path.is_file() for path in paths.values()):
+            decoding = Decoding(max_new_tokens=48)
+            parts = list(methods.values())
+            texts = continue_side_by_side(self.model, prompts, parts, texts=self.seeds, decoding=decoding)
+            written = {
+                method: [text for one in own for text in one] for method, own in zip(methods, texts, strict=True)
+            }
+        before = [prompt for prompt in prompts for _ in range(self.seeds)]
 
-        def write() -> TextMeasures:
-            return measure_writing(
-                self.model,
-                prompts,
-                language,
-                steering=steering,
-                texts=self.seeds,
-                decoding=Decoding(max_new_tokens=48),
-                natural=natural,
-            )
+        def write(method: str) -> TextMeasures:
+            return measure_texts(self.model, written[method], language, prompts=before, natural=natural)
 
-        return kept_measures(path, language, prompts, str(steering), natural, write)
+        return {
+            method: kept_measures(paths[method], language, before, str(steering), natural, partial(write, method))
+            for method, steering in methods.items()
+        }
 
 
 def random_control(built: Built) -> Built:
