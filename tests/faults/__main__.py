@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import hashlib
+import itertools
 import os
 import random
 import shutil
@@ -10,13 +11,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from tests.forks import Run, Server
 
 RESULTS = {
     "find": ["experts/*", "responses/manifest.json"],
@@ -51,10 +53,10 @@ class Outcome:
 
     job: str
     seconds: float
-    """Duration of an undisturbed run."""
+    """Duration of the work of an undisturbed run."""
 
     killed: list[float] = field(default_factory=list)
-    """Seconds after the start of each run that was killed."""
+    """Seconds after the start of the work of each run that was killed."""
 
     workers: int = 0
     """How many of these kills hit a worker only, after which the run continued."""
@@ -83,24 +85,29 @@ def pieces(job: str, folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.glob(PIECES[job])} if job in PIECES else {}
 
 
-def start(job: str, folder: Path) -> subprocess.Popen[bytes]:
-    """Start a run as the leader of a process group."""
+def undisturbed(job: str, folder: Path) -> float:
+    """A run that nothing disturbs.
+
+    Returns:
+        The seconds of its work, without the imports.
+    """
     command = [sys.executable, "-m", "tests.faults.scripts", job, str(folder)]
-    return subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{job} fails undisturbed\n{done.stderr[-2000:]}")
+    return float(done.stdout.splitlines()[-1])
 
 
-def ended(run: subprocess.Popen[bytes], seconds: float | None = None) -> bool:
+def ended(run: Run, seconds: float | None = None) -> bool:
     """Wait for a run; True if it ended before it was killed."""
-    try:
-        _, errors = run.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
+    if not run.wait(seconds):
         return False
     if run.returncode:
-        sys.stderr.write(errors.decode(errors="replace")[-2000:])
+        sys.stderr.write(run.errors[-2000:])
     return True
 
 
-def descendants(run: subprocess.Popen[bytes]) -> dict[int, str]:
+def descendants(run: Run) -> dict[int, str]:
     """The processes that a run has started, each with its command line."""
     found = {run.pid: ""}
     for path in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
@@ -114,23 +121,21 @@ def descendants(run: subprocess.Popen[bytes]) -> dict[int, str]:
     return found
 
 
-def kill(run: subprocess.Popen[bytes]) -> None:
+def kill(run: Run) -> None:
     """Kill all processes of a run; Ray's own have process groups of their own."""
     for process in descendants(run):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-    run.communicate()
+    run.wait()
 
 
-def kill_often(job: str, kills: int, seed: int) -> Iterator[Outcome]:
+def kill_often(job: str, kills: int, seed: int, servers: Sequence[Server]) -> Iterator[Outcome]:
     """Kill a job many times; yields the outcome after every kill."""
     chance = random.Random(f"{job}{seed}")
+    turns = itertools.cycle(servers)
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        begun = time.perf_counter()
-        if not ended(run := start(job, root / "undisturbed")) or run.returncode:
-            raise SystemExit(f"{job} fails undisturbed")
-        outcome = Outcome(job, time.perf_counter() - begun)
+        outcome = Outcome(job, undisturbed(job, root / "undisturbed"))
         expected = digest(job, root / "undisturbed")
         shutil.rmtree(root / "undisturbed")
         while len(outcome.killed) < kills:
@@ -138,7 +143,7 @@ def kill_often(job: str, kills: int, seed: int) -> Iterator[Outcome]:
             whole = False
             while not whole:
                 before = pieces(job, folder)
-                run = start(job, folder)
+                run = next(turns).start("run", job, folder, errors=root / "errors")
                 moment = chance.uniform(0, outcome.seconds)
                 whole = (len(outcome.killed) >= kills and ended(run)) or ended(run, moment)
                 if not whole:
@@ -169,24 +174,26 @@ def main() -> int:
     arguments = parser.parse_args()
     table = Table("job", "undisturbed", "killed", "of these workers", "moments", "recovered", "lost", "recomputed")
     lost = 0
-    for job in arguments.jobs:
-        outcome = None
-        for outcome in kill_often(job, arguments.kills, arguments.seed):
-            sys.stderr.write(f"{job}: {len(outcome.killed)} of {arguments.kills} killed, {outcome.lost} lost\n")
-        if outcome is None:
-            continue
-        lost += outcome.lost + outcome.repeated
-        moments = f"{min(outcome.killed):.1f} to {max(outcome.killed):.1f} s"
-        counts = (len(outcome.killed), outcome.workers)
-        table.add_row(
-            job,
-            f"{outcome.seconds:.1f} s",
-            *map(str, counts),
-            moments,
-            *map(str, (outcome.recovered, outcome.lost, outcome.repeated)),
-        )
+    # Two take turns: as between processes that a user starts, the order of Python's sets differs from run to run.
+    with Server("tests.faults.scripts") as one, Server("tests.faults.scripts") as other:
+        for job in arguments.jobs:
+            outcome = None
+            for outcome in kill_often(job, arguments.kills, arguments.seed, (one, other)):
+                sys.stderr.write(f"{job}: {len(outcome.killed)} of {arguments.kills} killed, {outcome.lost} lost\n")
+            if outcome is None:
+                continue
+            lost += outcome.lost + outcome.repeated
+            table.add_row(*row(outcome))
     Console(width=160).print(table)
     return int(lost > 0)
+
+
+def row(outcome: Outcome) -> list[str]:
+    """A row of the table."""
+    moments = f"{min(outcome.killed):.1f} to {max(outcome.killed):.1f} s"
+    counts = (outcome.recovered, outcome.lost, outcome.repeated)
+    killed = (len(outcome.killed), outcome.workers)
+    return [outcome.job, f"{outcome.seconds:.1f} s", *map(str, killed), moments, *map(str, counts)]
 
 
 if __name__ == "__main__":

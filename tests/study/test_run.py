@@ -1,7 +1,5 @@
 """A whole study: its tables, how it resumes after kills, and its errors."""
 
-import json
-import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.forks import Server
 from tests.study.tables import assert_same
 from tl_experts import write_report
 from tl_experts.errors import ArtefactError, StudyError, TLExpertsWarning
@@ -57,39 +56,24 @@ def test_lost_stages_are_recomputed_without_a_pass_of_the_model(config, result, 
     assert_same(run_study(config, folder, progress=False), result)
 
 
-KILLER = """
-import os, signal, sys
-from tl_experts.jobs.pieces import Pieces
-from tl_experts.study import StudyConfig, run_study
-import json
-options, folder, left = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-save = Pieces.save
-def counting(self, number, arrays):
-    global left
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    left -= 1
-    save(self, number, arrays)
-Pieces.save = counting
-run_study(StudyConfig.from_dict(options), folder, progress=False)
-"""
+@pytest.fixture(scope="module")
+def server():
+    with Server("tests.study.killed") as found:
+        yield found
 
 
 @pytest.mark.parametrize("saves", [3, 25])
-def test_a_killed_study_resumes_and_repeats_one_batch_at_most(config, result, tmp_path, monkeypatch, saves):
-    options = json.dumps(config.as_dict())
-    done = subprocess.run(
-        [sys.executable, "-c", KILLER, options, str(tmp_path), str(saves)],
-        check=False,
-        env=os.environ | {"PYTHONWARNINGS": "ignore"},
-    )
-    assert done.returncode == -signal.SIGKILL
-    kept = len(list((tmp_path / "passes").rglob("*.safetensors")))
+def test_a_killed_study_resumes_and_repeats_one_batch_at_most(config, result, server, tmp_path, monkeypatch, saves):
+    folder = tmp_path / "study"
+    run = server.start("run", config.as_dict(), folder, saves, errors=tmp_path / "errors")
+    run.wait(300)
+    assert run.returncode == -signal.SIGKILL, run.errors
+    kept = len(list((folder / "passes").rglob("*.safetensors")))
     assert kept == saves
     made = []
     save = Pieces.save
     monkeypatch.setattr(Pieces, "save", lambda *arguments: (made.append(1), save(*arguments))[1])
-    again = run_study(config, tmp_path, progress=False)
+    again = run_study(config, folder, progress=False)
     assert kept + len(made) == len(list((result.folder / "passes").rglob("*.safetensors")))
     assert_same(again, result)
 
