@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from tl_experts import Batching, Experts, Reading, find_experts, load_sentences
+from tl_experts.cli.commands import app
 from tl_experts.errors import TLExpertsError
 from tl_experts.jobs.launch import launched_device, launched_part
 
@@ -68,7 +70,7 @@ def test_processes_of_a_machine_take_its_gpus_in_turn(monkeypatch):
 
 @pytest.mark.slow
 def test_torchrun_divides_a_job_between_two_processes(tmp_path: Path) -> None:
-    command = ["find", "polyglot-mini-small", "--limit", "150", "--k", "20", "--quiet", "--output", str(tmp_path)]
+    command = ["find", "polyglot-mini-small", "--limit", "115", "--k", "20", "--quiet", "--output", str(tmp_path)]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
     done = subprocess.run(
         [*launcher, "-m", "tl_experts", *command, "--shard", "auto"], capture_output=True, text=True, timeout=300
@@ -76,10 +78,10 @@ def test_torchrun_divides_a_job_between_two_processes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("Part auto is done") == 2
     assert len(list((tmp_path / "responses" / "shards").glob("*.npy"))) == 2
-    merge = [sys.executable, "-m", "tl_experts", "merge", str(tmp_path), "--k", "20", "--quiet"]
-    subprocess.run(merge, check=True, capture_output=True, timeout=300)
+    merged = CliRunner().invoke(app, ["merge", str(tmp_path), "--k", "20", "--quiet"], catch_exceptions=False)
+    assert merged.exit_code == 0, merged.output
     found = Experts.from_pretrained(tmp_path / "experts")
-    sentences = load_sentences("bundled", split="dev", limit=150)
+    sentences = load_sentences("bundled", split="dev", limit=115)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in torchrun's processes: PyTorch's rounding depends on how threads divide the work
     expected = find_experts(

@@ -2,18 +2,16 @@
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from tests.jobs.ray_work import Note, dying, failing, load, opening_fails
 from tl_experts import (
     Batching,
     ModelSource,
@@ -37,56 +35,14 @@ from tl_experts.responses.token_statistics import ARRAYS, HISTOGRAMS
 QUIET = {"progress": False}
 
 
-class Note:
-    """Writes a file per number into a folder; may die at a number (the first time or always) or fail at it."""
-
-    def __init__(self, folder: Path, dies_at: int = -1, always: bool = False, fails_at: int = -1):
-        self.folder, self.dies_at, self.always, self.fails_at = folder, dies_at, always, fails_at
-
-    def __call__(self, loaded: Any) -> Callable[[int], None]:
-        before: list[int] = []
-
-        def do(number: int) -> None:
-            marker = self.folder / "died"
-            if number == self.dies_at and (self.always or not marker.exists()):
-                marker.open("a").write("x")
-                os._exit(1)
-            if number == self.fails_at:
-                raise ValueError(f"number {number} cannot be done")
-            with (self.folder / str(number)).open("a") as stream:
-                stream.write(f"{os.getpid()} {loaded} {len(before)}\n")
-            before.append(number)
-
-        return do
-
-
-def opening_fails(loaded: Any) -> Callable[[int], None]:
-    """Work that cannot be opened."""
-    raise ValueError("the folder belongs to another job")
-
-
-def load() -> int:
-    """What a worker loads: it tells when it was loaded."""
-    return time.time_ns()
-
-
-def dying() -> None:
-    """A model that does not fit into memory."""
-    os._exit(1)
-
-
-def failing() -> None:
-    """A model that does not exist."""
-    raise OSError("no such model")
-
-
 @pytest.fixture(scope="module")
 def cluster():
     """One Ray cluster for all tests of the module: starting it takes seconds."""
     ray = pytest.importorskip("ray")
-    # Workers import the tests.
-    environment = {"env_vars": {"PYTHONPATH": str(Path(__file__).parents[2])}}
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    with pytest.MonkeyPatch.context() as patch:
+        # Workers import the tests. As a runtime_env, each worker would be started twice.
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
@@ -199,28 +155,28 @@ def test_workers_load_the_model_as_the_caller_asks(cluster, checkpoint, corpus, 
     assert not torch.equal(alone.values.float(), collect_responses(load_model(name), corpus, **QUIET).values)
 
 
-@pytest.mark.parametrize("steered", [False, True])
-def test_two_workers_embed_to_the_bits_of_one_process(cluster, checkpoint, corpus, tmp_path, steered):
+def test_two_workers_embed_to_the_bits_of_one_process(cluster, checkpoint, corpus, tmp_path):
     name = str(checkpoint("llama"))
     model = load_model(name)
-    experts = find_experts(model, corpus, k=5, **QUIET)[corpus.languages[0]] if steered else None
-    options = {"layers": [0, None], "experts": experts, "batching": Batching(token_budget=32), **QUIET}
-    here = store_embeddings(model, corpus, tmp_path / "here", **options)
-    ray = {"workers": RayWorkers(count=2)}
-    there = store_embeddings(name, corpus, tmp_path / "there", **ray, **options)
-    assert list(there) == [0, None]
-    assert all(torch.equal(there[layer].vectors, here[layer].vectors) for layer in here)
-    with steer(model, experts) if steered else nullcontext():
-        assert torch.equal(
-            embed(model, corpus, batching=Batching(token_budget=32), **QUIET).vectors, here[None].vectors
-        )
-    written = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "there").glob("*.safetensors")}
+    experts = find_experts(model, corpus, k=5, **QUIET)[corpus.languages[0]]
+    with RayPool(partial(load_model, name), RayWorkers(count=2)) as pool:
+        for folder, held in (("plain", None), ("steered", experts)):
+            options = {"layers": [0, None], "experts": held, "batching": Batching(token_budget=32), **QUIET}
+            here = store_embeddings(model, corpus, tmp_path / folder / "here", **options)
+            there = store_embeddings(name, corpus, tmp_path / folder / "there", workers=pool, **options)
+            assert list(there) == [0, None]
+            assert all(torch.equal(there[layer].vectors, here[layer].vectors) for layer in here)
+            with steer(model, held) if held else nullcontext():
+                alone = embed(model, corpus, batching=Batching(token_budget=32), **QUIET)
+            assert torch.equal(alone.vectors, here[None].vectors)
+    # Workers that are started for the call compute what is missing, and nothing else.
+    written = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "steered" / "there").glob("*.safetensors")}
     assert len(written) > 2
     first, *rest = sorted(written)
-    (tmp_path / "there" / first).unlink()
-    again = store_embeddings(name, corpus, tmp_path / "there", **ray, **options)
+    (tmp_path / "steered" / "there" / first).unlink()
+    again = store_embeddings(name, corpus, tmp_path / "steered" / "there", workers=RayWorkers(count=2), **options)
     assert torch.equal(again[0].vectors, here[0].vectors)
-    assert all((tmp_path / "there" / name).stat().st_mtime_ns == written[name] for name in rest)
+    assert all((tmp_path / "steered" / "there" / name).stat().st_mtime_ns == written[name] for name in rest)
 
 
 def test_a_study_by_two_workers_has_the_tables_of_one_process(cluster, tmp_path):

@@ -4,12 +4,16 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import tl_experts
+
 FAULTS = """
-import resource, torch
-from tl_experts.models.allocator import keep_freed_memory
+import resource, sys, torch
+from runpy import run_path  # the module alone: its package imports what takes seconds
+keep_freed_memory = run_path(sys.argv[1])["keep_freed_memory"]
 changed = keep_freed_memory()
 def work():
     parts = [torch.ones(6 << 18) for _ in range(20)]  # 6 MiB each
@@ -26,7 +30,7 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's al
 def faults(**variables: str) -> tuple[bool, int]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     clean.pop("GLIBC_TUNABLES", None)
-    run = [sys.executable, "-c", FAULTS]
+    run = [sys.executable, "-c", FAULTS, str(Path(tl_experts.__file__).parent / "models" / "allocator.py")]
     said = subprocess.run(run, env=clean | variables, capture_output=True, text=True, check=True).stdout.split()
     return said[0] == "True", int(said[1])
 
