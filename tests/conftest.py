@@ -121,6 +121,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: F811 (
     return 0 if named else min(4, os.cpu_count() or 1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long first, so that no worker begins one while the others have nothing left to do."""
+
+    def rank(item: pytest.Item) -> int:
+        return 0 if item.get_closest_marker("gemma") else 1 if item.get_closest_marker("slow") else 2
+
+    first: dict[Path, int] = {}
+    for item in items:
+        first[item.path] = min(rank(item), first.get(item.path, 2))
+    items.sort(key=lambda item: first[item.path])
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Save (once) a tiny random checkpoint of an architecture and give its folder."""
