@@ -5,6 +5,8 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -85,3 +87,62 @@ for (const node of document.querySelectorAll("body *")) {
 return found;
 """
 """For each element with its own text: the contrast by WCAG 2.1's formula, and the text."""
+
+
+@contextmanager
+def screen(driver: Any, width: int, height: int = 844) -> Iterator[None]:
+    """A screen of another width; a window is never narrower than some 500 pixels, so a phone is set by metrics."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        yield
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+SMALL = """
+const found = [];
+for (const node of document.querySelectorAll("body *")) {
+  const written = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+  if (!written || !node.getClientRects().length || ["SCRIPT", "STYLE", "TITLE"].includes(node.tagName)) continue;
+  const svg = node.ownerSVGElement;
+  // Text in a scaled figure is as large as the figure's scale makes it.
+  const scale = svg && svg.viewBox.baseVal?.width ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+  const size = parseFloat(getComputedStyle(node).fontSize) * scale;
+  if (size < 11) found.push([size, node.textContent.slice(0, 40)]);
+}
+return found;
+"""
+"""Elements whose own text is smaller than 11 pixels: its size and the text."""
+
+OVERLAPS = """
+const boxes = [...document.querySelectorAll(arguments[0])]
+  .map((node) => [node.getBoundingClientRect(), node.textContent || node.id])
+  .filter(([box]) => box.width && box.height);
+const found = [];
+boxes.forEach(([a, one], i) => boxes.slice(i + 1).forEach(([b, other]) => {
+  const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+  const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+  if (width > 1 && height > 1) found.push([one.slice(0, 30), other.slice(0, 30)]);
+}));
+return found;
+"""
+"""Pairs of the elements of a selector that lie on each other."""
+
+
+def accessibility_violations(driver: Any) -> list[str]:
+    """What axe-core finds wrong on the page. Without it the test is skipped, unless CI requires a browser.
+
+    The script comes with axe-playwright-python, the wheel of axe-core that is kept up to date; its bindings are not
+    needed.
+    """
+    if find_spec("axe_playwright_python") is None and not os.environ.get(REQUIRED):
+        pytest.skip("needs axe-core (pip install axe-playwright-python)")
+    driver.execute_script((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
+    found = driver.execute_async_script(
+        "const done = arguments[arguments.length - 1];"
+        "axe.run({ resultTypes: ['violations'] })"
+        ".then((found) => done(found.violations), (error) => done(String(error)))"
+    )
+    assert isinstance(found, list), found
+    return [f"{rule['id']}: {node['html'][:120]}" for rule in found for node in rule["nodes"]]

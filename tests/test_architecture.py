@@ -130,11 +130,20 @@ INNER = {
     ),
     "pages": (("reporting",), ("report", "inspector", "comparison")),
     "pages.reporting": (("columns", "page"), ("tables", "figures", "summary")),
-    "pages.inspector": (("gather", "saved"), ("weight_view",), ("page",), ("inspection", "live"), ("runs", "server")),
+    "pages.inspector": (
+        ("gather", "saved", "measured", "distribution", "effects"),
+        ("weight_view", "asked"),
+        ("records",),
+        ("page",),
+        ("inspection",),
+        ("live",),
+        ("loading",),
+        ("runs", "server"),
+    ),
     "cli": (
         ("demo", "options", "output"),
         ("catalogue", "demo_tables", "groups", "steered"),
-        ("comparing", "finding", "writing", "embedding", "generating"),
+        ("comparing", "finding", "inspecting", "writing", "embedding", "generating"),
         ("commands",),
     ),
 }

@@ -4,12 +4,12 @@ import logging
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from tl_experts import __version__
-from tl_experts.cli import comparing, embedding, finding, generating, writing
+from tl_experts.cli import comparing, embedding, finding, generating, inspecting, writing
 from tl_experts.cli.groups import grouped
 from tl_experts.cli.options import (
     Address,
@@ -30,9 +30,6 @@ from tl_experts.cli.options import (
 from tl_experts.cli.output import Output, lines_without_a_terminal
 from tl_experts.errors import TLExpertsError
 from tl_experts.jobs.paths import RUNS
-
-if TYPE_CHECKING:
-    from tl_experts.pages.inspector.live import Live
 
 app = typer.Typer(
     help="Find, steer and study the language experts of multilingual LLMs.",
@@ -224,48 +221,8 @@ def study(
     )
 
 
-@app.command()
-def inspect(
-    run: Annotated[Path, typer.Argument(help="Folder of a study or a demo.")],
-    k: Annotated[int | None, typer.Option(help="Experts per language on the page; default: 50.", min=1)] = None,
-    save: Annotated[bool, typer.Option("--save", help="Write RUN/inspector.html without serving it.")] = False,
-    host: Annotated[str, typer.Option(help="Address to serve at; the default is local only.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to serve at.", min=1, max=65535)] = 8050,
-    device: Device = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Open the experts of a run in the browser: what activates them, what they promote, what steering does."""
-    from tl_experts.jobs.files import INSPECTOR_PAGE
-
-    out = Output(as_json=as_json)
-    page = run / INSPECTOR_PAGE
-    if save or k is not None or not page.is_file():
-        from tl_experts.pages.inspector.runs import open_run
-
-        opened = open_run(run)
-        opened.inspection(opened.load_model(device), k=k, progress=not quiet).save(page)
-    if save:
-        out.finish({"page": page})
-        out.say(f"{page}: open it in a browser; it works offline")
-        return
-
-    # The page is shown at once; the model, and with it torch, loads in the background.
-    from tl_experts.pages.inspector.saved import expert_counts
-    from tl_experts.pages.inspector.server import Loading, make_app, serve
-
-    def make() -> "Live":
-        from tl_experts.pages.inspector.runs import open_run
-
-        return open_run(run).live(device)
-
-    served = make_app(page.read_text("utf-8"), Loading(make), expert_counts(run), host=host)
-    out.finish({"address": f"http://{host}:{port}"})
-    out.say(f"http://{host}:{port}  (Ctrl-C to stop)")
-    serve(served, host, port)
-
-
 for command in (
+    inspecting.inspect,
     comparing.compare,
     grouped(embedding.embed),
     grouped(embedding.retrieve),

@@ -7,6 +7,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from tl_experts import __version__
 from tl_experts.cli.groups import Machine, Sentences
 from tl_experts.cli.options import (
     Address,
@@ -28,6 +29,7 @@ from tl_experts.cli.options import (
 )
 from tl_experts.cli.output import Output
 from tl_experts.jobs.paths import RUNS
+from tl_experts.pages.inspector.saved import FIND_MANIFEST, RESPONSES
 
 if TYPE_CHECKING:
     from tl_experts.experts.experts import Experts
@@ -93,13 +95,16 @@ def find(
     loader = ModelSource(model, device=device, n_devices=machine.n_devices, dtype=machine.dtype)
     if part is None:
         chosen: dict[str, Any] = {"k": k, "threshold": threshold, "scoring": scoring, "how": how}
-        save(find_experts(loader, corpus, **chosen, folder=folder / "responses", **shared), folder, out)
+        found = find_experts(loader, corpus, **chosen, folder=folder / RESPONSES, **shared)
+        _note_model(folder, model, machine.dtype)
+        save(found, folder, out)
         return
     scorer = scoring_of(scoring)
     counted, quantiles = needs_tokens(scorer) is not False, needs_quantiles(scorer)
     kept = store_responses(
-        loader, corpus, folder / "responses", statistics=counted, quantiles=quantiles, part=part, **shared
+        loader, corpus, folder / RESPONSES, statistics=counted, quantiles=quantiles, part=part, **shared
     )
+    _note_model(folder, model, machine.dtype)
     missing = kept.missing(statistics=counted, quantiles=quantiles)
     out.finish({"part": shard, "folder": folder, "shards": kept.count, "missing": missing})
     out.say(
@@ -124,7 +129,7 @@ def merge(
     from tl_experts.responses.store import merge_stores
 
     scorer = scoring_of(scoring)
-    stored = merge_stores([folder / "responses" for folder in folders])
+    stored = merge_stores([folder / RESPONSES for folder in folders])
     quantiles = needs_quantiles(scorer)
     tokens = None if needs_tokens(scorer) is False else stored.store.statistics(quantiles=quantiles)
     expertise = score_responses(stored, progress=not quiet)
@@ -133,6 +138,13 @@ def merge(
         folders[0],
         Output(as_json=as_json),
     )
+
+
+def _note_model(folder: Path, model: str, dtype: str) -> None:
+    """Note what `tl-experts inspect` cannot know from the responses: how the model is loaded."""
+    from tl_experts.jobs.files import write_json
+
+    write_json(folder / FIND_MANIFEST, {"model": model, "dtype": dtype, "version": __version__})
 
 
 def save(experts: "Experts", folder: Path, out: Output) -> None:

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import CONTRASTS, chromium, console_errors, requested, wait_for
+from tests.browser import (
+    CONTRASTS,
+    OVERLAPS,
+    SMALL,
+    accessibility_violations,
+    chromium,
+    console_errors,
+    requested,
+    screen,
+    wait_for,
+)
 from tl_experts import Corpus, collect_responses, find_experts, load_sentences
 from tl_experts.errors import CorpusError
 from tl_experts.pages.inspector import inspect
@@ -72,8 +82,9 @@ def test_a_neuron_is_chosen_and_its_tokens_are_shaded(opened, experts):
     opened.find_elements("css selector", ".list button")[1].click()
     assert opened.find_element("id", "name").text == name
     assert opened.execute_script(f"return {SHADED}") > 0
-    assert opened.current_url.endswith("#" + name.replace(" ", ""))
-    first, best = opened.find_element("css selector", "#scores tr:nth-child(2)").text.split()[:2]
+    assert opened.current_url.endswith(f"#{name.replace(' ', '')}&language=en")
+    assert opened.title.startswith(f"{name} · en · ")
+    first, best = opened.find_element("css selector", "#scores tbody tr").text.split()[:2]
     assert first == "en"
     assert float(best) == pytest.approx(second.statistics["auroc"][1], abs=1e-4)
     assert console_errors(opened) == []
@@ -128,20 +139,50 @@ def test_text_contrasts_with_its_background(opened):
     assert min(found)[0] >= 4.5, min(found)
 
 
-def test_a_narrow_screen_scrolls_in_one_direction_only(driver, saved):
-    # A window is never narrower than some 500 pixels; a phone is set by device metrics.
-    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    try:
+@pytest.mark.parametrize("width", [390, 1280])
+def test_everything_fits_and_can_be_read_at_every_width(width, driver, saved):
+    with screen(driver, width):
         driver.get(saved.as_uri())
-        wait_for(driver, "document.querySelector('#name') !== null")
-        assert driver.execute_script("return [innerWidth, document.scrollingElement.scrollWidth]") == [390, 390]
-        for control in ("language", "layer", "rank", "previous", "next", "find"):
+        wait_for(driver, "document.querySelector('#histogram') !== null")
+        assert driver.execute_script("return document.scrollingElement.scrollWidth <= innerWidth")
+        for control in ("language", "layer", "rank", "previous", "next", "find", "histogram", "strip", "actions"):
             box = driver.find_element("id", control).rect
             assert box["x"] >= 0
-            assert box["x"] + box["width"] <= 390
-    finally:
-        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+            assert box["x"] + box["width"] <= width
+            assert box["height"] >= 16
+        assert driver.execute_script(SMALL) == []
+        assert driver.execute_script(OVERLAPS, "#histogram text") == []
+        assert driver.execute_script(OVERLAPS, ".bar > *, #actions > button") == []
+        assert "NaN" not in driver.execute_script("return document.getElementById('app').innerHTML")
+        bars = driver.execute_script("return document.querySelectorAll('#histogram rect').length")
+        assert bars > 5
+        assert len(driver.find_elements("css selector", "#histogram .quantile")) == 4
+
+
+def test_examples_come_from_every_interval_and_their_token_is_outlined(opened):
+    for interval in opened.find_elements("css selector", "#intervals .interval"):
+        lines = interval.find_elements("css selector", ".sentence")
+        assert all(len(line.find_elements("css selector", ".marked")) == 1 for line in lines)
+    assert len(opened.find_elements("css selector", "#intervals .marked")) > 8
+    title = opened.find_element("css selector", "#intervals .marked").get_attribute("title")
+    assert float(title.split(": ")[-1].split()[0]) > 0
+
+
+def test_a_neuron_is_saved_as_json(opened, experts):
+    # What a click would save is read where it is made.
+    found = opened.execute_async_script(
+        "const done = arguments[0]; const made = URL.createObjectURL;"
+        "URL.createObjectURL = (blob) => { blob.text().then(done); URL.createObjectURL = made; return '#'; };"
+        "document.querySelector('#actions button').click()"
+    )
+    record = json.loads(found)
+    assert (record["layer"], record["neuron"]) == (experts["en"].layer[0], experts["en"].neuron[0])
+    assert record["measures"]["auroc"][0] == pytest.approx(experts["en"].statistics["auroc"][0], abs=1e-4)
+    assert len(record["responses"]) == len(record["sentences"])
+
+
+def test_axe_finds_no_violation(opened):
+    assert accessibility_violations(opened) == []
 
 
 def test_text_from_outside_appears_as_text(driver, mini, tmp_path, monkeypatch):
@@ -153,8 +194,7 @@ def test_text_from_outside_appears_as_text(driver, mini, tmp_path, monkeypatch):
     found = inspect(mini, find_experts(mini, hostile, k=2, progress=False), hostile, progress=False)
     driver.get(found.save(tmp_path / "hostile.html").as_uri())
     wait_for(driver, "document.querySelector('#name') !== null")
-    for box in driver.find_elements("css selector", "details:not([open]) summary"):
-        box.click()
+    driver.execute_script("for (const box of document.querySelectorAll('details')) box.open = true")
     shown = driver.execute_script(
         "return document.body.innerText + [...document.querySelectorAll('option')].map((o) => o.text)"
     )
@@ -174,63 +214,106 @@ def test_text_from_outside_appears_as_text(driver, mini, tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def address(mini, experts, responses, saved):
     """The live inspector on a free port."""
-    pytest.importorskip("dash")
+    pytest.importorskip("flask")
     from werkzeug.serving import make_server
 
     from tl_experts.pages.inspector.live import Live
-    from tl_experts.pages.inspector.server import Loading, make_app
+    from tl_experts.pages.inspector.loading import Loading
+    from tl_experts.pages.inspector.server import make_app
 
-    app = make_app(saved.read_text("utf-8"), Loading(lambda: Live(mini, experts, responses)), experts.counts)
-    server = make_server("127.0.0.1", 0, app.server, threaded=True)
+    loading = Loading(lambda say: Live(mini, experts, responses), steps=1)
+    server = make_server("127.0.0.1", 0, make_app(saved.read_text("utf-8"), loading, experts.counts), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.port}/"
     server.shutdown()
 
 
-def continued(driver, button: str, before: str) -> str:
-    """Press a button and wait for another comparison than the one that is shown."""
-    driver.find_element("id", button).click()
-    shown = "document.querySelector('#comparison').innerText"
-    wait_for(driver, f"{shown}.includes('Logits') && {shown} !== {json.dumps(before)}")
-    return driver.execute_script(f"return {shown}")
-
-
-def test_the_live_inspector_steers(driver, address, experts):
-    from selenium.webdriver.common.keys import Keys
-
+@pytest.fixture
+def lived(driver, address):
     driver.get_log("performance")
     console_errors(driver)
+    driver.get("about:blank")
     driver.get(address)
-    wait_for(driver, "document.querySelectorAll('#view input').length === 3")
-    frame = driver.find_element("tag name", "iframe")
-    driver.switch_to.frame(frame)
-    wait_for(driver, "document.querySelector('#name') !== null")
-    driver.switch_to.default_content()
-    _, neuron, steer = driver.find_elements("css selector", "#view label")
-    neuron.click()
-    wait_for(driver, "document.body.innerText.includes('AUROC')")
-    box = driver.find_element("id", "neuron")
-    box.send_keys(Keys.CONTROL, "a")
-    box.send_keys("L7 N3", Keys.ENTER)
-    wait_for(driver, "document.body.innerText.includes('L7 N3')")
-    wait_for(driver, "document.body.innerText.includes('promotes')")
-    box.send_keys(Keys.CONTROL, "a")
-    box.send_keys("<script>window.hacked=6</script>", Keys.ENTER)
-    wait_for(driver, "document.body.innerText.includes('write it as L12 N847')")
-    steer.click()
-    wait_for(driver, "document.querySelector('#steer').offsetParent !== null")
-    outputs = [""]
-    for moves in (0, 6):
-        if moves:
-            driver.find_element("css selector", "#k [role=slider]").send_keys(*[Keys.ARROW_LEFT] * moves)
-        outputs.append(continued(driver, "steer", outputs[-1]))
-    one = driver.find_element("id", "one")
-    one.send_keys(Keys.CONTROL, "a")
-    one.send_keys(f"L{experts['de'].layer[0]} N{experts['de'].neuron[0]}", Keys.ENTER)
-    wait_for(driver, "Number(document.querySelector('#value [role=slider]').getAttribute('aria-valuemax')) > 1")
-    outputs.append(continued(driver, "set", outputs[-1]))
-    driver.find_element("css selector", "#value [role=slider]").send_keys(Keys.HOME)
-    outputs.append(continued(driver, "set", outputs[-1]))
+    wait_for(driver, "document.querySelector('#name') !== null && document.querySelector('#loading') === null")
+    yield driver
     assert driver.execute_script("return window.hacked") is None
-    assert console_errors(driver) == []
-    assert {url.split("/")[2] for url in requested(driver) if url.startswith("http")} == {address.split("/")[2]}
+    asked = {url.split("/")[2] for url in requested(driver) if url.startswith("http")}
+    assert asked == {address.split("/")[2]}
+
+
+def write(driver, name, text, *keys):
+    from selenium.webdriver.common.keys import Keys
+
+    driver.find_element("id", name).send_keys(Keys.CONTROL, "a")
+    driver.find_element("id", name).send_keys(text, *keys)
+
+
+def test_any_neuron_is_shown_and_an_error_is_said_once(lived):
+    from selenium.webdriver.common.keys import Keys
+
+    write(lived, "find", "L7 N3", Keys.ENTER)
+    wait_for(lived, "document.querySelector('#name').textContent === 'L7 N3'")
+    wait_for(lived, "document.querySelector('#histogram') !== null")
+    assert lived.title.startswith("L7 N3 · ")
+    assert "promotes" in lived.find_element("css selector", "article").text
+    lived.find_element("id", "score").click()
+    wait_for(lived, "document.querySelector('#ranks') !== null")
+    lived.find_element("id", "silence").click()
+    wait_for(lived, "document.querySelectorAll('#effects tbody tr').length === 9")
+    write(lived, "find", "<script>window.hacked=6</script>", Keys.ENTER)
+    assert "write L12 N847" in lived.find_element("id", "message").text
+    write(lived, "find", "L70 N3", Keys.ENTER)
+    wait_for(lived, "document.querySelector('[role=alert]') !== null")
+    assert [box.text for box in lived.find_elements("css selector", ".warn") if box.text] == [
+        "no neuron L70 N3: layers are 0 to 7"
+    ]
+
+
+def test_one_click_steers_with_a_neuron_and_the_address_holds_it(lived, address):
+    from selenium.webdriver.common.keys import Keys
+
+    name = lived.find_element("id", "name").text.replace(" ", "")
+    lived.find_element("id", "steer-neuron").click()
+    assert lived.find_element("id", "neuron").get_attribute("value") == name
+    assert float(lived.find_element("id", "at").get_attribute("value")) > 0
+    write(lived, "tokens", "4")
+    write(lived, "prompt", "The file", Keys.ENTER)
+    wait_for(lived, "document.querySelector('#logits') !== null")
+    shown = lived.execute_script("return [...document.querySelectorAll('.sides p')].map((box) => box.textContent)")
+    assert len(shown) == 2
+    assert all(text.startswith("The file") for text in shown)
+    assert lived.title.startswith(f"Steer {name}")
+    link = lived.current_url
+    assert link.startswith(f"{address}#steer&")
+    lived.get("about:blank")
+    lived.get(link)
+    wait_for(lived, "document.querySelector('#logits') !== null")
+    again = lived.execute_script("return [...document.querySelectorAll('.sides p')].map((box) => box.textContent)")
+    assert again == shown, "the address holds everything that the texts depend on"
+
+
+def test_texts_of_several_seeds_stand_before_beside_after(lived, address):
+    lived.get("about:blank")
+    lived.get(f"{address}#steer&language=de&k=6&texts=2&tokens=4&run=1")
+    wait_for(lived, "document.querySelector('#logits') !== null")
+    rows = lived.find_elements("css selector", ".sides")
+    assert len(rows) == 2
+    for row in rows:
+        before, after = (row.find_element("css selector", f".{side}").rect for side in ("before", "after"))
+        assert before["y"] == after["y"]
+        assert before["x"] + before["width"] <= after["x"]
+    assert lived.find_element("css selector", "#by option:checked").text == "experts of a language"
+    tuned = lived.execute_script("return [...document.querySelectorAll('#by option')].map((option) => option.value)")
+    assert "tuned" in tuned, "a setting for polyglot-mini comes with the package"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_form_fits_and_axe_finds_no_violation(width, lived, address):
+    with screen(lived, width):
+        lived.get("about:blank")
+        lived.get(f"{address}#steer&language=de&k=6&tokens=3&run=1")
+        wait_for(lived, "document.querySelector('#logits') !== null")
+        assert lived.execute_script("return document.scrollingElement.scrollWidth <= innerWidth")
+        assert lived.execute_script(SMALL) == []
+        assert lived.execute_script(OVERLAPS, "#steer label, #steer button") == []
+        assert accessibility_violations(lived) == []

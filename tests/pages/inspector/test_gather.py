@@ -120,7 +120,8 @@ def test_the_strongest_token_of_every_sentence_on_the_page_can_be_seen(llama, co
     seen = inspect(llama, find_experts(llama, corpus, k=4, progress=False), corpus, progress=False)
     page = document(seen)
     hidden = 0
-    for column, shown in enumerate(page["shown"]):
+    for column, record in enumerate(page["records"]):
+        shown = record["shown"]
         values = np.frombuffer(base64.b64decode(shown["pieces"][2]), np.uint8)
         begin = 0
         for top, bottom in zip(shown["top"], shown["bottom"], strict=True):
@@ -131,7 +132,8 @@ def test_the_strongest_token_of_every_sentence_on_the_page_can_be_seen(llama, co
                 assert pieces[int(mine.argmax())]
                 strongest = int(seen.activations.of(sentence)[:, column].argmax())
                 hidden += not seen.activations.pieces[sentence][strongest]
-        assert begin == len(values)
+        examples = [sentence for tokens in shown["intervals"] for sentence, _ in tokens]
+        assert begin + sum(len(page["sentences"][sentence][1]) for sentence in examples) == len(values)
     assert hidden > 0, "token by token, some would be drawn on nothing"
 
 

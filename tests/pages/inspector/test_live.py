@@ -5,13 +5,16 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tl_experts import steer
+from tl_experts import Steering, steer
 from tl_experts.errors import SelectionError, TLExpertsError
+from tl_experts.pages.inspector.asked import Held, Wish
 from tl_experts.pages.inspector.live import Live
+from tl_experts.pages.inspector.records import packed, weight_record
 from tl_experts.pages.inspector.weight_view import weight_views
-from tl_experts.steering.generation import generate_texts
+from tl_experts.steering.writing.continuing import Decoding, continue_prompts
 
 PROMPT = "The cat"
+EXPERTS = {"prompt": PROMPT, "by": "experts", "language": "ja", "k": 3, "tokens": 6, "seed": 4}
 
 
 @pytest.fixture(scope="module")
@@ -23,77 +26,117 @@ def column(responses, layer, neuron):
     return responses.values[:, responses.neurons.span(layer).start + neuron].numpy()
 
 
-def test_a_view_has_scikit_learns_scores_and_the_range_of_the_responses(live, responses, corpus):
-    view = live.view(1, 9)
+def test_a_neuron_has_scikit_learns_scores_its_responses_and_its_weights(live, responses, corpus, llama):
+    found = live.neuron(1, 9)
     values = column(responses, 1, 9)
-    for language in corpus.languages:
+    for index, language in enumerate(corpus.languages):
         mine = np.array(corpus.labels) == language
-        assert view.auroc[language] == pytest.approx(roc_auc_score(mine, values), abs=1e-6)
-        assert view.ap[language] == pytest.approx(average_precision_score(mine, values), abs=1e-6)
-    assert (view.low, view.high) == (values.min(), values.max())
+        assert found["measures"]["auroc"][index] == pytest.approx(roc_auc_score(mine, values), abs=1e-4)
+        assert found["measures"]["ap"][index] == pytest.approx(average_precision_score(mine, values), abs=1e-4)
+    assert found["responses"] == packed(values, np.uint16)
+    assert found["weights"] == weight_record(weight_views(llama, [(1, 9)], "mlp.hook_post")[0])
 
 
-def test_the_sentences_of_a_neuron_have_the_largest_responses_of_each_language(live, responses, corpus):
+def test_the_sentences_of_a_neuron_are_those_at_both_ends_of_the_responses(live, responses, corpus):
     values = column(responses, 0, 4)
-    found = live.tokens(0, 4, count=2)
-    assert [language for language, *_ in found] == [language for language in corpus.languages for _ in range(2)]
-    for language in corpus.languages:
-        mine = sorted(values[np.array(corpus.labels) == language], reverse=True)[:2]
-        assert [response for there, response, *_ in found if there == language] == pytest.approx(mine)
-    for _, response, activations, row in found:
-        assert activations.of(row).max() == pytest.approx(response, rel=1e-4, abs=1e-5)
+    shown = live.tokens(0, 4)["shown"]
+    for language, top, bottom in zip(corpus.languages, shown["top"], shown["bottom"], strict=True):
+        mine = sorted(np.flatnonzero(np.array(corpus.labels) == language), key=lambda row: -values[row])
+        assert top == mine[:4]
+        assert bottom == mine[:3:-1][: len(bottom)]
 
 
-def test_the_view_of_a_neuron_is_that_of_its_weights(live, llama):
-    assert live.weights(1, 2) == weight_views(llama, [(1, 2)], "mlp.hook_post")[0]
+def test_neighbours_have_the_largest_correlations_in_the_model(live, responses):
+    found = live.tokens(1, 9)["neighbours"]
+    everything = np.corrcoef(responses.values.numpy().T)[responses.neurons.span(1).start + 9]
+    best = np.sort(np.nan_to_num(everything, nan=-1))[::-1][1:11]
+    assert [r for *_, r in found] == pytest.approx(best.tolist(), abs=1e-3)
+    assert [1, 9] not in [[layer, neuron] for layer, neuron, _ in found]
 
 
-def test_a_comparison_is_one_prompt_without_and_with_the_experts(live, llama, experts):
-    found = live.compare_experts(PROMPT, "ja", 3, seed=4, tokens=6)
+def test_every_scoring_gives_a_score_and_a_rank_among_all_neurons(live, responses):
+    found = live.scorings(1, 9)
+    aurocs = live.expertise.auroc
+    own = responses.neurons.span(1).start + 9
+    assert found["neurons"] == responses.neurons.total
+    for language, (score, rank) in enumerate(found["scorings"]["auroc"]):
+        assert score == pytest.approx(aurocs[own, language], abs=1e-4)
+        assert rank == 1 + (aurocs[:, language] > aurocs[own, language]).sum()
+    assert set(found["scorings"]) >= {"ap", "mean_difference", "token_mean_difference", "lape"}
 
-    def text():
-        return generate_texts(llama, 1, seed=4, prompt=PROMPT, max_new_tokens=6, progress=False)[0]
+
+def test_a_continuation_is_streamed_and_ends_as_continue_prompts_writes_it(live, llama, experts):
+    *steps, end = live.continued(Wish.read(EXPERTS | {"texts": 2}))
+    decoding = Decoding(max_new_tokens=6)
+
+    def written():
+        return continue_prompts(llama, [PROMPT], texts=2, seed=4, decoding=decoding, progress=False)[0]
+
+    last = {step["side"]: step["texts"] for step in steps}
+    assert last["before"] == [text.rstrip("\ufffd") for text in written()]
+    with steer(llama, experts["ja"].head(3)):
+        assert last["after"] == [text.rstrip("\ufffd") for text in written()]
+    assert [step["side"] for step in steps] == ["before"] * 6 + ["after"] * 6
+    assert np.shape(end["probabilities"]["after"]) == (2, len(end["languages"]))
+
+
+def test_the_logits_that_changed_most_are_listed(live, llama, experts):
+    *_, end = live.continued(Wish.read(EXPERTS))
 
     def logits():
         with torch.inference_mode():
-            return llama(torch.tensor([[llama.tokenizer.bos_token_id, *tokens]]))[0, -1]
+            return llama(llama.to_tokens(PROMPT))[0, -1]
 
-    tokens = llama.tokenizer(PROMPT, add_special_tokens=False)["input_ids"]
-    before, first = text(), logits()
+    before = logits()
     with steer(llama, experts["ja"].head(3)):
-        after, then = text(), logits()
-    assert (found.before, found.after) == (before, after)
-    change = (then - first).sort(descending=True).values.tolist()
-    assert [value for _, value in found.logits] == pytest.approx([*change[:8], *change[-8:]], abs=1e-4)
-    for probabilities in (found.probability_before, found.probability_after):
-        assert len(probabilities) == len(found.languages) == 4
-        assert sum(probabilities) == pytest.approx(1)
-    assert text() == before, "the intervention ends with the comparison"
+        change = logits() - before
+    assert end["logits"][0][1] == pytest.approx(float(change.max()), rel=1e-2)
+    assert end["logits"][-1][1] == pytest.approx(float(change.min()), rel=1e-2)
 
 
-def test_one_neuron_is_set_at_every_token_for_the_comparison_only(live, llama):
-    unchanged = live.compare_neuron(PROMPT, 1, 3, 5.0, tokens=4)
-    assert unchanged.before == live.compare_neuron(PROMPT, 1, 3, -5.0, tokens=4).before
-    up, down = (dict(live.compare_neuron(PROMPT, 1, 3, value, tokens=4).logits) for value in (50.0, -50.0))
-    assert max(map(abs, up.values())) > 0.1
-    assert up != down
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"by": "experts", "language": "ja", "k": 2, "operation": "add", "strength": 0.5}, ("add", 0.5, "mean")),
+        ({"by": "neuron", "neuron": "L1 N3", "value": 4.0, "operation": "raise"}, ("raise", 1.0, [4.0])),
+    ],
+)
+def test_what_is_asked_becomes_a_steering(asked, expected, live):
+    made = live.steering(Held.read(asked))
+    assert isinstance(made, Steering)
+    value = made.value if isinstance(made.value, str) else list(made.value)
+    assert (made.operation, made.strength, value) == expected
+
+
+def test_effects_are_given_for_every_language(live, corpus):
+    found = list(live.effects(Held.read({"by": "neuron", "neuron": "L0 N3", "value": 50})))
+    assert [row["language"] for row in found] == list(corpus.languages)
+    assert max(abs(row["change"]) for row in found) > 1e-4
+
+
+def test_the_shipped_setting_is_offered_for_the_model_that_it_was_found_with(live, mini, experts, responses):
+    assert live.settings()["tuned"] == {}
+    with pytest.raises(TLExpertsError, match="no setting for 'ja'"):
+        live.steering(Held.read({"by": "tuned", "language": "ja"}))
+    offered = Live(mini, experts, responses).settings()["tuned"]
+    assert "language vector" in offered["es"]
 
 
 @pytest.mark.parametrize(("layer", "neuron"), [(2, 0), (-1, 0), (1, 48), (1, -1)])
 def test_a_neuron_that_the_model_lacks_raises_an_error(live, layer, neuron):
-    assert live.view(1, 47).neuron == 47
-    message = rf"no neuron L{layer} N{neuron}: layers are 0 to 1"
-    for question in (live.view, live.tokens, live.weights):
-        with pytest.raises(SelectionError, match=message):
+    assert live.neuron(1, 47)["neuron"] == [1, 47]
+    for question in (live.neuron, live.tokens, live.scorings):
+        with pytest.raises(SelectionError, match=rf"no neuron L{layer} N{neuron}: layers are 0 to 1"):
             question(layer, neuron)
-    with pytest.raises(SelectionError, match=message):
-        live.compare_neuron(PROMPT, layer, neuron, 1.0)
 
 
-def test_a_comparison_needs_a_prompt_a_finite_value_and_enough_experts(live):
-    with pytest.raises(TLExpertsError, match="prompt is empty"):
-        live.compare_experts("", "ja", 3)
-    with pytest.raises(TLExpertsError, match="value is nan"):
-        live.compare_neuron(PROMPT, 0, 0, float("nan"))
+def test_a_prompt_that_leaves_no_room_gets_advice_in_the_words_of_the_form(live):
+    with pytest.raises(TLExpertsError, match=r"set 'tokens' to \d+ or less"):
+        next(live.continued(Wish.read(EXPERTS | {"tokens": 10**4})))
+    with pytest.raises(TLExpertsError, match=r"6 more do not fit; shorten it"):
+        next(live.continued(Wish.read(EXPERTS | {"prompt": "猫" * 600})))
+
+
+def test_more_experts_than_there_are_raise_an_error(live):
     with pytest.raises(SelectionError, match=r"ja has 5 experts; give 1 to 5"):
-        live.compare_experts(PROMPT, "ja", 6)
+        live.steering(Held.read({"by": "experts", "language": "ja", "k": 6}))

@@ -4,9 +4,12 @@ import html
 import json
 import re
 
+import pytest
+
 from tl_experts import Corpus, find_experts
+from tl_experts.errors import ArtefactError
 from tl_experts.pages.inspector import inspect
-from tl_experts.pages.inspector.page import safe_json
+from tl_experts.pages.inspector.page import live_page, safe_json, saved_data
 
 EVIL = "</script><script>alert(1)</script>"
 
@@ -26,3 +29,17 @@ def test_text_from_outside_never_becomes_markup(llama, corpus):
 
 def test_json_in_a_script_element_cannot_end_it():
     assert not set("<>&") & set(safe_json({"a": "</script>&<!--"}))
+
+
+def test_the_live_page_is_the_saved_one_with_its_own_server_allowed(llama, experts, corpus):
+    saved = inspect(llama, experts, corpus, k=1, progress=False).to_html()
+    data = saved_data(saved)
+    assert saved_data(live_page(saved, {"counts": {"en": 5}})) == {**data, "live": {"counts": {"en": 5}}}
+    assert "connect-src" not in saved
+
+
+@pytest.mark.parametrize("text", ["", "<p>", '<script type="application/json" id="data">{</script>', "{}"])
+def test_another_page_has_no_data_of_this_version(text):
+    assert saved_data(text) is None
+    with pytest.raises(ArtefactError, match="tl-experts inspect --save"):
+        live_page(text, {})

@@ -53,6 +53,38 @@ def test_a_study_is_opened_and_its_responses_are_read_back(result, monkeypatch):
     assert torch.equal(run.responses(model).values, expected)
 
 
+@pytest.fixture(scope="module")
+def found(checkpoint, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("find")
+    arguments = ["find", str(checkpoint("llama")), "--k", "3", "--limit", "4", "--languages", "en,ja", "--quiet"]
+    CliRunner().invoke(app, [*arguments, "--output", str(folder)], catch_exceptions=False)
+    return folder
+
+
+def test_the_folder_of_find_is_opened_with_its_own_corpus(found, checkpoint):
+    run = open_run(found)
+    assert run.model == str(checkpoint("llama"))
+    assert run.corpus == load_sentences("bundled", split="dev", limit=4, languages=["en", "ja"])
+    model = run.load_model()
+    live = run.live()
+    expected = collect_responses(model, run.corpus, progress=False).values[:, 0].numpy()
+    np.testing.assert_array_equal(live.responses.columns(0, 1)[:, 0], expected)
+    assert run.inspection(model, progress=False).experts.counts == {"en": 3, "ja": 3}
+
+
+def test_the_folder_of_find_without_the_models_name_says_what_to_do(found, tmp_path):
+    folder = shutil.copytree(found, tmp_path / "older")
+    (folder / "find.json").unlink()
+    with pytest.raises(ArtefactError, match=r"lacks find\.json.*tl-experts find.*keeps the responses"):
+        open_run(folder)
+
+
+def test_a_comparison_has_no_experts_of_its_own_and_says_so(tmp_path):
+    (tmp_path / "comparison.json").write_text("{}")
+    with pytest.raises(ArtefactError, match=r"holds a comparison.*report\.html.*tl-experts find"):
+        open_run(tmp_path)
+
+
 def test_a_folder_without_a_run_raises_an_error_that_says_what_to_give(tmp_path):
     with pytest.raises(ArtefactError, match=r"tl-experts study.*tl-experts demo"):
         open_run(tmp_path)

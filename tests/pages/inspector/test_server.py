@@ -1,51 +1,37 @@
-"""The live inspector answers this machine only, and shows errors as text; no browser is needed here."""
+"""The live inspector answers this machine only, and gives errors as text; no browser is needed here."""
 
 import json
 import sys
-import threading
 
 import pytest
 
-from tl_experts.errors import TLExpertsError
+from tl_experts import inspect
+from tl_experts.errors import ArtefactError, TLExpertsError
 from tl_experts.pages.inspector.live import Live
-from tl_experts.pages.inspector.server import Loading, make_app
+from tl_experts.pages.inspector.loading import Loading
+from tl_experts.pages.inspector.server import make_app
 
-PAGE = "<p>the page of the experts</p>"
-COUNTS = {"en": 5, "ja": 5}
+COUNTS = {"en": 5, "de": 5, "ru": 5, "ja": 5}
 
 
 @pytest.fixture(scope="module")
 def loading(llama, experts, responses):
-    return Loading(lambda: Live(llama, experts, responses))
+    return Loading(lambda say: Live(llama, experts, responses), steps=1)
 
 
 @pytest.fixture(scope="module")
-def client(loading):
-    pytest.importorskip("dash")
-    return make_app(PAGE, loading, COUNTS).server.test_client()
+def page(llama, experts, corpus):
+    return inspect(llama, experts, corpus, k=1, progress=False).to_html()
 
 
-def asked(client, output: str, inputs: dict[str, object], states: dict[str, object] | None = None) -> str:
-    """The JSON that a callback of the page answers, given the values of its inputs and states."""
-    name, attribute = output.split(".")
+@pytest.fixture(scope="module")
+def client(page, loading):
+    pytest.importorskip("flask")
+    return make_app(page, loading, COUNTS).test_client()
 
-    def listed(values):
-        names = [key.split(".") for key in values]
-        return [
-            {"id": there, "property": attribute, "value": value}
-            for (there, attribute), value in zip(names, values.values(), strict=True)
-        ]
 
-    body = {
-        "output": output,
-        "outputs": {"id": name, "property": attribute},
-        "inputs": listed(inputs),
-        "state": listed(states or {}),
-        "changedPropIds": [next(iter(inputs))],
-    }
-    answer = client.post("/_dash-update-component", json=body)
-    assert answer.status_code == 200, answer.text
-    return answer.text
+def lines(answer):
+    return [json.loads(line) for line in answer.text.splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -53,76 +39,79 @@ def asked(client, output: str, inputs: dict[str, object], states: dict[str, obje
     [("127.0.0.1:8050", 200), ("localhost", 200), ("[::1]:8050", 200), ("evil.example", 403), ("127.0.0.1.evil", 403)],
 )
 def test_requests_must_name_this_machine(name, status, client):
-    for address in ("/", "/experts", "/_dash-layout"):
+    for address in ("/", "/api/loading", "/api/neuron?name=L0N0"):
         assert client.get(address, headers={"Host": name}).status_code == status
 
 
-def test_a_server_for_every_address_answers_to_any_name(loading):
-    pytest.importorskip("dash")
-    client = make_app(PAGE, loading, COUNTS, host="0.0.0.0").server.test_client()
-    assert client.get("/experts", headers={"Host": "a.name.of.the.network"}).status_code == 200
+def test_a_server_for_every_address_answers_to_any_name(page, loading):
+    pytest.importorskip("flask")
+    client = make_app(page, loading, COUNTS, host="0.0.0.0").test_client()
+    assert client.get("/", headers={"Host": "a.name.of.the.network"}).status_code == 200
 
 
-def test_the_page_of_the_experts_is_served_from_memory(client):
-    answer = client.get("/experts")
-    assert (answer.text, answer.mimetype) == (PAGE, "text/html")
-    for path in ("/experts/../settings.json", "/assets/x", "/etc/passwd"):
-        assert PAGE not in client.get(path).text
+def test_the_page_is_served_from_memory_and_may_ask_its_own_server_only(client):
+    answer = client.get("/")
+    assert answer.mimetype == "text/html"
+    assert "connect-src 'self'" in answer.text
+    assert "connect-src 'self'; " not in answer.text
+    assert '"live":{"counts":{"en":5,' in answer.text
+    for path in ("/../settings.json", "/static/x", "/etc/passwd"):
+        assert client.get(path).status_code == 404
 
 
-def test_a_neuron_is_shown_with_its_scores(client):
-    answer = asked(client, "neuron-view.children", {"neuron.value": "L1 N9"})
-    assert "AUROC" in answer
-    assert all(f'"{language}"' in answer for language in ("en", "de", "ru", "ja"))
+def test_what_is_not_a_page_of_this_version_raises_an_error(loading):
+    pytest.importorskip("flask")
+    with pytest.raises(ArtefactError, match="tl-experts inspect --save"):
+        make_app("<p>an older page</p>", loading, COUNTS)
+
+
+def test_the_steps_of_loading_end_with_what_the_forms_offer(client):
+    *_, ready, offered = lines(client.get("/api/loading"))
+    assert ready == {"ready": True}
+    assert offered == {"tuned": {}, "layers": [[0, 48], [1, 48]]}
+
+
+def test_questions_about_a_neuron_are_answered(client):
+    assert client.get("/api/neuron?name=L1 N9").json["neuron"] == [1, 9]
+    assert client.get("/api/tokens?name=L1N9").json["distribution"]["tokens"] > 0
+    assert client.get("/api/scorings?name=L1N9").json["neurons"] == 96
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [("nonsense", "write it as L12 N847"), ("", "write it as L12 N847"), ("L9 N0", "layers are 0 to 1")],
 )
-def test_an_error_is_a_sentence_on_the_page(text, message, client):
-    assert message in asked(client, "neuron-view.children", {"neuron.value": text})
+def test_an_error_is_a_sentence(text, message, client):
+    answer = client.get("/api/neuron", query_string={"name": text})
+    assert answer.status_code == 400
+    assert message in answer.json["error"]
 
 
-def test_the_slider_reaches_half_as_far_again_as_the_responses(client, responses):
-    outputs = "..value.min...value.max...value.value...value.step.."
-    body = {
-        "output": outputs,
-        "outputs": [{"id": "value", "property": name} for name in ("min", "max", "value", "step")],
-        "inputs": [{"id": "one", "property": "value", "value": "L0 N4"}],
-        "changedPropIds": ["one.value"],
-    }
-    found = json.loads(client.post("/_dash-update-component", json=body).text)["response"]["value"]
-    values = responses.values[:, 4]
-    low, high = float(values.min()), float(values.max())
-    more = (high - low) / 2
-    step = found["step"]
-    assert found["min"] == pytest.approx(low - more, abs=step)
-    assert found["max"] == pytest.approx(high + more, abs=step)
-    assert found["value"] == pytest.approx(high, abs=step)
-    assert step < (high - low) / 20
+def test_a_prompt_is_continued_line_by_line(client):
+    found = lines(client.post("/api/steer", json={"prompt": "The cat", "language": "ja", "k": 2, "tokens": 3}))
+    assert [line["side"] for line in found[:-1]] == ["before"] * 3 + ["after"] * 3
+    assert found[-1]["logits"]
 
 
-def test_a_model_that_cannot_be_loaded_is_said_to_everyone_who_asks():
-    def fail():
-        raise OSError("no such model")
-
-    loading = Loading(fail)
-    for _ in range(2):
-        with pytest.raises(TLExpertsError, match="could not be loaded: no such model"):
-            loading.get()
+def test_an_effect_is_measured_line_by_line(client):
+    found = lines(client.post("/api/effects", json={"by": "neuron", "neuron": "L0 N1", "value": 0}))
+    assert [line["language"] for line in found] == list(COUNTS)
 
 
-def test_a_question_waits_for_the_model_and_gives_up_in_the_end(loading, monkeypatch):
-    assert isinstance(loading.get(), Live)
-    never = threading.Event()
-    monkeypatch.setattr("tl_experts.pages.inspector.server.WAIT", 0.01)
-    with pytest.raises(TLExpertsError, match=r"not loaded after 0\.01 s"):
-        Loading(never.wait).get()
-    never.set()
+@pytest.mark.parametrize("address", ["/api/steer", "/api/effects"])
+def test_the_error_of_a_long_answer_is_its_last_line(address, client):
+    (only,) = lines(client.post(address, json={"prompt": "The cat", "by": "magic"}))
+    assert "by 'magic' is not known" in only["error"]
 
 
-def test_without_dash_the_error_names_the_command_that_installs_it(loading, monkeypatch):
-    monkeypatch.setitem(sys.modules, "dash", None)
+@pytest.mark.parametrize("address", ["/api/steer", "/api/effects"])
+def test_a_form_of_another_page_cannot_make_it_compute(address, client):
+    assert client.post(address, data={"prompt": "The cat"}).status_code == 415
+    assert client.post(address, json=["The cat"]).status_code == 400
+    assert client.get(address).status_code == 405
+
+
+def test_without_flask_the_error_names_the_command_that_installs_it(page, loading, monkeypatch):
+    monkeypatch.setitem(sys.modules, "flask", None)
     with pytest.raises(TLExpertsError, match=r"pip install 'tl-experts\[inspect\]'"):
-        make_app(PAGE, loading, COUNTS)
+        make_app(page, loading, COUNTS)

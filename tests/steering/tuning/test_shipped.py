@@ -10,7 +10,7 @@ from tl_experts.errors import ArtefactError, TLExpertsError
 from tl_experts.models import model_fingerprint
 from tl_experts.models.catalogue import ENTRIES
 from tl_experts.steering import tuned_steering
-from tl_experts.steering.tuning.shipped import _read, tuned_setting, tuned_settings
+from tl_experts.steering.tuning.shipped import _read, model_settings, tuned_setting, tuned_settings
 
 FILES = sorted((data_folder() / "tuned").glob("*.json"))
 
@@ -55,3 +55,8 @@ def test_a_damaged_file_is_named(tmp_path, document):
     path.write_text(json.dumps(document))
     with pytest.raises(ArtefactError, match=r"a\.json"):
         _read(path)
+
+
+def test_the_settings_of_a_model_are_found_by_its_weights(mini, llama):
+    assert model_settings(mini) == tuned_settings("polyglot-mini")
+    assert model_settings(llama) == {}

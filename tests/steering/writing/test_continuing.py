@@ -1,10 +1,13 @@
 """Many prompts at once: each text is what the model writes for its prompt alone."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 from tl_experts import Decoding, continue_prompts, find_experts, steer
 from tl_experts.errors import ModelError, TLExpertsError
+from tl_experts.steering.writing.continuing import stream_prompt
 
 PROMPTS = ["Die Katze", "Every window in the old house", "猫は"]
 QUIET = {"progress": False}
@@ -109,3 +112,25 @@ def test_bad_arguments_raise_an_error(llama, options, message, unchecked):
     arguments = {"prompts": PROMPTS} | options
     with pytest.raises(TLExpertsError, match=message):
         continue_prompts(llama, **arguments, **QUIET)
+
+
+def test_a_streamed_prompt_grows_token_by_token_to_the_same_texts(llama):
+    decoding = Decoding(max_new_tokens=6)
+    (expected,) = continue_prompts(llama, PROMPTS[:1], texts=2, seed=4, decoding=decoding, **QUIET)
+    steps = list(stream_prompt(llama, PROMPTS[0], texts=2, seed=4, decoding=decoding))
+    assert steps[-1] == expected
+    assert 1 < len(steps) <= 6
+    for earlier, later in pairwise(steps):
+        assert all(new.startswith(old.rstrip("\ufffd")) for old, new in zip(earlier, later, strict=True))
+
+
+def test_a_stream_that_is_left_early_leaves_the_model_as_it_was(llama, corpus):
+    experts = find_experts(llama, corpus, k=20, progress=False)["ja"]
+    plain = continue_prompts(llama, PROMPTS, decoding=GREEDY, **QUIET)
+    with steer(llama, experts):
+        steps = stream_prompt(llama, PROMPTS[0], decoding=GREEDY)
+        next(steps)
+        steps.close()
+    assert continue_prompts(llama, PROMPTS, decoding=GREEDY, **QUIET) == plain
+    with pytest.raises(TLExpertsError, match="texts is 0"):
+        next(stream_prompt(llama, PROMPTS[0], texts=0))

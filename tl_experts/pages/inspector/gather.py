@@ -1,6 +1,7 @@
 """One pass of the model that keeps some neurons' activations at every token."""
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,6 +45,10 @@ class TokenActivations:
     def drawn(self, sentence: int) -> Float[np.ndarray, "piece neuron"]:
         """The activations of one sentence's `drawn_pieces`: the largest over each piece's tokens."""
         return np.maximum.reduceat(self.of(sentence), self._firsts[sentence], axis=0)
+
+    def piece_of(self, sentence: int, token: int) -> tuple[int, int]:
+        """The sentence, and the number of the drawn piece that one of its tokens (by its position) belongs to."""
+        return sentence, bisect_right(self._firsts[sentence], token) - 1
 
     @cached_property
     def drawn_pieces(self) -> tuple[tuple[str, ...], ...]:

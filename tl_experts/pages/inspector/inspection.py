@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.errors import ResponseError, TLExpertsError
-from tl_experts.experts.auroc import STATISTICS, score
 from tl_experts.experts.experts import Experts
 from tl_experts.jobs.files import write_text
 from tl_experts.models import Model
 from tl_experts.pages.inspector.gather import Neuron, TokenActivations, gather
+from tl_experts.pages.inspector.measured import sentence_measures, token_measures
 from tl_experts.pages.inspector.page import page
 from tl_experts.pages.inspector.weight_view import WeightView, weight_views
 
@@ -55,11 +55,10 @@ class Inspection:
     responses: Float[np.ndarray, "sentence neuron"]
     """Pooled as the experts' responses were."""
 
-    auroc: Float[np.ndarray, "neuron language"]
-    """On this corpus, also if the experts were found on another."""
-
-    ap: Float[np.ndarray, "neuron language"]
-    mean: Float[np.ndarray, "neuron language"]
+    measures: dict[str, Float[np.ndarray, "neuron language"]]
+    """AUROC, average precision (``ap``), Cohen's d (``d``) and mean of the responses; Cohen's d, mean, and share above
+    zero of the activations at tokens (``token_d``, ``token_mean``, ``token_share``). On this corpus, also if the
+    experts were found on another."""
 
     correlations: Float[np.ndarray, "neuron neuron"]
     """Pearson's r between the responses of two neurons."""
@@ -75,6 +74,25 @@ class Inspection:
         """The sentences."""
         return self.activations.corpus
 
+    @property
+    def auroc(self) -> Float[np.ndarray, "neuron language"]:
+        """AUROC on this corpus."""
+        return self.measures["auroc"]
+
+    @property
+    def ap(self) -> Float[np.ndarray, "neuron language"]:
+        """Average precision on this corpus."""
+        return self.measures["ap"]
+
+    @property
+    def mean(self) -> Float[np.ndarray, "neuron language"]:
+        """Mean response to each language's sentences."""
+        return self.measures["mean"]
+
+    def home(self, neuron: int) -> str:
+        """The language of the corpus that a neuron (by its column) tells best from the others, by AUROC."""
+        return self.corpus.languages[int(self.auroc[neuron].argmax())]
+
     def neighbours(self, neuron: int) -> list[tuple[int, float]]:
         """The inspected experts whose responses go most with those of one (by its column), with r."""
         row = self.correlations[neuron].copy()
@@ -84,10 +102,7 @@ class Inspection:
 
     def sentences(self, neuron: int, language: str, *, count: int = 4) -> tuple[list[int], list[int]]:
         """The sentences of a language with the largest and the smallest responses of a neuron (by its column)."""
-        mine = np.flatnonzero(np.array(self.corpus.labels) == language)
-        order = mine[np.argsort(-self.responses[mine, neuron], kind="stable")]
-        top = order[:count]
-        return top.tolist(), order[max(len(top), len(order) - count) :][::-1].tolist()
+        return extremes(self.responses[:, neuron], np.array(self.corpus.labels) == language, count)
 
     def to_html(self) -> str:
         """The page as HTML: it loads nothing, and texts of corpus and model appear as text."""
@@ -105,7 +120,7 @@ class Inspection:
         # A separate frame keeps the styles of the page and of the notebook apart.
         return (
             f'<iframe srcdoc="{html.escape(self.to_html())}" style="width:100%;height:820px;border:1px solid #ddd" '
-            'sandbox="allow-scripts" title="Expert inspector"></iframe>'
+            'sandbox="allow-scripts allow-downloads" title="Expert inspector"></iframe>'
         )
 
     def __repr__(self) -> str:
@@ -156,19 +171,30 @@ def inspect(
     activations = gather(model, corpus, neurons, chosen.site, progress=progress)
     responses = activations.pooled(chosen.pooling)
     _require_finite(responses, neurons, corpus)
-    statistics = dict(zip(STATISTICS, _scores(responses, corpus), strict=True))
     return Inspection(
         experts=chosen,
         neurons=neurons,
         activations=activations,
         responses=responses,
-        auroc=statistics["auroc"],
-        ap=statistics["ap"],
-        mean=statistics["mean"],
+        measures=_measures(activations, responses),
         correlations=_correlations(responses),
         weights=tuple(weight_views(model, neurons, chosen.site)),
         title=str(model.cfg.model_name),
     )
+
+
+def extremes(responses: NDArray[np.float32], mine: NDArray[np.bool_], count: int) -> tuple[list[int], list[int]]:
+    """The sentences of a language with the largest and with the smallest responses, each sentence once.
+
+    Args:
+        responses: of one neuron to every sentence.
+        mine: the sentences of the language.
+        count: sentences at each end.
+    """
+    rows = np.flatnonzero(mine)
+    order = rows[np.argsort(-responses[rows], kind="stable")]
+    top = order[:count]
+    return top.tolist(), order[max(len(top), len(order) - count) :][::-1].tolist()
 
 
 def _chosen(experts: Experts, k: int | None, languages: Sequence[str] | None) -> Experts:
@@ -188,11 +214,15 @@ def _require_finite(responses: NDArray[np.float32], neurons: Sequence[Neuron], c
         )
 
 
-def _scores(responses: NDArray[np.float32], corpus: Corpus) -> NDArray[np.float32]:
-    """``[statistic neuron language]``, with the languages in the corpus's order."""
+def _measures(
+    activations: TokenActivations, responses: NDArray[np.float32]
+) -> dict[str, Float[np.ndarray, "neuron language"]]:
+    """Every measure, with the languages in the corpus's order."""
+    corpus = activations.corpus
     labels = np.array([corpus.languages.index(label) for label in corpus.labels])
-    found: NDArray[np.float32] = score(np.ascontiguousarray(responses), labels, len(corpus.languages))
-    return found
+    of_tokens = np.repeat(labels, np.diff(activations.starts))
+    count = len(corpus.languages)
+    return sentence_measures(responses, labels, count) | token_measures(activations.values, of_tokens, count)
 
 
 def _correlations(responses: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,57 +1,49 @@
-"""Views that need a loaded model: any neuron, and generation before and after an intervention."""
+"""Views that need a loaded model: any neuron, its effect, and generation before and after an intervention."""
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from einops import rearrange
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.errors import SelectionError, TLExpertsError
-from tl_experts.experts.auroc import STATISTICS, score
+from tl_experts.experts.evidence import Evidence
+from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
-from tl_experts.models import Batching, Model, attached, hook_name, text_batches
-from tl_experts.pages.inspector.gather import TokenActivations, gather
-from tl_experts.pages.inspector.weight_view import WeightView, weight_views
+from tl_experts.experts.own import experts_from_list
+from tl_experts.experts.scorings import SCORINGS, scored
+from tl_experts.models import Batching, Model, text_batches, token_policy
+from tl_experts.pages.inspector.asked import Held, Wish
+from tl_experts.pages.inspector.effects import Effects
+from tl_experts.pages.inspector.gather import gather
+from tl_experts.pages.inspector.inspection import extremes
+from tl_experts.pages.inspector.measured import sentence_measures
+from tl_experts.pages.inspector.records import SHOWN, Row, neuron_record, rounded, token_record, weight_record
+from tl_experts.pages.inspector.weight_view import weight_views
 from tl_experts.responses.collect import Responses
-from tl_experts.steering.generation import LanguageIdentifier, generate_texts
-from tl_experts.steering.interventions import steer
+from tl_experts.responses.reading import Reading
+from tl_experts.responses.statistics_pass import collect_statistics
+from tl_experts.responses.store import StoredResponses
+from tl_experts.steering.generation import LanguageIdentifier
+from tl_experts.steering.interventions import Steerable, steer
+from tl_experts.steering.steering import Steering
+from tl_experts.steering.tuning.shipped import model_settings, tuned_steering
+from tl_experts.steering.writing.continuing import Decoding, stream_prompt
 
+SAMPLED = 240
+"""Sentences, of all languages together, whose tokens make the histogram of a neuron that is not on the page."""
 
-@dataclass(frozen=True)
-class Comparison:
-    """A prompt continued without and with an intervention."""
+TABLED = ("auroc", "ap", "mean_difference", "token_mean_difference", "lape", "aligned_lape")
+"""The scorings that need neither quantiles nor a fit of their own."""
 
-    before: str
-    after: str
-
-    languages: tuple[str, ...]
-    probability_before: tuple[float, ...]
-    """Probability of each language for the continuation, by langid.py."""
-
-    probability_after: tuple[float, ...]
-
-    logits: tuple[tuple[str, float], ...]
-    """The tokens whose next-token logits changed most, with the change; largest gain first, largest loss last."""
-
-
-@dataclass(frozen=True, eq=False)
-class NeuronView:
-    """One neuron on the run's corpus."""
-
-    layer: int
-    neuron: int
-    auroc: dict[str, float]
-    ap: dict[str, float]
-    low: float
-    high: float
-    """Smallest and largest response: the range of the slider."""
+NEIGHBOURS = 10
+_BLOCK = 1024
 
 
 class Live:
@@ -63,137 +55,235 @@ class Live:
         responses: responses of all neurons to the run's corpus.
     """
 
-    def __init__(self, model: Model, experts: Experts, responses: Responses) -> None:
+    def __init__(self, model: Model, experts: Experts, responses: Responses | StoredResponses) -> None:
         self.model = model
         self.experts = experts
         self.responses = responses
         self._lock = threading.Lock()
+        self._tuned: dict[str, Steerable] = {}
+        self._effects = Effects(model, responses.corpus)
+        self._languages = responses.corpus.languages
+        self._labels = np.array([self._languages.index(label) for label in responses.corpus.labels])
+
+    def settings(self) -> Row:
+        """What the forms of the page offer: the tuned settings in words, and the layers."""
+        found = model_settings(self.model)
+        return {
+            "tuned": {code: str(one.setting) for code, one in sorted(found.items())},
+            "layers": [[layer, width] for layer, width in self._widths.items()],
+        }
+
+    def neuron(self, layer: int, neuron: int) -> Row:
+        """What is known of a neuron without a pass of the model; see `records.neuron_record`.
+
+        Raises:
+            SelectionError: the model has no such neuron.
+        """
+        values = self._values(layer, neuron)
+        found = sentence_measures(values[:, None], self._labels, len(self._languages))
+        measures = {name: table[0].tolist() for name, table in found.items()}
+        (view,) = weight_views(self.model, [(layer, neuron)], self.responses.site)
+        return {**neuron_record((layer, neuron), measures, values), "weights": weight_record(view)}
+
+    def tokens(self, layer: int, neuron: int) -> Row:
+        """What a pass over some sentences shows of a neuron (see `records.token_record`), and its neighbours.
+
+        Raises:
+            SelectionError: the model has no such neuron.
+        """
+        values = self._values(layer, neuron)
+        ends = [extremes(values, self._labels == language, SHOWN) for language in range(len(self._languages))]
+        share = max(1, SAMPLED // len(self._languages))
+        sampled = [
+            int(row) for language in range(len(ends)) for row in np.flatnonzero(self._labels == language)[:share]
+        ]
+        chosen = sorted({*sampled, *(row for top, bottom in ends for row in (*top, *bottom))})
+        with self._lock:
+            corpus = self.responses.corpus.take(chosen)
+            found = gather(self.model, corpus, [(layer, neuron)], self.responses.site, progress=False)
+        at = {row: index for index, row in enumerate(chosen)}
+        measures = sentence_measures(values[:, None], self._labels, len(self._languages))
+        record = token_record(
+            found,
+            0,
+            self._languages[int(measures["auroc"][0].argmax())],
+            [([at[row] for row in top], [at[row] for row in bottom]) for top, bottom in ends],
+            sampled=[at[row] for row in sampled],
+            names=chosen,
+        )
+        return {**record, "neighbours": self._neighbours(values, layer, neuron)}
+
+    def scorings(self, layer: int, neuron: int) -> Row:
+        """How a neuron scores for each language by each scoring, and its rank among all neurons.
+
+        The first call takes a pass of the model over the corpus, for the statistics of tokens.
+
+        Raises:
+            SelectionError: the model has no such neuron.
+        """
+        column = self._column(layer, neuron)
+        found: Row = {}
+        for name, table in self._scores.items():
+            ranks = (table > table[column]).sum(axis=0) + 1
+            found[name] = [
+                [rounded(float(score)), int(rank)] if np.isfinite(score) else None
+                for score, rank in zip(table[column], ranks, strict=True)
+            ]
+        return {"scorings": found, "neurons": self.responses.neurons.total}
+
+    def effects(self, held: Held) -> Iterator[Row]:
+        """The change of log-perplexity of each language's text, one language after the other.
+
+        Raises:
+            TLExpertsError: as `steering`.
+        """
+        with self._lock:
+            for effect in self._effects.measure(self.steering(held)):
+                yield {
+                    "language": effect.language,
+                    "tokens": effect.tokens,
+                    "before": rounded(effect.before),
+                    "change": rounded(effect.after - effect.before),
+                }
+
+    def continued(self, wish: Wish) -> Iterator[Row]:
+        """A prompt continued without and with an intervention, token by token.
+
+        Yields:
+            ``{"side": "before" or "after", "texts": [...]}`` after every token, and in the end the probability of each
+            language for every text, by langid.py, and the next-token logits that changed most.
+
+        Raises:
+            TLExpertsError: as `steering`, or the prompt is too long.
+        """
+        self._require_room(wish)
+        with self._lock:
+            if wish.held.by == "tuned" and wish.held.language not in self._tuned:
+                yield {"status": "finding the neurons of the tuned setting; this is done once"}
+            steering = self.steering(wish.held)
+            sides: tuple[tuple[str, Callable[[], AbstractContextManager[Any]]], ...] = (
+                ("before", nullcontext),
+                ("after", lambda: steer(self.model, steering)),
+            )
+            logits, written = [], {}
+            for side, context in sides:
+                with context():
+                    logits.append(self._next_logits(wish.prompt))
+                    for texts in self._stream(wish):
+                        written[side] = texts
+                        yield {"side": side, "texts": [text.rstrip("\ufffd") for text in texts]}
+        yield {**self._identified(written), "logits": self._changes(logits[1] - logits[0])}
+
+    def steering(self, held: Held) -> Steerable:
+        """What `steer` takes.
+
+        Raises:
+            TLExpertsError: there is no such setting, language, expert or neuron, or the operation lacks a value.
+        """
+        if held.by == "tuned":
+            if held.language not in self._tuned:
+                self._tuned[held.language] = tuned_steering(self.model, held.language, progress=False)
+            return self._tuned[held.language]
+        options: dict[str, Any] = {"operation": held.operation, "strength": held.strength}
+        if held.by == "experts":
+            return Steering(self.experts[held.language].head(held.k), value=held.value, **options)
+        self._column(*held.neuron)
+        reading = Reading(site=self.responses.site, layers=self.responses.neurons.layers)
+        one = experts_from_list(self.model, {self._languages[0]: [(*held.neuron, held.value)]}, reading=reading)
+        return Steering(one, value=[held.value], **options)
+
+    @property
+    def _widths(self) -> dict[int, int]:
+        table = self.responses.neurons
+        return dict(zip(table.layers, table.widths, strict=True))
+
+    @cached_property
+    def expertise(self) -> Expertise:
+        """The scores of all neurons by their responses."""
+        return score_responses(self.responses, progress=False)
+
+    @cached_property
+    def _scores(self) -> dict[str, Float[np.ndarray, "neuron language"]]:
+        reading = Reading(
+            site=self.responses.site, layers=self.responses.neurons.layers, batching=Batching(truncate=True)
+        )
+        with self._lock:
+            tokens = collect_statistics(self.model, self.responses.corpus, reading=reading, progress=False)
+        evidence = Evidence(self.expertise, self.responses, tokens)
+        return {name: scored(SCORINGS[name], evidence) for name in TABLED}
+
+    @cached_property
+    def _spread(self) -> NDArray[np.float32]:
+        """The root of each neuron's summed squared deviations."""
+        total = self.responses.neurons.total
+        blocks = (self.responses.columns(at, min(at + _BLOCK, total)) for at in range(0, total, _BLOCK))
+        return np.concatenate([np.sqrt(((block - block.mean(axis=0)) ** 2).sum(axis=0)) for block in blocks])
+
+    def _neighbours(self, values: NDArray[np.float32], layer: int, neuron: int) -> list[list[Any]]:
+        """The neurons of the model whose responses go most with one's, with Pearson's r."""
+        total, own = self.responses.neurons.total, self._column(layer, neuron)
+        shifted = values - values.mean()
+        starts = range(0, total, _BLOCK)
+        products = np.concatenate([shifted @ self.responses.columns(at, min(at + _BLOCK, total)) for at in starts])
+        scale = self._spread * self._spread[own]
+        r = np.divide(products, scale, out=np.zeros_like(scale), where=scale > 0)
+        r[own] = -np.inf
+        nearest = np.argsort(-r, kind="stable")[: min(NEIGHBOURS, total - 1)]
+        table = self.responses.neurons
+        return [[int(table.layer_of[at]), int(table.neuron_of[at]), round(float(r[at]), 3)] for at in nearest]
 
     @cached_property
     def _identifier(self) -> LanguageIdentifier:
-        return LanguageIdentifier(self.responses.corpus.languages)
+        return LanguageIdentifier(self._languages)
 
-    @cached_property
-    def _labels(self) -> np.ndarray:
-        languages = self.responses.corpus.languages
-        return np.array([languages.index(label) for label in self.responses.corpus.labels])
+    def _identified(self, written: dict[str, list[str]]) -> Row:
+        """The probability of each language for every text, or why there is none."""
+        try:
+            identifier = self._identifier
+        except TLExpertsError as error:
+            return {"note": str(error)}
+        tables = {side: identifier.probabilities(texts).round(4).tolist() for side, texts in written.items()}
+        return {"languages": list(identifier.languages), "probabilities": tables}
 
-    def view(self, layer: int, neuron: int) -> NeuronView:
-        """How well a neuron identifies each language.
+    def _stream(self, wish: Wish) -> Iterator[list[str]]:
+        decoding = Decoding(max_new_tokens=wish.tokens, temperature=wish.temperature)
+        return stream_prompt(self.model, wish.prompt, texts=wish.texts, seed=wish.seed, decoding=decoding)
 
-        Raises:
-            SelectionError: the model has no such neuron.
-        """
-        column = self._column(layer, neuron)
-        values = self.responses.values[:, [column]].float().numpy()
-        languages = self.responses.corpus.languages
-        found = dict(zip(STATISTICS, score(values, self._labels, len(languages)), strict=True))
-        return NeuronView(
-            layer,
-            neuron,
-            dict(zip(languages, found["auroc"][0].tolist(), strict=True)),
-            dict(zip(languages, found["ap"][0].tolist(), strict=True)),
-            float(values.min()),
-            float(values.max()),
-        )
-
-    def tokens(self, layer: int, neuron: int, *, count: int = 3) -> list[tuple[str, float, TokenActivations, int]]:
-        """The sentences with the largest responses of each language.
-
-        Returns:
-            For each sentence: language, response, activations, and its index in the activations.
-        """
-        column = self._column(layer, neuron)
-        values = self.responses.values[:, column].float().numpy()
-        corpus = self.responses.corpus
-        chosen = []
-        for language in range(len(corpus.languages)):
-            mine = np.flatnonzero(self._labels == language)
-            chosen += mine[np.argsort(-values[mine], kind="stable")[:count]].tolist()
-        with self._lock:
-            found = gather(self.model, corpus.take(chosen), [(layer, neuron)], self.responses.site, progress=False)
-        return [(corpus.labels[index], float(values[index]), found, row) for row, index in enumerate(chosen)]
-
-    def weights(self, layer: int, neuron: int) -> WeightView:
-        """What a neuron's weights say."""
-        self._column(layer, neuron)
-        return weight_views(self.model, [(layer, neuron)], self.responses.site)[0]
-
-    def compare_experts(self, prompt: str, language: str, k: int, *, seed: int = 0, tokens: int = 40) -> Comparison:
-        """Continue a prompt without and with the k best experts of a language at their mean.
-
-        Raises:
-            SelectionError: a language without experts, or fewer than k.
-        """
-        chosen = self.experts[language].head(k)
-        return self._compare(prompt, lambda: steer(self.model, chosen), seed, tokens)
-
-    def compare_neuron(
-        self, prompt: str, layer: int, neuron: int, value: float, *, seed: int = 0, tokens: int = 40
-    ) -> Comparison:
-        """Continue a prompt without and with one neuron set to a value at every token.
-
-        Raises:
-            SelectionError: the model has no such neuron.
-        """
-        self._column(layer, neuron)
-        if not np.isfinite(value):
-            raise TLExpertsError(f"value is {value}; expected a finite number")
-        return self._compare(prompt, lambda: _set(self.model, layer, neuron, value, self.responses.site), seed, tokens)
-
-    def _compare(
-        self, prompt: str, intervention: Callable[[], AbstractContextManager[Any]], seed: int, tokens: int
-    ) -> Comparison:
-        with self._lock:
-            texts, logits = [], []
-            for context in (nullcontext, intervention):
-                with context():
-                    logits.append(self._next_logits(prompt))
-                    texts += generate_texts(
-                        self.model, 1, seed=seed, prompt=prompt, max_new_tokens=tokens, progress=False
-                    )
-        before, after = texts
-        table = self._identifier.probabilities([before, after])
-        return Comparison(
-            before,
-            after,
-            self._identifier.languages,
-            tuple(table[0].tolist()),
-            tuple(table[1].tolist()),
-            self._changes(logits[1] - logits[0]),
-        )
+    def _require_room(self, wish: Wish) -> None:
+        """Refuse a prompt that leaves no room for the tokens, in the words of the page's form."""
+        policy = token_policy(self.model)
+        length = len(policy.tokenizer(wish.prompt, add_special_tokens=False)["input_ids"]) + (policy.bos is not None)
+        room = policy.context - length
+        if wish.tokens > room:
+            fix = f"set 'tokens' to {room} or less, or shorten it" if room > 0 else "shorten it"
+            raise TLExpertsError(
+                f"the prompt has {length} tokens, and the model reads {policy.context} in all: {wish.tokens} more do "
+                f"not fit; {fix}"
+            )
 
     def _next_logits(self, prompt: str) -> Float[Tensor, " token"]:
-        if not prompt:
-            raise TLExpertsError("the prompt is empty; write the beginning of a text")
         (batch,) = text_batches(self.model, [prompt], Batching(truncate=True))
         with torch.inference_mode():
             logits: Tensor = self.model(batch.tokens.to(next(self.model.parameters()).device))[0, -1]
         return logits.float().cpu()
 
-    def _changes(self, change: Tensor, count: int = 8) -> tuple[tuple[str, float], ...]:
+    def _changes(self, change: Float[Tensor, " token"], count: int = 8) -> list[list[Any]]:
+        """The tokens whose logits changed most; largest gain first, largest loss last."""
         order = change[: len(self.model.tokenizer)].argsort(descending=True).tolist()
-        return tuple(
-            (self.model.tokenizer.decode([token]), float(change[token])) for token in order[:count] + order[-count:]
-        )
+        ends = order[:count] + order[-count:]
+        return [[str(self.model.tokenizer.decode([token])), rounded(float(change[token]), 4)] for token in ends]
+
+    def _values(self, layer: int, neuron: int) -> NDArray[np.float32]:
+        """The responses of a neuron to every sentence."""
+        column = self._column(layer, neuron)
+        return np.ascontiguousarray(self.responses.columns(column, column + 1)[:, 0])
 
     def _column(self, layer: int, neuron: int) -> int:
-        table = self.responses.neurons
-        widths = dict(zip(table.layers, table.widths, strict=True))
+        widths = self._widths
         if layer not in widths or not 0 <= neuron < widths[layer]:
+            layers = list(widths)
             raise SelectionError(
-                f"no neuron L{layer} N{neuron}: layers are {table.layers[0]} to {table.layers[-1]}"
+                f"no neuron L{layer} N{neuron}: layers are {layers[0]} to {layers[-1]}"
                 + (f", layer {layer} has neurons 0 to {widths[layer] - 1}" if layer in widths else "")
             )
-        return int(table.columns_of(np.array([layer]), np.array([neuron]))[0])
-
-
-@contextmanager
-def _set(model: Model, layer: int, neuron: int, value: float, site: str) -> Iterator[None]:
-    def edit(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001 (TransformerLens's signature)
-        changed = rearrange(activation, "batch pos ... -> batch pos (...)").clone()
-        changed[..., neuron] = value
-        return changed.view_as(activation)
-
-    with attached(model, [(hook_name(layer, site), edit)]):
-        yield
+        return int(self.responses.neurons.columns_of(np.array([layer]), np.array([neuron]))[0])

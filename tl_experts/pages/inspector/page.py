@@ -1,50 +1,86 @@
 """The inspector's page: data as JSON that cannot end its own element, one script, one style, nothing loaded.
 
 Everything that comes from outside (sentences, tokens, names) reaches the browser inside that JSON, and the script puts
-it on the page as text nodes; a content security policy forbids every request.
+it on the page as text nodes; a content security policy forbids every request. The live page is the same page with the
+address of its own server allowed.
 """
 
-import base64
 import json
+import re
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tl_experts.pages.inspector.weight_view import Scored, WeightView
+from tl_experts.errors import ArtefactError
 
 if TYPE_CHECKING:
     from tl_experts.pages.inspector.inspection import Inspection
 
-SHOWN = 4
-"""Sentences with the largest and with the smallest responses of each language."""
+FORMAT = 2
+"""Of the data in the page; a page of another format is written again."""
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+LIVE_POLICY = f"{POLICY}; connect-src 'self'"
+
+SCRIPTS = ("base.js", "charts.js", "neuron.js", "ask.js", "steer.js", "app.js")
+"""Parts of the script, in the order in which they are joined."""
+
+_DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 
 
 def page(inspection: "Inspection") -> str:
     """The whole page."""
-    return _fill(
-        {
-            "policy": POLICY,
-            "style": _part("page.css"),
-            "data": safe_json(document(inspection)),
-            "script": _part("page.js"),
-        }
-    )
+    return _page(safe_json(document(inspection)), POLICY)
+
+
+def live_page(saved: str, settings: dict[str, Any]) -> str:
+    """A saved page as the server shows it.
+
+    Args:
+        saved: what `page` returned.
+        settings: what the live parts of the script need to know before the model is loaded.
+
+    Raises:
+        ArtefactError: it is not such a page, or one of another version.
+    """
+    data = saved_data(saved)
+    if data is None:
+        raise ArtefactError("this is not an inspector page of this version; write it again: tl-experts inspect --save")
+    return _page(safe_json({**data, "live": settings}), LIVE_POLICY)
+
+
+def saved_data(saved: str) -> dict[str, Any] | None:
+    """The data in a saved page; None if it is not a page of this version."""
+    found = _DATA.search(saved)
+    try:
+        data = json.loads(found[1]) if found else None
+    except json.JSONDecodeError:
+        return None
+    return data if isinstance(data, dict) and data.get("format") == FORMAT else None
 
 
 def document(inspection: "Inspection") -> dict[str, Any]:
     """The script's input; long lists of numbers are base64 of little-endian integers, scaled per neuron."""
+    # Here, so that the server can show a page before it needs NumPy.
+    from tl_experts.pages.inspector.records import SHOWN, neuron_record, token_record, weight_record
+
     strings = _Strings()
-    corpus = inspection.corpus
+    corpus, experts = inspection.corpus, inspection.experts
     languages = list(corpus.languages)
-    experts = inspection.experts
     column_of = {neuron: column for column, neuron in enumerate(inspection.neurons)}
-    columns = range(len(column_of))
+
+    def record(column: int) -> dict[str, Any]:
+        ends = [inspection.sentences(column, language, count=SHOWN) for language in languages]
+        measures = {name: table[column].tolist() for name, table in inspection.measures.items()}
+        return {
+            **neuron_record(inspection.neurons[column], measures, inspection.responses[:, column]),
+            **token_record(inspection.activations, column, inspection.home(column), ends),
+            "weights": weight_record(inspection.weights[column], strings.number),
+            "neighbours": [[*inspection.neurons[other], round(r, 3)] for other, r in inspection.neighbours(column)],
+        }
+
     return {
+        "format": FORMAT,
         "title": inspection.title,
         "site": experts.site,
         "pooling": experts.pooling,
@@ -56,7 +92,6 @@ def document(inspection: "Inspection") -> dict[str, Any]:
             [languages.index(label), [strings.number(piece) for piece in pieces]]
             for label, pieces in zip(corpus.labels, inspection.activations.drawn_pieces, strict=True)
         ],
-        "neurons": [list(neuron) for neuron in inspection.neurons],
         "experts": {
             language: [
                 column_of[neuron]
@@ -64,13 +99,7 @@ def document(inspection: "Inspection") -> dict[str, Any]:
             ]
             for language in experts.languages
         },
-        "auroc": _rounded(inspection.auroc),
-        "ap": _rounded(inspection.ap),
-        "mean": _rounded(inspection.mean),
-        "responses": [_scaled(inspection.responses[:, column], np.uint16) for column in columns],
-        "shown": [_shown(inspection, column, languages) for column in columns],
-        "neighbours": [[[other, round(r, 3)] for other, r in inspection.neighbours(column)] for column in columns],
-        "weights": [_weights(view, strings) for view in inspection.weights],
+        "records": [record(column) for column in range(len(column_of))],
         # Last: everything above has added its texts by now.
         "strings": strings.texts,
     }
@@ -96,47 +125,23 @@ class _Strings:
         return self._numbers[text]
 
 
-def _shown(inspection: "Inspection", column: int, languages: list[str]) -> dict[str, Any]:
-    """The sentences at both ends of each language, and the activation at each of their pieces."""
-    ends = [inspection.sentences(column, language, count=SHOWN) for language in languages]
-    sentences = [sentence for top, bottom in ends for sentence in (*top, *bottom)]
-    values = np.concatenate([inspection.activations.drawn(sentence)[:, column] for sentence in sentences])
-    return {
-        "top": [top for top, _ in ends],
-        "bottom": [bottom for _, bottom in ends],
-        "pieces": _scaled(values, np.uint8),
-    }
-
-
-def _weights(view: WeightView, strings: _Strings) -> dict[str, Any]:
-    def listed(scored: Scored) -> list[list[float]]:
-        return [[strings.number(text), float(f"{value:.4g}")] for text, value in scored]
-
-    return {
-        "promoted": listed(view.promoted),
-        "suppressed": listed(view.suppressed),
-        "read": listed(view.read),
-        "readers": [[layer, neuron, round(cosine, 3)] for layer, neuron, cosine in view.readers],
-    }
-
-
-def _scaled(values: NDArray[np.float32], kind: Any) -> list[Any]:
-    """Smallest, largest, and all values as integers between them, in base64."""
-    low, high = float(values.min()), float(values.max())
-    top = np.iinfo(kind).max
-    share = (values.astype(np.float64) - low) / (high - low) if high > low else np.zeros(len(values))
-    whole = np.rint(share * top).astype(np.dtype(kind).newbyteorder("<"))
-    return [float(f"{low:.6g}"), float(f"{high:.6g}"), base64.b64encode(whole.tobytes()).decode("ascii")]
-
-
-def _rounded(table: NDArray[np.float32]) -> list[list[float]]:
-    return [[float(f"{value:.5g}") for value in row] for row in table.tolist()]
-
-
 def _colour(language: str) -> str:
     from tl_experts.plots.style import colour_of
 
     return colour_of(language)
+
+
+def _page(data: str, policy: str) -> str:
+    script = "\n".join(_part(name) for name in SCRIPTS)
+    return _fill(
+        {
+            "policy": policy,
+            "style": _part("page.css"),
+            "data": data,
+            # One function, so that nothing of it is a global name.
+            "script": f'"use strict";\n(() => {{\n{script}}})();\n',
+        }
+    )
 
 
 @cache

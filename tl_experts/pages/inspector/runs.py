@@ -1,4 +1,4 @@
-"""Saved runs for the inspector: the folder of a study or of a demo."""
+"""Saved runs for the inspector: the folder of a study, of a demo, or of `find`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +15,14 @@ from tl_experts.models import Batching, Model, load_model
 from tl_experts.models.pooling import Pooling
 from tl_experts.pages.inspector.inspection import Inspection, K, inspect
 from tl_experts.pages.inspector.live import Live
+from tl_experts.pages.inspector.loading import Say
+from tl_experts.pages.inspector.saved import FIND_MANIFEST, RESPONSES
 from tl_experts.responses.collect import Responses, collect_responses
 from tl_experts.responses.reading import Reading
+from tl_experts.responses.store import ResponseStore, StoredResponses
 from tl_experts.study import StudyConfig
 from tl_experts.study.bench import Bench
+from tl_experts.study.comparison.result import MANIFEST as COMPARISON
 from tl_experts.study.result import MANIFEST
 from tl_experts.study.splits import read_split, read_splits
 
@@ -38,40 +42,60 @@ class Run:
     corpus: Corpus
     """The sentences that the experts were found on."""
 
-    responses: Callable[[Model], Responses]
+    responses: Callable[[Model], Responses | StoredResponses]
     """Responses of every neuron to the corpus: loaded if the run stored them, otherwise collected."""
 
     def load_model(self, device: str | None = None) -> Model:
         """The run's model."""
         return load_model(self.model, device=device, dtype=self.dtype)
 
-    def live(self, device: str | None = None) -> Live:
-        """The run's model with the responses of all neurons."""
+    def live(self, device: str | None = None, say: Say | None = None) -> Live:
+        """The run's model with the responses of all neurons.
+
+        Args:
+            device: as `load_model`.
+            say: is told each of the three steps; None: nobody is.
+        """
+        say = say or (lambda _stage: None)
+        say(f"loading {self.model}")
         model = self.load_model(device)
+        say(f"responses of every neuron to {len(self.corpus):,} sentences")
         live = Live(model, self.experts, self.responses(model))
-        live.view(live.responses.neurons.layers[0], 0)  # loads the compiled kernel before the first request
+        say("preparing the answers")
+        live.neuron(live.responses.neurons.layers[0], 0)  # loads the compiled kernel before the first request
         return live
 
     def inspection(self, model: Model, *, k: int | None = None, progress: bool = True) -> Inspection:
         """The experts of the run on one page, at most k per language (default 50)."""
-        counts = min(self.experts.counts.values())
-        return inspect(model, self.experts, self.corpus, k=min(K if k is None else k, counts), progress=progress)
+        # A threshold, or a scoring with a rule of its own, may select none for some languages.
+        counts = {language: count for language, count in self.experts.counts.items() if count}
+        most = min(K if k is None else k, min(counts.values(), default=0))
+        return inspect(model, self.experts, self.corpus, k=most, languages=list(counts), progress=progress)
 
 
 def open_run(folder: str | Path) -> Run:
-    """Open the folder of ``tl-experts study`` or ``tl-experts demo``.
+    """Open the folder of ``tl-experts study``, ``tl-experts demo`` or ``tl-experts find``.
 
     Raises:
-        ArtefactError: it is neither, or its experts have not been saved yet.
+        ArtefactError: it is none of them, or its experts have not been saved yet.
     """
     path = user_path(folder)
-    if (path / MANIFEST).is_file():
-        return _study(path)
-    if (path / "settings.json").is_file():
-        return _demo(path)
+    for manifest, opened in ((MANIFEST, _study), (FIND_MANIFEST, _find), ("settings.json", _demo)):
+        if (path / manifest).is_file():
+            return opened(path)
+    if (path / COMPARISON).is_file():
+        raise ArtefactError(
+            f"{path} holds a comparison, in which every method has neurons of its own: open {path / 'report.html'}, or "
+            "run `tl-experts find MODEL` and inspect its folder"
+        )
+    if (path / RESPONSES).is_dir():
+        raise ArtefactError(
+            f"{path} lacks {FIND_MANIFEST}, which names the model: run the same `tl-experts find` again; it keeps the "
+            "responses"
+        )
     raise ArtefactError(
-        f"{path} does not hold a run; give a folder that `tl-experts study` or `tl-experts demo` wrote, such as "
-        "tl-experts-runs/study-polyglot-mini"
+        f"{path} does not hold a run; give a folder that `tl-experts study`, `tl-experts find` or `tl-experts demo` "
+        "wrote, such as tl-experts-runs/study-polyglot-mini"
     )
 
 
@@ -89,6 +113,19 @@ def _study(folder: Path) -> Run:
         experts=Experts.from_pretrained(folder / "experts"),
         corpus=dev.only(config.probe_languages) if config.probe_languages else dev,
         responses=responses,
+    )
+
+
+def _find(folder: Path) -> Run:
+    settings = _read(folder / FIND_MANIFEST, (str, "model"))
+    stored = ResponseStore(folder / RESPONSES).responses()
+    return Run(
+        folder=folder,
+        model=settings["model"],
+        dtype=str(settings.get("dtype", "float32")),
+        experts=Experts.from_pretrained(folder / "experts"),
+        corpus=stored.corpus,
+        responses=lambda model: stored,  # noqa: ARG005 (they are on disk)
     )
 
 

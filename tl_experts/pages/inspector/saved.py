@@ -6,6 +6,12 @@ from pathlib import Path
 from tl_experts.errors import ArtefactError, SelectionError
 from tl_experts.jobs.artefacts import load_artefact
 
+FIND_MANIFEST = "find.json"
+"""What ``tl-experts find`` notes in its folder: the model, which nothing else there names."""
+
+RESPONSES = "responses"
+"""The store of responses in the folder of ``find``."""
+
 _NEURON = re.compile(r"\s*L?\s*(\d+)(?:\s*[ .,:/]\s*N?|\s*N)\s*(\d+)\s*", re.IGNORECASE | re.ASCII)
 
 

@@ -51,37 +51,30 @@ def weight_views(model: Model, neurons: Sequence[Neuron], site: str, *, count: i
     if site not in MLP_SITES:
         return [WeightView() for _ in neurons]
     found: dict[int, WeightView] = {}
-    names = _token_texts(model)
+    # The text of each token is decoded when it is listed: a vocabulary may have 262,144, which takes seconds. The
+    # weights may have a few more rows than the tokenizer has tokens.
+    size = min(len(model.tokenizer), int(model.W_E.shape[0]))
     for layer in sorted({layer for layer, _ in neurons}):
         columns = [column for column, (its_layer, _) in enumerate(neurons) if its_layer == layer]
         inside = [neurons[column][1] for column in columns]
         directions = written_directions(model, layer, inside)
-        logits = promoted_logits(model, directions)[:, : len(names)]
-        read = read_scores(model, layer, inside)[:, : len(names)]
+        logits = promoted_logits(model, directions)[:, :size]
+        read = read_scores(model, layer, inside)[:, :size]
         readers = _readers(model, layer, directions, count)
         for row, column in enumerate(columns):
             found[column] = WeightView(
-                _top(logits[row], names, count),
-                _top(-logits[row], names, count, -1),
-                _top(read[row], names, count),
+                _top(logits[row], model.tokenizer, count),
+                _top(-logits[row], model.tokenizer, count, -1),
+                _top(read[row], model.tokenizer, count),
                 readers[row],
             )
     return [found[column] for column in range(len(neurons))]
 
 
-def _token_texts(model: Model) -> list[str]:
-    """The text of every token of the tokenizer; the weights may have a few more rows."""
-    size = min(len(model.tokenizer), int(model.W_E.shape[0]))
-    return [_text(model.tokenizer, token) for token in range(size)]
-
-
-def _text(tokenizer: Any, token: int) -> str:
-    return str(tokenizer.decode([token]))
-
-
-def _top(scores: Float[Tensor, " token"], names: Sequence[str], count: int, sign: int = 1) -> Scored:
+def _top(scores: Float[Tensor, " token"], tokenizer: Any, count: int, sign: int = 1) -> Scored:
     values, tokens = scores.topk(min(count, len(scores)))
-    return tuple((names[token], sign * value) for value, token in zip(values.tolist(), tokens.tolist(), strict=True))
+    texts = [str(tokenizer.decode([token])) for token in tokens.tolist()]
+    return tuple((text, sign * value) for value, text in zip(values.tolist(), texts, strict=True))
 
 
 def _readers(model: Model, layer: int, directions: Float[Tensor, "direction d_model"], count: int) -> list[Readers]:

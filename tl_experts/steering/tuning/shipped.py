@@ -63,6 +63,16 @@ def tuned_setting(model_name: str, language: str) -> TunedSetting | None:
     return _all().get(model_name, {}).get(language_code(language))
 
 
+def model_settings(model: Model) -> dict[str, TunedSetting]:
+    """The settings that come with the package for a loaded model, by language: those found with its weights.
+
+    Args:
+        model: either class; its name does not matter.
+    """
+    weights = model_fingerprint(model)["weights"]
+    return {code: one for own in _all().values() for code, one in own.items() if one.weights == weights}
+
+
 def tuned_steering(
     model: Model, language: str, *, statistics: Statistics | None = None, progress: bool = True
 ) -> Built:
@@ -86,8 +96,7 @@ def tuned_steering(
         >>> with steer(model, tuned_steering(model, "es", progress=False)):
         ...     text = model.generate("To open a file,", max_new_tokens=5, verbose=False)
     """
-    weights = model_fingerprint(model)["weights"]
-    found = {code: one for own in _all().values() for code, one in own.items() if one.weights == weights}
+    found = model_settings(model)
     code = language_code(language)
     if code not in found:
         known = near(code, sorted(found)) if found else f"there are some for {', '.join(sorted(_all()))}"

@@ -1,6 +1,6 @@
 """Continue many prompts side by side, also under several interventions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -190,10 +190,48 @@ def continue_side_by_side(
     return [[[found[part, row, own] for own in numbers] for row in range(len(prompts))] for part in range(len(parts))]
 
 
+def stream_prompt(
+    model: Model, prompt: str, *, texts: int = 1, seed: int = 0, decoding: Decoding = DEFAULT_DECODING
+) -> Iterator[list[str]]:
+    """Continue one prompt several times side by side, and give all texts after every token.
+
+    The last item is what `continue_prompts` returns for the prompt. Leave the intervention in force until the iterator
+    is exhausted or closed.
+
+    Args:
+        model: as in `continue_prompts`.
+        prompt: what the texts begin with.
+        texts: how many, with the seeds `seed`, `seed` + 1...
+        seed: of the draws.
+        decoding: how tokens are chosen.
+
+    Raises:
+        ModelError: as `continue_prompts`.
+        TLExpertsError: an option out of its range.
+    """
+    require_model(model)
+    _require([prompt], texts, seed, batch_size=1)
+    (start,) = _encoded(model, [prompt], decoding)
+    policy, ends = token_policy(model), _ends(model, decoding)
+    numbers = np.stack([draws(prompt, seed + number, decoding.max_new_tokens) for number in range(texts)])
+    with evaluating(model):
+        for rows in _rows_by_step(model, [start] * texts, numbers, decoding):
+            yield [_text(policy, start, row[len(start) :], ends) for row in rows]
+
+
 def _continued(
     model: Model, encoded: Sequence[list[int]], numbers: Float64[np.ndarray, "batch token"], decoding: Decoding
 ) -> list[str]:
     """What the model writes after each row of tokens."""
+    policy, ends = token_policy(model), _ends(model, decoding)
+    *_, rows = _rows_by_step(model, encoded, numbers, decoding)
+    return [_text(policy, start, row[len(start) :], ends) for start, row in zip(encoded, rows, strict=True)]
+
+
+def _rows_by_step(
+    model: Model, encoded: Sequence[list[int]], numbers: Float64[np.ndarray, "batch token"], decoding: Decoding
+) -> Iterator[list[list[int]]]:
+    """The rows of tokens after each new token; the same lists, which grow."""
     policy, ends = token_policy(model), _ends(model, decoding)
     width = max(map(len, encoded))
     tokens = torch.tensor([[policy.pad] * (width - len(row)) + row for row in encoded])
@@ -211,11 +249,11 @@ def _continued(
         ).cpu()
         for row, token in zip(rows, chosen.tolist(), strict=True):
             row.append(token)
+        yield rows
         finished = [done or row[-1] in ends for done, row in zip(finished, rows, strict=True)]
         if all(finished) or step + 1 == decoding.max_new_tokens:
             break
         logits = decoder.next_logits(chosen[:, None])
-    return [_text(policy, start, row[len(start) :], ends) for start, row in zip(encoded, rows, strict=True)]
 
 
 def _text(policy: TokenPolicy, start: list[int], new: list[int], ends: set[int]) -> str:
