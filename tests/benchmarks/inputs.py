@@ -42,6 +42,14 @@ class Setting:
         return AutoModel.from_pretrained(folder, dtype=torch.float32).to(self.device).eval()
 
     @cached_property
+    def hugging_face(self) -> Any:
+        """Hugging Face's own model, for its `generate`."""
+        from transformers import AutoModelForCausalLM
+
+        folder = model_folder(ENTRIES[self.name]) if self.name in ENTRIES else self.name
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(self.device).eval()
+
+    @cached_property
     def corpus(self) -> Corpus:
         """Six languages with equally many sentences each."""
         paraphrases = load_paraphrases()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from tl_experts import Batching, Reading, collect_both, collect_responses, find_
 from tl_experts.analysis import statistics
 from tl_experts.analysis.retrieval import all_pair_ranks
 from tl_experts.experts.auroc import score
-from tl_experts.models import text_batches
+from tl_experts.models import lean_passes, text_batches
 
 SAMPLE = 300
 """Neurons that scikit-learn is timed on."""
@@ -153,16 +154,25 @@ def _finding(
     return row_of(number, job, times, target=target, direction="faster", note=note, peak=peak)
 
 
+def _generate(setting: Setting, **options: Any) -> torch.Tensor:
+    """8 texts of 48 tokens, as the package generates."""
+    prompt = torch.full((8, 4), 5, device=setting.device)
+    with lean_passes(setting.model):
+        tokens: torch.Tensor = setting.model.generate(
+            prompt, max_new_tokens=48, stop_at_eos=False, verbose=False, use_past_kv_cache=True, **options
+        )
+    return tokens
+
+
 def generating(setting: Setting) -> Row:
     """Steered generation against unsteered: both generate equally many tokens, so times compare."""
     model = setting.model
     experts = find_experts(
         model, setting.corpus.head(60), k=500, reading=Reading(batching=Batching(truncate=True)), progress=False
     )["de"]
-    prompt = torch.full((8, 4), 5, device=setting.device)
 
     def generate() -> None:
-        model.generate(prompt, max_new_tokens=48, stop_at_eos=False, verbose=False, use_past_kv_cache=True)
+        _generate(setting)
 
     def steered() -> None:
         with steer(model, experts):
@@ -179,6 +189,32 @@ def generating(setting: Setting) -> Row:
         pairs=setting.pairs,
         device=setting.device,
         note="0.95x the tokens/s",
+    )
+
+
+def generating_plainly(setting: Setting) -> Row:
+    """Greedy generation against Hugging Face's `generate`: the same tokens."""
+    theirs = setting.hugging_face
+    theirs.generation_config.eos_token_id = None  # both write all 48 tokens
+    prompt = torch.full((8, 4), 5, device=setting.device)
+    options = {"max_new_tokens": 48, "do_sample": False, "attention_mask": torch.ones_like(prompt)}
+
+    def reference() -> torch.Tensor:
+        tokens: torch.Tensor = theirs.generate(prompt, **options)
+        return tokens
+
+    if not torch.equal(_generate(setting, do_sample=False), reference()):
+        raise AssertionError("the two generate different tokens")
+    return in_turn(
+        6,
+        "generation, unsteered, greedy, 8 texts x 48 tokens",
+        lambda: _generate(setting, do_sample=False),
+        reference,
+        target=1.2,
+        direction="of its time",
+        pairs=setting.pairs,
+        device=setting.device,
+        note="Hugging Face's generate, the same tokens",
     )
 
 
@@ -261,6 +297,7 @@ JOBS: dict[str, Callable[[Setting], Row]] = {
     "4": finding,
     "5": finding_plainly,
     "6": generating,
+    "6hf": generating_plainly,
     "7": retrieving,
     "7csls": retrieving_by_csls,
     "8": resampling,

@@ -4,7 +4,7 @@ Source: Sundar et al. 2025, section 4: the last hidden state (after the final no
 ``last_hidden_state``). Other layers are the residual stream after a block (``hidden_states[i + 1]``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -180,18 +180,11 @@ def embed_pieces(
     blocks = block_numbers(model, layers)
     warn_if_processed(model)
     batches = text_batches(model, sentences.texts, batching, once=True)
-    widths = {layer: final_width(model) if layer is None else int(model.cfg.d_model) for layer in layers}
-    shapes = {layer: (len(sentences), width) for layer, width in widths.items()}
+    shapes = {layer: (len(sentences), width) for layer, width in layer_widths(model, layers).items()}
     out = {
         layer: torch.empty(shape, dtype=torch.float32) if scratch is None else _mapped(scratch, layer, shape)
         for layer, shape in shapes.items()
     }
-
-    def readers(batch: Batch) -> list[Hook]:
-        return [(hook_name(block, "hook_resid_post"), _reader(batch, out[layer])) for layer, block in blocks.items()]
-
-    def read_final(batch: Batch, state: Tensor) -> None:
-        _reader(batch, out[None])(state, None)
 
     def keep(batch: Batch) -> Arrays:
         return {str(layer): vectors[batch.indices].numpy() for layer, vectors in out.items()}
@@ -204,9 +197,9 @@ def embed_pieces(
     run = partial(
         forward_batches,
         model,
-        readers=readers,
+        readers=partial(block_readers, blocks, out),
         last_layer=None if final else max(blocks.values()),
-        read_final=read_final if final else None,
+        read_final=partial(read_final_state, out) if final else None,
         hooks=hooks,
         description=description,
         progress=progress,
@@ -231,6 +224,21 @@ def block_numbers(model: Model, layers: Sequence[Layer]) -> dict[Layer, int]:
         if layer is not None and not -count <= layer < count:
             raise SiteError(f"layer {layer}: the model has layers 0 to {count - 1} (or None: after the final norm)")
     return {layer: layer % count for layer in layers if layer is not None}
+
+
+def layer_widths(model: Model, layers: Sequence[Layer]) -> dict[Layer, int]:
+    """Dimensions of each layer's vectors."""
+    return {layer: final_width(model) if layer is None else int(model.cfg.d_model) for layer in layers}
+
+
+def block_readers(blocks: Mapping[Layer, int], out: Mapping[Layer, Tensor], batch: Batch) -> list[Hook]:
+    """Hooks that write a batch's sentence vectors of some blocks into matrices ``[sentence d_model]``."""
+    return [(hook_name(block, "hook_resid_post"), _reader(batch, out[layer])) for layer, block in blocks.items()]
+
+
+def read_final_state(out: Mapping[Layer, Tensor], batch: Batch, state: Tensor) -> None:
+    """Write a batch's sentence vectors of the last hidden state into a matrix."""
+    _reader(batch, out[None])(state, None)
 
 
 def _mapped(scratch: Path, layer: Layer, shape: tuple[int, int]) -> Tensor:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         require_same_model,
         warn_if_processed,
     )
+    from tl_experts.models.lean import lean_passes
     from tl_experts.models.loading import load_model
     from tl_experts.models.passes import PassTracker, track_passes
     from tl_experts.models.sites import site_widths
@@ -64,6 +65,7 @@ __all__ = [
     "fingerprint_difference",
     "forward_batches",
     "hook_name",
+    "lean_passes",
     "load_model",
     "model_fingerprint",
     "model_source",

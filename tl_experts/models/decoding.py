@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tl_experts.models.hooks import Model, require_model
+from tl_experts.models.lean import lean_passes
 from tl_experts.models.lens import KeyValueCache, is_bridge
 from tl_experts.models.scope import Scope
 
@@ -40,7 +41,7 @@ class Decoder:
         new = torch.ones_like(tokens, dtype=torch.bool) if attended is None else attended
         self._attended = new if self._attended is None else torch.cat([self._attended, new], dim=1)
         run = self._bridge_pass if is_bridge(self._model) else self._hooked_pass
-        with Scope() as scope, torch.inference_mode():
+        with lean_passes(self._model), Scope() as scope, torch.inference_mode():
             handles = [self._model.unembed.register_forward_pre_hook(scope.only(_last_position))]
             if is_bridge(self._model):
                 handles.append(self._model.original_model.register_forward_hook(scope.only(self._keep_cache)))

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from tl_experts.models.allocator import keep_freed_memory
 from tl_experts.models.batches import Batch, count_tokens
 from tl_experts.models.evaluation import evaluating
 from tl_experts.models.hooks import Hook, Model, attached, require_model
+from tl_experts.models.lean import lean_passes
 from tl_experts.models.lens import is_bridge
 from tl_experts.models.scope import Scope
 
@@ -20,12 +22,23 @@ class _Enough(Exception):  # noqa: N818 (no fault)
     """Raised behind the last hook that reads, or in front of the unembedding, to leave the pass there."""
 
 
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a pass of a `HookedTransformer` begins: in front of a block, with what an earlier pass computed so far."""
+
+    layer: int
+    residual: Float[Tensor, "batch pos d_model"]
+    arguments: dict[str, Any]
+    """What the blocks get besides: the attention mask, shortformer's positions."""
+
+
 def forward_pass(
     model: Model,
     tokens: Int[Tensor, "batch pos"],
     *,
     attended: Bool[Tensor, "batch pos"] | None = None,
     last_layer: int | None = None,
+    start: Start | None = None,
 ) -> None:
     """Run the model for its hooks only: in evaluation mode, without gradients and without logits.
 
@@ -34,17 +47,22 @@ def forward_pass(
         tokens: token ids.
         attended: the attention mask; needed for left padding only (a causal model never looks right).
         last_layer: stop after this block; None runs the final norm too.
+        start: begin there; None: with the embedding.
     """
     kwargs: dict[str, Any] = {"return_type": None, **_arguments(model, attended)}
+    begin = tokens.to(_input_device(model))
+    if start is not None:
+        kwargs |= {"start_at_layer": start.layer, "tokens": begin, **start.arguments}
+        begin = start.residual
     bridge = is_bridge(model)
     if last_layer is not None and not (bridge and last_layer + 1 == model.cfg.n_layers):
         kwargs["stop_at_layer"] = last_layer + 1
-    with evaluating(model), Scope() as scope:
+    with evaluating(model), lean_passes(model), Scope() as scope:
         # HookedTransformer leaves out the unembedding by itself; the bridge runs Hugging Face's whole forward.
-        handle = model.unembed.register_forward_pre_hook(scope.only(_stop)) if bridge else None
+        handle = model.unembed.register_forward_pre_hook(scope.only(stop_here)) if bridge else None
         try:
             with torch.inference_mode(), contextlib.suppress(_Enough):
-                model(tokens.to(_input_device(model)), **kwargs)
+                model(begin, **kwargs)
         finally:
             if handle is not None:
                 handle.remove()
@@ -54,7 +72,7 @@ def forward_logits(
     model: Model, tokens: Int[Tensor, "batch pos"], *, attended: Bool[Tensor, "batch pos"] | None = None
 ) -> Float[Tensor, "batch pos d_vocab"]:
     """The logits of a pass in evaluation mode, without gradients; arguments as in `forward_pass`."""
-    with evaluating(model), torch.inference_mode():
+    with evaluating(model), lean_passes(model), torch.inference_mode():
         logits: Tensor = model(tokens.to(_input_device(model)), return_type="logits", **_arguments(model, attended))
     return logits
 
@@ -93,8 +111,8 @@ def forward_batches(
         attached(model, hooks),
     ):
         for batch in batches:
-            reading = [*readers(batch), *([(last_hook, _stop)] if last_hook is not None else [])]
-            with attached(model, reading), _final_read(model, batch, read_final):
+            reading = [*readers(batch), *([(last_hook, stop_here)] if last_hook is not None else [])]
+            with attached(model, reading), final_read(model, batch, read_final):
                 forward_pass(
                     model,
                     batch.tokens,
@@ -105,10 +123,13 @@ def forward_batches(
             yield batch
 
 
+ReadFinal = Callable[[Batch, Float[Tensor, "batch pos d_model"]], None]
+"""Takes the last hidden state of a batch."""
+
+
 @contextlib.contextmanager
-def _final_read(
-    model: Model, batch: Batch, read_final: Callable[[Batch, Float[Tensor, "batch pos d_model"]], None] | None
-) -> Iterator[None]:
+def final_read(model: Model, batch: Batch, read_final: ReadFinal | None) -> Iterator[None]:
+    """Give the last hidden states of the passes in the block to a function; None: to nobody."""
     if read_final is None:
         yield
         return
@@ -146,7 +167,8 @@ def _arguments(model: Model, attended: Tensor | None) -> dict[str, Any]:
     return arguments
 
 
-def _stop(*_: Any, **__: Any) -> None:
+def stop_here(*_: Any, **__: Any) -> None:
+    """A hook that ends the pass of `forward_pass` there."""
     raise _Enough
 
 

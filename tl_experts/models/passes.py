@@ -119,6 +119,12 @@ def _watch_hooked(model: Model, tracker: PassTracker, scope: Scope) -> list[Any]
     def see_tokens(_module: Any, args: tuple[Any, ...]) -> None:
         tracker.note_tokens(args[0])
 
+    def see_start(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        # A pass that begins behind the first block, with a residual stream.
+        if args and (kwargs.get("start_at_layer") or 0) % int(model.cfg.n_layers):
+            length = args[0].shape[1]
+            tracker.begin(_real(model, kwargs.get("attention_mask"), kwargs.get("tokens"), length), False)
+
     def see_pass(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         residual = args[0] if args else kwargs["resid_pre"]
         cache = kwargs.get("past_kv_cache_entry")
@@ -126,6 +132,7 @@ def _watch_hooked(model: Model, tracker: PassTracker, scope: Scope) -> list[Any]
         tracker.begin(real, cache is not None and cache.past_keys.shape[1] > 0)
 
     return [
+        model.register_forward_pre_hook(scope.only(see_start), with_kwargs=True),
         model.embed.register_forward_pre_hook(scope.only(see_tokens)),
         model.blocks[0].register_forward_pre_hook(scope.only(see_pass, tracker.pass_by), with_kwargs=True),
     ]

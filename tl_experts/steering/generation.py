@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ModelError, TLExpertsError, TLExpertsWarning, require_choice
-from tl_experts.models import Model, bos_as_text, evaluating, require_model, token_policy
+from tl_experts.models import Model, bos_as_text, evaluating, lean_passes, require_model, token_policy
 from tl_experts.models.batches import plain_tokens
 
 STRIDE = 512
@@ -63,6 +63,7 @@ def generate_texts(
     texts: list[str] = []
     with (
         evaluating(model),
+        lean_passes(model),
         torch.random.fork_rng(devices=_cuda_devices(model)),
         tqdm(total=count, desc="generation", unit="text", disable=not progress) as bar,
     ):
@@ -253,6 +254,7 @@ def text_perplexity(
     nats, scored = 0.0, 0 if head else 1
     with (
         evaluating(model),
+        lean_passes(model),
         tqdm(total=len(ids), desc="perplexity", unit="tok", unit_scale=True, disable=not progress) as bar,
     ):
         for begin in range(0, len(ids), step):

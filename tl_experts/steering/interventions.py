@@ -82,6 +82,19 @@ def intervention_hooks(
     return [hook for one in _interventions(steering, options) for hook in one.hooks(passes)]
 
 
+def checked_hooks(model: Model, steering: Steerable, passes: PassTracker) -> list[Hook]:
+    """The hook functions of an intervention with its own options (experts: `steer`'s defaults), made for this model.
+
+    Raises:
+        InterventionError: as `intervention_hooks`.
+        ArtefactError: the experts are of another model.
+    """
+    interventions = _interventions(steering, _Options("set", "mean", 1.0, "all", False))
+    for intervention in interventions:
+        intervention.require_model(model)
+    return [hook for intervention in interventions for hook in intervention.hooks(passes)]
+
+
 @contextmanager
 def steer(
     model: Model,

@@ -18,7 +18,7 @@ from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
 from tl_experts.experts.own import experts_from_list
 from tl_experts.experts.scorings import SCORINGS, scored
-from tl_experts.models import Batching, Model, text_batches, token_policy
+from tl_experts.models import Batching, Model, lean_passes, text_batches, token_policy
 from tl_experts.pages.inspector.asked import Held, Wish
 from tl_experts.pages.inspector.effects import Effects
 from tl_experts.pages.inspector.gather import gather
@@ -263,7 +263,7 @@ class Live:
 
     def _next_logits(self, prompt: str) -> Float[Tensor, " token"]:
         (batch,) = text_batches(self.model, [prompt], Batching(truncate=True))
-        with torch.inference_mode():
+        with lean_passes(self.model), torch.inference_mode():
             logits: Tensor = self.model(batch.tokens.to(next(self.model.parameters()).device))[0, -1]
         return logits.float().cpu()
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from tl_experts.errors import ModelError, TLExpertsError
-from tl_experts.models import Batching, Model, evaluating, require_model, token_policy
+from tl_experts.models import Batching, Model, evaluating, lean_passes, require_model, token_policy
 from tl_experts.models.batches import make_batches, plain_tokens
 
 _LOGITS = 2**27
@@ -53,6 +53,7 @@ def text_perplexities(
     batches = make_batches([ids for ids, _ in encoded], policy, Batching(token_budget=budget), only=scorable)
     with (
         evaluating(model),
+        lean_passes(model),
         torch.inference_mode(),
         tqdm(total=len(scorable), desc="fluency", unit="text", disable=not progress) as bar,
     ):

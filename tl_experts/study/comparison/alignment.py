@@ -1,7 +1,6 @@
 """Which method brings translations together: top-1 retrieval over all pairs of languages, beside baselines."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,9 @@ from tl_experts.analysis.retrieval import all_pair_ranks
 from tl_experts.analysis.statistics import mean_interval, paired_gain
 from tl_experts.analysis.vectors import centre
 from tl_experts.corpus.sentences import Corpus
-from tl_experts.embeddings.embeddings import Layer, embed_layers
+from tl_experts.embeddings.conditions import embed_conditions
+from tl_experts.embeddings.embeddings import Layer
 from tl_experts.jobs.stages import Tables
-from tl_experts.steering.interventions import steer
 from tl_experts.steering.tuning.space import Setting
 from tl_experts.study.comparison.bench import CompareBench
 from tl_experts.study.comparison.methods import UNSTEERED
@@ -26,6 +25,12 @@ BEST_RAW = "best layer"
 BEST_CENTRED = "best layer, centred"
 VIEWS = (LAST_RAW, LAST_CENTRED, BEST_RAW, BEST_CENTRED)
 """How embeddings are read: from which layer, and with each language's mean subtracted or not."""
+
+CENTRED = (LAST_CENTRED, BEST_CENTRED)
+"""The views in which each language's mean is subtracted."""
+
+TOGETHER = 2**28
+"""Bytes of embeddings that are held at once, a quarter of a GiB."""
 
 CHOOSING = 60
 """Most rows of the dev split on which settings and layers are chosen."""
@@ -50,51 +55,72 @@ def alignment(bench: CompareBench, target: str) -> Tables:
         ``alignment``: a row per method and view, with the gain over the best baseline, which is chosen on the dev split
         as well.
     """
-    baseline = {view: choice for view, (choice,) in _choices(bench, target, [None]).items()}
-    free = {view: _hits(bench, target, choice, view) for view, choice in baseline.items()}
-    best = max(baseline, key=lambda view: baseline[view].top1)
-    rows = [_row(bench, target, UNSTEERED, view, baseline[view], free[view], free[best]) for view in VIEWS]
+    tried: dict[str, list[Setting | None]] = {UNSTEERED: [None]}
     for method in bench.methods:
-        settings = [one for one in method.retrieval_settings(bench.config) if bench.builder(target).possible(one)]
-        if not settings:
-            continue
-        for view, choices in _choices(bench, target, settings).items():
-            chosen = max(choices, key=lambda choice: choice.top1)
-            hits = _hits(bench, target, chosen, view)
-            rows.append(_row(bench, target, method.name, view, chosen, hits, free[best]))
+        tried[method.name] = [
+            one for one in method.retrieval_settings(bench.config) if bench.builder(target).possible(one)
+        ]
+    found = _choices(bench, target, [setting for settings in tried.values() for setting in settings])
+    chosen = {
+        (name, view): max((found[setting][view] for setting in settings), key=lambda choice: choice.top1)
+        for name, settings in tried.items()
+        for view in VIEWS
+        if settings
+    }
+    hits = _hits(bench, target, chosen)
+    best = max(VIEWS, key=lambda view: chosen[UNSTEERED, view].top1)
+    rows = [
+        _row(bench, target, name, view, choice, hits[name, view], hits[UNSTEERED, best])
+        for (name, view), choice in chosen.items()
+    ]
     return {f"alignment-{target}": [row | {"best_baseline": best} for row in rows]}
 
 
-def _choices(bench: CompareBench, target: str, settings: Sequence[Setting | None]) -> dict[str, list[_Choice]]:
-    """For each view and setting, the best layer of the view on the dev split."""
+def _choices(
+    bench: CompareBench, target: str, settings: Sequence[Setting | None]
+) -> dict[Setting | None, dict[str, _Choice]]:
+    """For each setting and view, the best layer of the view on the dev split."""
     corpus = bench.dev.head(CHOOSING).only(bench.test.languages)
-    found: dict[str, list[_Choice]] = {view: [] for view in VIEWS}
-    for setting in settings:
+    found: dict[Setting | None, dict[str, _Choice]] = {}
+    for setting, spaces in _spaces(bench, target, settings, corpus, _wanted(bench)):
         top1 = {
             (layer, centred): float(_found(_viewed(space, centred)).mean())
-            for layer, space in _layers(bench, target, setting, corpus, _wanted(bench)).items()
+            for layer, space in spaces.items()
             for centred in (False, True)
         }
+        found[setting] = {}
         for view in VIEWS:
             layers = [None] if view in (LAST_RAW, LAST_CENTRED) else _wanted(bench)
-            centred = view in (LAST_CENTRED, BEST_CENTRED)
+            centred = view in CENTRED
             layer = max(layers, key=lambda one: top1[one, centred])
-            found[view].append(_Choice(top1[layer, centred], setting, layer))
+            found[setting][view] = _Choice(top1[layer, centred], setting, layer)
     return found
 
 
-def _hits(bench: CompareBench, target: str, choice: _Choice, view: str) -> Hits:
-    """On the test split."""
-    space = _layers(bench, target, choice.setting, bench.test, [choice.layer])[choice.layer]
-    return _found(_viewed(space, view in (LAST_CENTRED, BEST_CENTRED)))
+def _hits(bench: CompareBench, target: str, chosen: Mapping[tuple[str, str], _Choice]) -> dict[tuple[str, str], Hits]:
+    """On the test split, which each chosen setting reads once."""
+    settings = [choice.setting for choice in chosen.values()]
+    layers = sorted({choice.layer for choice in chosen.values()}, key=lambda layer: (layer is None, layer or 0))
+    found = {}
+    for setting, spaces in _spaces(bench, target, settings, bench.test, layers):
+        for key, choice in chosen.items():
+            if choice.setting == setting:
+                found[key] = _found(_viewed(spaces[choice.layer], key[1] in CENTRED))
+    return found
 
 
-def _layers(
-    bench: CompareBench, target: str, setting: Setting | None, corpus: Corpus, layers: Sequence[Layer]
-) -> dict[Layer, dict[str, Tensor]]:
-    with nullcontext() if setting is None else steer(bench.model, bench.builder(target).build(setting)):
-        found = embed_layers(bench.model, corpus, layers, progress=False)
-    return {layer: embeddings.parallel() for layer, embeddings in found.items()}
+def _spaces(
+    bench: CompareBench, target: str, settings: Sequence[Setting | None], corpus: Corpus, layers: Sequence[Layer]
+) -> Iterator[tuple[Setting | None, dict[Layer, dict[str, Tensor]]]]:
+    """The embeddings of each setting by language and layer, as many settings at once as fit in `TOGETHER` bytes."""
+    different = list(dict.fromkeys(settings))
+    size = max(2, TOGETHER // (4 * len(corpus) * len(layers) * int(bench.model.cfg.d_model)))
+    for start in range(0, len(different), size):
+        some = different[start : start + size]
+        conditions = [None if setting is None else bench.builder(target).build(setting) for setting in some]
+        embedded = embed_conditions(bench.model, corpus, conditions, layers=layers, progress=False)
+        for setting, found in zip(some, embedded, strict=True):
+            yield setting, {layer: embeddings.parallel() for layer, embeddings in found.items()}
 
 
 def _wanted(bench: CompareBench) -> list[Layer]:
