@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.browser import accessibility_violations, chromium, wait_for
 from tl_experts.pages.comparison import COLUMNS, comparison_page, write_comparison
 from tl_experts.study.comparison.conclusion import conclusion
 
@@ -30,3 +31,11 @@ def test_a_text_cannot_become_markup(compared):
     table["example"] = "<script>alert(1)</script>"
     changed = replace(compared, tables=compared.tables | {"writing": table})
     assert "<script>alert" not in comparison_page(changed)
+
+
+def test_axe_finds_no_violation(compared, tmp_path):
+    address = write_comparison(compared, tmp_path / "page.html").as_uri()
+    with chromium() as driver:
+        driver.get(address)
+        wait_for(driver, "document.documentElement.dataset.ready === 'true'")
+        assert accessibility_violations(driver) == []

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 
-from tests.browser import CONTRASTS, chromium, console_errors, requested, wait_for
+from tests.browser import CONTRASTS, accessibility_violations, chromium, console_errors, requested, wait_for
 from tests.study.tables import with_tables
 from tl_experts.pages.report import as_toml, beside_paper, report, write_report
 from tl_experts.study import StudyConfig, load_config
@@ -247,3 +247,7 @@ def test_text_of_the_report_contrasts_with_its_background(wide):
     found = wide.execute_script(CONTRASTS)
     assert len(found) > 100
     assert min(found)[0] >= 4.5, min(found)
+
+
+def test_axe_finds_no_violation_in_the_report(opened):
+    assert accessibility_violations(opened) == []

@@ -49,7 +49,7 @@ def comparison_page(result: CompareResult) -> str:
     paragraphs = "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in conclusion(result))
     return page(
         f"Methods compared: {result.config.model}",
-        paragraphs + "".join(picture.section() for picture in drawn),
+        paragraphs + "".join(picture.section("h2") for picture in drawn),
         [
             Section(
                 "tables",

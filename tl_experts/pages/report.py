@@ -102,7 +102,7 @@ def report(result: StudyResult) -> str:
     ]
     return page(
         f"Language experts of {model}" + (f": {name}" if name != model else ""),
-        f'{first_screen(result)}\n{first.section()}<p class="note">{html.escape(NOTE)}</p>',
+        f'{first_screen(result)}\n{first.section("h2")}<p class="note">{html.escape(NOTE)}</p>',
         sections,
         {
             "figures": {picture.name: picture.document() for picture in (first, *drawn)},
@@ -198,7 +198,7 @@ def as_toml(config: StudyConfig) -> str:
 
 def _origin(result: StudyResult) -> Iterable[str]:
     yield "<p>Save these options as <code>study.toml</code> and run <code>tl-experts study study.toml</code>.</p>"
-    yield f"<pre>{html.escape(as_toml(result.config))}</pre>"
+    yield f'<pre tabindex="0">{html.escape(as_toml(result.config))}</pre>'
     facts = {f"{key} fingerprint": value for key, value in result.about["model"].items()}
     facts |= {f"{split} corpus": result.about[split] for split in ("dev", "test")} | result.about["versions"]
     yield '<table class="facts">' + "".join(

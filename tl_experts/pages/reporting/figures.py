@@ -25,10 +25,10 @@ class Picture:
     views: Mapping[str, Any]
     """Plotly figures by the words of the menu; with a single one there is no menu."""
 
-    def section(self) -> str:
-        """The figure as HTML, to be drawn by the page's script."""
+    def section(self, heading: str = "h3") -> str:
+        """The figure as HTML, to be drawn by the page's script; on the first screen, with a heading ``"h2"``."""
         return (
-            f'<figure id="figure-{html.escape(self.name)}"><h3>{html.escape(self.title)}</h3>'
+            f'<figure id="figure-{html.escape(self.name)}"><{heading}>{html.escape(self.title)}</{heading}>'
             f'<div class="plot" data-figure="{html.escape(self.name)}"></div>'
             f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
         )

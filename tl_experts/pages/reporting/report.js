@@ -135,7 +135,7 @@ function figures(views) {
   for (const plot of plots) {
     plot.views = views[plot.dataset.figure];
     plot.setAttribute("role", "group");
-    plot.setAttribute("aria-label", plot.parentElement.querySelector("h3")?.textContent ?? plot.dataset.figure);
+    plot.setAttribute("aria-label", plot.parentElement.querySelector("h2, h3")?.textContent ?? plot.dataset.figure);
     choices(plot);
     drawn.observe(plot);
     resized.observe(plot);
