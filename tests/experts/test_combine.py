@@ -7,6 +7,7 @@ import pytest
 
 from tests.experts.by_hand import TABLE, assert_same, experts_of, pairs_of
 from tl_experts.errors import SelectionError
+from tl_experts.experts.combine import at_most
 from tl_experts.experts.find import select_experts
 from tl_experts.responses.neurons import NeuronTable
 
@@ -119,3 +120,11 @@ def test_a_number_of_languages_that_cannot_be_raises(by, up_to):
     experts = experts_of({"en": [(4, 2)], "es": [(1, 0)], "de": [(1, 0)]})
     with pytest.raises(SelectionError, match=r"by|up_to"):
         experts.shared(by, up_to)
+
+
+def test_at_most_k_of_every_language_and_no_language_without_any():
+    experts = experts_of({"en": [(4, 2), (1, 0), (7, 3)], "es": [], "de": [(1, 0)]})
+    assert lists(at_most(experts, 2)) == {"en": [(4, 2), (1, 0)], "de": [(1, 0)]}
+    assert lists(at_most(experts, 9)) == {"en": [(4, 2), (1, 0), (7, 3)], "de": [(1, 0)]}
+    with pytest.raises(SelectionError, match="none of the languages en has"):
+        at_most(experts_of({"en": []}), 2)

@@ -7,7 +7,8 @@ import torch
 import transformers as hf
 
 from tests.models.test_conversion import windowed_config
-from tl_experts.models.probe import LONGEST, probe_tokens, rotary_kinds
+from tl_experts.errors import ModelError
+from tl_experts.models.probe import LONGEST, probe_tokens, rotary_kinds, take_reference
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,12 @@ def test_the_kinds_of_rotary_frequencies_are_read_from_every_form_of_a_configura
     assert rotary_kinds(SimpleNamespace(rope_scaling={"type": "longrope"})) == {"longrope"}  # before transformers 5
     inner = {"full_attention": {"rope_type": "linear"}, "sliding_attention": {"rope_type": "default"}}
     assert rotary_kinds(SimpleNamespace(rope_parameters=inner)) == {"linear", "default"}
+
+
+def test_weights_that_are_not_finite_are_named():
+    model = hf.LlamaForCausalLM(windowed_config("llama3", 381)).eval()
+    assert take_reference(model).logits.isfinite().all()
+    with torch.no_grad():
+        model.lm_head.weight[3, 0] = torch.nan
+    with pytest.raises(ModelError, match=r"a logit of Hugging Face's model is NaN or infinite.*weights"):
+        take_reference(model)

@@ -87,6 +87,20 @@ def shared(experts: "Experts", by: int, up_to: int | None = None) -> "Experts":
     return replace(_at(experts, rows), selection=f"{experts.selection}, neurons shared by {told} languages")
 
 
+def at_most(experts: "Experts", k: int) -> "Experts":
+    """The k best of every language, or all of a language that has fewer. Languages without any are left out.
+
+    Raises:
+        SelectionError: no language has any.
+    """
+    if not experts.total:
+        languages = ", ".join(experts.languages)
+        raise SelectionError(f"none of the languages {languages} has an expert; select some, by k or a lower threshold")
+    ranks = np.concatenate([np.arange(count) for count in experts.counts.values()])
+    chosen = _at(experts, np.flatnonzero(ranks < k))
+    return chosen.only([language for language, count in chosen.counts.items() if count])
+
+
 def _kept(one: "Experts", rows: Sequence[Rows], other: "Experts", sign: str) -> "Experts":
     return replace(_at(one, np.concatenate(rows)), **_words(one, other, sign))
 

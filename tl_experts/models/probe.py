@@ -16,6 +16,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tl_experts.errors import ModelError, not_finite
 from tl_experts.models.hooks import HookFunction, attached, hook_name
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,11 @@ class Reference:
 
 
 def take_reference(hf_model: Any) -> Reference:
-    """Run Hugging Face's model on the probe."""
+    """Run Hugging Face's model on the probe.
+
+    Raises:
+        ModelError: its logits are not finite: damaged weights, or a dtype that overflows.
+    """
     tokens = probe_tokens(hf_model.config)
     seen: dict[int, Tensor] = {}
 
@@ -62,8 +67,10 @@ def take_reference(hf_model: Any) -> Reference:
     with ExitStack() as handles, torch.inference_mode():
         for layer, module in enumerate(_last_matrices(hf_model)):
             handles.callback(module.register_forward_pre_hook(keep(layer)).remove)
-        output = hf_model(tokens.to(_device(hf_model)))
-    return Reference(tokens, output.logits[0].float().cpu(), tuple(seen[layer] for layer in sorted(seen)))
+        logits = hf_model(tokens.to(_device(hf_model))).logits[0].float().cpu()
+    if not bool(logits.isfinite().all()):
+        raise ModelError(not_finite("a logit of Hugging Face's model") + ", or look for NaN in its weights")
+    return Reference(tokens, logits, tuple(seen[layer] for layer in sorted(seen)))
 
 
 def require_same(model: Any, reference: Reference, dtype: torch.dtype) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.errors import ResponseError, TLExpertsError
+from tl_experts.experts.combine import at_most
 from tl_experts.experts.experts import Experts
 from tl_experts.jobs.files import write_text
 from tl_experts.models import Model
@@ -145,14 +146,14 @@ def inspect(
         model: the model that the experts belong to.
         experts: from `find_experts`.
         corpus: sentences in two languages or more; AUROC and AP are computed on these.
-        k: experts per language; None: 50, or all if there are fewer.
+        k: experts per language; None: at most 50, and all of a language that has fewer.
         languages: only experts of these; None: of all.
         progress: show a progress bar, in tokens.
 
     Raises:
         ArtefactError: the experts belong to another model.
         ResponseError: an activation is not finite (the message names neuron and sentence).
-        SelectionError: fewer than k experts, or a language without any.
+        SelectionError: fewer than k experts of a language, or none at all.
         TLExpertsError: the corpus has only one language.
 
     Examples:
@@ -200,7 +201,7 @@ def extremes(responses: NDArray[np.float32], mine: NDArray[np.bool_], count: int
 def _chosen(experts: Experts, k: int | None, languages: Sequence[str] | None) -> Experts:
     if languages is not None:
         experts = experts.only(languages)
-    return experts.head(min(K, min(experts.counts.values())) if k is None else k)
+    return at_most(experts, K) if k is None else experts.head(k)
 
 
 def _require_finite(responses: NDArray[np.float32], neurons: Sequence[Neuron], corpus: Corpus) -> None:

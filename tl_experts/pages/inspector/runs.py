@@ -8,6 +8,7 @@ from typing import Any, cast
 from tl_experts.corpus.readers import load_sentences
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ArtefactError
+from tl_experts.experts.combine import at_most
 from tl_experts.experts.experts import Experts
 from tl_experts.jobs.files import read_json
 from tl_experts.jobs.paths import user_path
@@ -67,10 +68,9 @@ class Run:
 
     def inspection(self, model: Model, *, k: int | None = None, progress: bool = True) -> Inspection:
         """The experts of the run on one page, at most k per language (default 50)."""
-        # A threshold, or a scoring with a rule of its own, may select none for some languages.
-        counts = {language: count for language, count in self.experts.counts.items() if count}
-        most = min(K if k is None else k, min(counts.values(), default=0))
-        return inspect(model, self.experts, self.corpus, k=most, languages=list(counts), progress=progress)
+        # A threshold, or a scoring with a rule of its own, may select few or none for some languages.
+        shown = at_most(self.experts, K if k is None else k)
+        return inspect(model, shown, self.corpus, progress=progress)
 
 
 def open_run(folder: str | Path) -> Run:
