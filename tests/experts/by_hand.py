@@ -43,7 +43,7 @@ def expertise_of(auroc, *, table=TABLE, languages=LANGUAGES, **others) -> Expert
 def experts_of(sets, *, table=TABLE) -> Experts:
     """Experts of hand-made sets of (layer, neuron)."""
     rows = [(index, *pair) for index, pairs in enumerate(sets.values()) for pair in pairs]
-    language_of, layer, neuron = np.array(rows, dtype=np.int64).T
+    language_of, layer, neuron = np.array(rows, dtype=np.int64).reshape(-1, 3).T
     statistics = {name: np.linspace(0, 1, len(rows), dtype=np.float32) for name in STATISTICS}
     return Experts(
         tuple(sets), language_of, layer, neuron, statistics, table, "mlp.hook_post", "max", "auroc", "by hand", "c", {}
