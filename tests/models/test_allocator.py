@@ -17,7 +17,8 @@ keep_freed_memory = run_path(sys.argv[1])["keep_freed_memory"]
 changed = keep_freed_memory()
 def work():
     parts = [torch.ones(6 << 18) for _ in range(20)]  # 6 MiB each
-work()
+for _ in range(3):
+    work()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
     work()

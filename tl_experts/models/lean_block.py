@@ -220,6 +220,8 @@ def _attention(attention: Any, plan: Plan, x: Tensor, cache: Any, mask: Tensor |
     if cache is not None:
         key, value = cache.append(key, value)
     padded = plan.padding(mask)
+    if padded is not None:
+        padded = padded.to(x.device)  # of a model on several devices, the mask is on the first
     if attention.cfg.positional_embedding_type == "rotary":
         query = _rotated(attention, query, past, padded)
         key = _rotated(attention, key, 0, padded)
