@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from tests.comparison_fixtures import compare_config, compared  # noqa: F401 (likewise)
+from tests.find_fixtures import find_folder  # noqa: F401 (likewise)
 from tests.study_fixtures import config, result  # noqa: F401 (fixtures of tests/study, plots and pages)
 from tl_experts import load_model
 from tl_experts.corpus.sentences import Corpus

@@ -12,24 +12,18 @@ from tl_experts.pages.inspector import server
 from tl_experts.pages.inspector.page import saved_data
 
 
-@pytest.fixture(scope="module")
-def found(checkpoint, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("find")
-    arguments = ["find", str(checkpoint("llama")), "--k", "2", "--limit", "3", "--languages", "en,ja", "--quiet"]
-    CliRunner().invoke(app, [*arguments, "--output", str(folder)], catch_exceptions=False)
-    return folder
-
-
-def test_the_page_of_find_is_written(found):
-    result = CliRunner().invoke(app, ["inspect", str(found), "--save", "--k", "1", "--quiet"], catch_exceptions=False)
+def test_the_page_of_find_is_written(find_folder):
+    result = CliRunner().invoke(
+        app, ["inspect", str(find_folder), "--save", "--k", "1", "--quiet"], catch_exceptions=False
+    )
     assert "it works offline" in result.output
-    data = saved_data((found / INSPECTOR_PAGE).read_text("utf-8"))
+    data = saved_data((find_folder / INSPECTOR_PAGE).read_text("utf-8"))
     assert {code: len(experts) for code, experts in data["experts"].items()} == {"en": 1, "ja": 1}
 
 
-def test_a_page_of_another_version_is_written_again_before_it_is_served(found, tmp_path, monkeypatch):
+def test_a_page_of_another_version_is_written_again_before_it_is_served(find_folder, tmp_path, monkeypatch):
     pytest.importorskip("flask")
-    folder = shutil.copytree(found, tmp_path / "older")
+    folder = shutil.copytree(find_folder, tmp_path / "older")
     (folder / INSPECTOR_PAGE).write_text("<p>an older page</p>")
     served = []
     monkeypatch.setattr(server, "serve", lambda made, host, port: served.append((made, host, port)))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tl_experts.cli.groups import Machine, Sentences
-from tl_experts.cli.options import Centred, Json, Layer, ModelName, Quiet, Truncate
+from tl_experts.cli.groups import Machine, Sentences, Vectors
+from tl_experts.cli.options import Json, ModelName, Quiet
 from tl_experts.cli.output import Output
 from tl_experts.cli.steered import Steered
 from tl_experts.errors import require_choice
@@ -23,6 +23,7 @@ def embed(
     source: Sentences,
     machine: Machine,
     steered: Steered,
+    vectors: Vectors,
     model: ModelName,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A .parquet (language, row, text, vector) or .npy file (vectors).")
@@ -30,9 +31,6 @@ def embed(
     language: Annotated[
         str | None, typer.Option(help="Language of all sentences, where --sentences is a file with one a line.")
     ] = None,
-    layer: Layer = None,
-    centred: Centred = False,
-    truncate: Truncate = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -42,19 +40,19 @@ def embed(
         raise typer.BadParameter(f"{output}; expected a name that ends in .parquet or .npy", param_hint="--output")
     steered.check()
     corpus = source.load(None if language is None else {language: source.sentences}, min_languages=1)
-    found, line = embedded(model, corpus, machine, steered, layer=layer, truncate=truncate, progress=not quiet)
-    vectors = found.centred().vectors.numpy() if centred else found.vectors.numpy()
+    embeddings, line = embedded(model, corpus, machine, steered, vectors, progress=not quiet)
+    found = embeddings.vectors.numpy()
     if suffix == ".npy":
         from tl_experts.jobs.arrays import write_array
 
-        write_array(output, vectors)
+        write_array(output, found)
     else:
         from tl_experts.jobs.tables import write_parquet
 
-        columns = {"language": corpus.labels, "row": corpus.rows, "text": corpus.texts, "vector": vectors}
+        columns = {"language": corpus.labels, "row": corpus.rows, "text": corpus.texts, "vector": found}
         write_parquet(output, columns)
     out = Output(as_json=as_json)
-    rows, width = vectors.shape
+    rows, width = found.shape
     out.finish({"output": output, "sentences": rows, "dimensions": width, "counts": corpus.counts, "steering": line})
     out.say(f"{rows} vectors of {width} numbers: {output}" + (f"\nsteered: {line}" if line else ""))
 
@@ -63,6 +61,7 @@ def retrieve(
     source: Sentences,
     machine: Machine,
     steered: Steered,
+    vectors: Vectors,
     model: ModelName,
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV file with the accuracies of each pair.")],
     queries: Annotated[str | None, typer.Option(help="Only from these languages, such as es,fr.")] = None,
@@ -71,29 +70,28 @@ def retrieve(
     matches: Annotated[
         Path | None, typer.Option(help="CSV file with each query, its nearest sentence and the rank of the right one.")
     ] = None,
-    layer: Layer = None,
-    centred: Centred = False,
-    truncate: Truncate = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Find the translation of every sentence by its vector, and write how often it is the nearest."""
     steered.check()
     corpus = source.load()
-    pairs = _pairs(corpus, queries, candidates)
+    pairs, aligned = _pairs(corpus, queries, candidates)
 
-    from tl_experts.analysis.retrieval import MEASURES
+    import torch
+
+    from tl_experts.analysis.retrieval import MEASURES, scores_of_ranks
     from tl_experts.jobs.tables import write_table
 
     require_choice(measure, MEASURES, "--measure")
-    found, line = embedded(model, corpus, machine, steered, layer=layer, truncate=truncate, progress=not quiet)
-    if centred:
-        found = found.centred()
-    rows, table = list(_matched(found, pairs, measure)), []
+    found, line = embedded(model, corpus, machine, steered, vectors, progress=not quiet)
+    rows: list[tuple[Any, ...]] = []
+    table = []
     for pair in pairs:
-        ranks = [row[-1] for row in rows if row[:2] == pair]
-        top1, top5 = (sum(rank < limit for rank in ranks) / len(ranks) for limit in (1, 5))
-        table.append((*pair, len(ranks), top1, top5, sum(1 / (rank + 1) for rank in ranks) / len(ranks)))
+        own = list(_matched(found, aligned, pair, measure))
+        scores = scores_of_ranks(torch.tensor([row[-1] for row in own]))
+        table.append((*pair, len(own), scores.top1, scores.top5, scores.mrr))
+        rows += own
     columns = ["query", "candidate", "rows", "top1", "top5", "mrr"]
     write_table(output, columns, table)
     if matches is not None:
@@ -110,9 +108,8 @@ def embedded(
     corpus: "Corpus",
     machine: Machine,
     steered: Steered,
+    vectors: Vectors,
     *,
-    layer: int | None,
-    truncate: bool,
     progress: bool,
 ) -> tuple["Embeddings", str | None]:
     """The vectors of a corpus, and a line that says how the model was steered.
@@ -122,44 +119,43 @@ def embedded(
         corpus: the sentences.
         machine: what the model runs on.
         steered: how it is steered, if at all.
-        layer: a block's number; None: the last hidden state.
-        truncate: cut sentences that are too long.
+        vectors: which vectors stand for the sentences.
         progress: show progress bars.
     """
-    from tl_experts.embeddings.embeddings import embed as embed_sentences
-    from tl_experts.models import Batching
-
     loaded = machine.load(model)
     block, line = steered.block(loaded, model, progress=progress)
     with block:
-        return embed_sentences(
-            loaded, corpus, layer=layer, batching=Batching(truncate=truncate), progress=progress
-        ), line
+        return vectors.embed(loaded, corpus, progress=progress), line
 
 
-def _pairs(corpus: "Corpus", queries: str | None, candidates: str | None) -> list[tuple[str, str]]:
-    """The ordered pairs of languages; an unknown one is refused before the model is loaded."""
+def _pairs(
+    corpus: "Corpus", queries: str | None, candidates: str | None
+) -> tuple[list[tuple[str, str]], dict[str, list[int]]]:
+    """The ordered pairs of languages, and the sentences that all of these languages have.
+
+    An unknown language is refused before the model is loaded.
+    """
     given = [corpus.languages if text is None else text.split(",") for text in (queries, candidates)]
     ones, others = ([corpus[code.strip()].languages[0] for code in codes] for codes in given)
-    corpus.parallel(list(dict.fromkeys([*ones, *others])))
+    aligned = corpus.parallel(list(dict.fromkeys([*ones, *others])))
     pairs = [(one, other) for one in ones for other in others if one != other]
     if not pairs:
         raise typer.BadParameter("no pair of two languages is left", param_hint="--queries and --candidates")
-    return pairs
+    return pairs, aligned
 
 
-def _matched(found: "Embeddings", pairs: list[tuple[str, str]], measure: Any) -> Iterator[tuple[Any, ...]]:
+def _matched(
+    found: "Embeddings", aligned: dict[str, list[int]], pair: tuple[str, str], measure: Any
+) -> Iterator[tuple[Any, ...]]:
     """For each query: its languages, row, text, the nearest sentence, and how many are nearer than the right one."""
     from tl_experts.analysis.retrieval import cosine_similarity, scored, translation_ranks
 
-    corpus = found.corpus
-    rows = corpus.parallel(list(dict.fromkeys(code for pair in pairs for code in pair)))
-    for one, other in pairs:
-        similarity = scored(cosine_similarity(found.vectors[rows[one]], found.vectors[rows[other]]), measure)
-        nearest = similarity.argmax(dim=1).tolist()
-        for number, rank in enumerate(translation_ranks(similarity).tolist()):
-            query, match = rows[one][number], rows[other][nearest[number]]
-            yield one, other, corpus.rows[query], corpus.texts[query], corpus.texts[match], rank
+    corpus, (one, other) = found.corpus, pair
+    similarity = scored(cosine_similarity(found.vectors[aligned[one]], found.vectors[aligned[other]]), measure)
+    nearest = similarity.argmax(dim=1).tolist()
+    for number, rank in enumerate(translation_ranks(similarity).tolist()):
+        query, match = aligned[one][number], aligned[other][nearest[number]]
+        yield one, other, corpus.rows[query], corpus.texts[query], corpus.texts[match], rank
 
 
 def _table(rows: list[tuple[Any, ...]]) -> Any:

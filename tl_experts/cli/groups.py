@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from tl_experts.cli.options import Device, Dtype, NDevices
+from tl_experts.cli.options import Centred, Device, Dtype, Layer, NDevices, Truncate
 
 if TYPE_CHECKING:
     from tl_experts.corpus.sentences import Corpus
+    from tl_experts.embeddings.embeddings import Embeddings
     from tl_experts.models import Model
 
 
@@ -82,6 +83,28 @@ class Machine:
         from tl_experts.models import load_model
 
         return load_model(model, device=self.device, n_devices=self.n_devices, dtype=self.dtype)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Which vectors stand for the sentences."""
+
+    layer: Layer = None
+    centred: Centred = False
+    truncate: Truncate = False
+
+    def embed(self, model: "Model", corpus: "Corpus", *, progress: bool) -> "Embeddings":
+        """The vectors of a corpus, under whatever intervention is in force.
+
+        Raises:
+            SiteError: a layer that the model does not have.
+            ModelError: as `embed`.
+        """
+        from tl_experts.embeddings.embeddings import embed
+        from tl_experts.models import Batching
+
+        found = embed(model, corpus, layer=self.layer, batching=Batching(truncate=self.truncate), progress=progress)
+        return found.centred() if self.centred else found
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -67,6 +67,24 @@ def _of_responses(
     values -= values.mean(axis=0)
     count = rows.sum(axis=1).astype(np.int64)
     sums, squares = rows @ values, rows @ values**2
+    return cohens_d_of_sums(sums, squares, count)
+
+
+def cohens_d_of_sums(
+    sums: Float64[np.ndarray, "language neuron"],
+    squares: Float64[np.ndarray, "language neuron"],
+    count: Integer[np.ndarray, " language"],
+) -> Float64[np.ndarray, "language neuron"]:
+    """Cohen's d between each language's values and those of all others.
+
+    Args:
+        sums: of the values, about a centre near their mean: differences of sums of squares lose digits elsewhere.
+        squares: sums of their squares.
+        count: number of values.
+
+    Raises:
+        SelectionError: fewer than three values together.
+    """
     return cohens_d(
         _moments(sums, squares, count),
         _moments(sums.sum(axis=0) - sums, squares.sum(axis=0) - squares, count.sum() - count),

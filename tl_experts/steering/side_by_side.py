@@ -51,9 +51,9 @@ class SideBySide:
             passes: a tracker of the model's passes; with it padding is left alone. `steer` supplies one.
         """
         return [
-            (name, _on_rows(function, torch.tensor(rows)))
-            for part, rows in zip(self.parts, self.rows, strict=True)
-            for name, function in part.hooks(None if passes is None else _RowsOf(passes, torch.tensor(rows)))
+            (name, _on_rows(function, rows))
+            for part, rows in zip(self.parts, map(_Rows, self.rows), strict=True)
+            for name, function in part.hooks(None if passes is None else _RowsOf(passes, rows))
         ]
 
     def require_model(self, model: Model) -> None:
@@ -81,11 +81,28 @@ def rows_by_part(parts: Sequence[Intervention | None], owners: Sequence[int]) ->
     return SideBySide(chosen, own)
 
 
-def _on_rows(function: HookFunction, rows: Tensor) -> HookFunction:
+class _Rows:
+    """Rows of a batch, copied once to each device: hooks ask for them in every layer of every pass."""
+
+    def __init__(self, rows: Sequence[int]) -> None:
+        self._rows = torch.tensor(rows)
+        self._on: dict[torch.device, Tensor] = {}
+
+    def on(self, device: torch.device) -> Tensor:
+        """Their numbers."""
+        if device not in self._on:
+            self._on[device] = self._rows.to(device)
+        return self._on[device]
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """These rows of a tensor."""
+        return tensor.index_select(0, self.on(tensor.device))
+
+
+def _on_rows(function: HookFunction, rows: _Rows) -> HookFunction:
     def intervene(activation: Tensor, hook: Any) -> Tensor | None:
-        own = rows.to(activation.device)
-        after = function(activation.index_select(0, own), hook=hook)
-        return None if after is None else activation.index_copy(0, own, after)
+        after = function(rows.of(activation), hook=hook)
+        return None if after is None else activation.index_copy(0, rows.on(activation.device), after)
 
     return intervene
 
@@ -93,14 +110,14 @@ def _on_rows(function: HookFunction, rows: Tensor) -> HookFunction:
 class _RowsOf(PassTracker):
     """What another tracker knows, of some rows."""
 
-    def __init__(self, whole: PassTracker, rows: Tensor) -> None:
+    def __init__(self, whole: PassTracker, rows: _Rows) -> None:
         super().__init__()
         self._whole, self._rows = whole, rows
 
     @property
     def real(self) -> Bool[Tensor, "batch pos"] | None:
         real = self._whole.real
-        return None if real is None else real.index_select(0, self._rows.to(real.device))
+        return None if real is None else self._rows.of(real)
 
     @property
     def continues(self) -> bool:

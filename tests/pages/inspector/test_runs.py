@@ -53,16 +53,8 @@ def test_a_study_is_opened_and_its_responses_are_read_back(result, monkeypatch):
     assert torch.equal(run.responses(model).values, expected)
 
 
-@pytest.fixture(scope="module")
-def found(checkpoint, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("find")
-    arguments = ["find", str(checkpoint("llama")), "--k", "3", "--limit", "4", "--languages", "en,ja", "--quiet"]
-    CliRunner().invoke(app, [*arguments, "--output", str(folder)], catch_exceptions=False)
-    return folder
-
-
-def test_the_folder_of_find_is_opened_with_its_own_corpus(found, checkpoint):
-    run = open_run(found)
+def test_the_folder_of_find_is_opened_with_its_own_corpus(find_folder, checkpoint):
+    run = open_run(find_folder)
     assert run.model == str(checkpoint("llama"))
     assert run.corpus == load_sentences("bundled", split="dev", limit=4, languages=["en", "ja"])
     model = run.load_model()
@@ -72,8 +64,8 @@ def test_the_folder_of_find_is_opened_with_its_own_corpus(found, checkpoint):
     assert run.inspection(model, progress=False).experts.counts == {"en": 3, "ja": 3}
 
 
-def test_the_folder_of_find_without_the_models_name_says_what_to_do(found, tmp_path):
-    folder = shutil.copytree(found, tmp_path / "older")
+def test_the_folder_of_find_without_the_models_name_says_what_to_do(find_folder, tmp_path):
+    folder = shutil.copytree(find_folder, tmp_path / "older")
     (folder / "find.json").unlink()
     with pytest.raises(ArtefactError, match=r"lacks find\.json.*tl-experts find.*keeps the responses"):
         open_run(folder)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Float64, Int64
 from numpy.typing import NDArray
 
 from tl_experts.experts.auroc import STATISTICS, score
-from tl_experts.experts.differences import Moments, cohens_d
+from tl_experts.experts.differences import cohens_d_of_sums
 
 Table = Float[np.ndarray, "neuron language"]
 
@@ -82,16 +82,4 @@ class _Sums:
         """Cohen's d between each language and all others, under a name."""
         if self.count.sum() < 3:
             return {}
-        others = _moments(
-            self.total.sum(0) - self.total, self.squares.sum(0) - self.squares, self.count.sum() - self.count
-        )
-        return {name: cohens_d(_moments(self.total, self.squares, self.count), others).T.astype(np.float32)}
-
-
-def _moments(
-    total: Float64[np.ndarray, "language neuron"],
-    squares: Float64[np.ndarray, "language neuron"],
-    count: Int64[np.ndarray, " language"],
-) -> Moments:
-    means = total / count[:, None]
-    return means, np.maximum(squares / count[:, None] - means**2, 0.0), count
+        return {name: cohens_d_of_sums(self.total, self.squares, self.count).T.astype(np.float32)}
