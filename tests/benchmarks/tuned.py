@@ -5,18 +5,17 @@ the output folder, so that a killed run resumes.
 """
 
 import argparse
-import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import langcodes
 import numpy as np
 import torch
 
-from tests.benchmarks.kept import kept_measures
+from tests.benchmarks.kept import WrittenTexts
 from tl_experts import TokenStatistics, collect_both, collect_statistics, load_model, load_sentences, select_experts
 from tl_experts.experts import Experts, score_responses
 from tl_experts.models import Model
@@ -27,9 +26,7 @@ from tl_experts.steering import (
     Decoding,
     Steering,
     TextMeasures,
-    continue_side_by_side,
     language_vector,
-    measure_texts,
 )
 from tl_experts.steering.tuning import bundled_tuning_prompts, tuned_setting, tuned_settings, tuned_steering
 from tl_experts.steering.tuning.building import Built
@@ -44,8 +41,8 @@ SHOWN = 10
 class Bench:
     """A model, what it writes by each method, and where that is kept."""
 
-    def __init__(self, name: str, rows: int, seeds: int, folder: Path) -> None:
-        self.name, self.rows, self.seeds, self.folder = name, rows, seeds, folder
+    def __init__(self, name: str, rows: int, seeds: int, few: int, folder: Path) -> None:
+        self.name, self.rows, self.seeds, self.few, self.folder = name, rows, seeds, few, folder
         self.domain = ENTRIES[name].domain
 
     @cached_property
@@ -95,34 +92,14 @@ class Bench:
         own = list(bundled_tuning_prompts("en", source=language, domain=self.domain).report)
         name = langcodes.Language.get(language).display_name("en")
         asked = [f"Answer in {name}: {prompt}" for prompt in prompts]
-        natural = self._measured(language, {OWN: None}, own, None)[OWN]
+        written = WrittenTexts(self.model, self.folder / language, language, Decoding(max_new_tokens=48))
+        natural = written.measured({OWN: None}, own, None, texts=self.seeds)[OWN]
         yield OWN, replace(natural, natural=natural)
-        yield from self._measured(language, {f'prompt "Answer in {name}: ..."': None}, asked, natural).items()
-        yield from self._measured(language, self.steered(language), prompts, natural).items()
-
-    def _measured(
-        self, language: str, methods: Mapping[str, Built | None], prompts: list[str], natural: TextMeasures | None
-    ) -> dict[str, TextMeasures]:
-        """Texts of some methods, written side by side, and kept."""
-        folder = self.folder / language
-        paths = {method: folder / f"{re.sub(r'[^a-z0-9]+', '-', method.lower())}.json" for method in methods}
-        written: dict[str, list[str]] = {}
-        if not all(path.is_file() for path in paths.values()):
-            decoding = Decoding(max_new_tokens=48)
-            parts = list(methods.values())
-            texts = continue_side_by_side(self.model, prompts, parts, texts=self.seeds, decoding=decoding)
-            written = {
-                method: [text for one in own for text in one] for method, own in zip(methods, texts, strict=True)
-            }
-        before = [prompt for prompt in prompts for _ in range(self.seeds)]
-
-        def write(method: str) -> TextMeasures:
-            return measure_texts(self.model, written[method], language, prompts=before, natural=natural)
-
-        return {
-            method: kept_measures(paths[method], language, before, str(steering), natural, partial(write, method))
-            for method, steering in methods.items()
-        }
+        others = self.steered(language)
+        tuned = {TUNED: others.pop(TUNED)}
+        yield from written.measured(tuned, prompts, natural, texts=self.seeds).items()
+        yield from written.measured({f'prompt "Answer in {name}: ..."': None}, asked, natural, texts=self.few).items()
+        yield from written.measured(others, prompts, natural, texts=self.few).items()
 
 
 def random_control(built: Built) -> Built:
@@ -166,11 +143,12 @@ def main() -> int:
     parser.add_argument("--model", default="gemma-3-270m")
     parser.add_argument("--languages", nargs="+", help="default: all that have a tuned setting")
     parser.add_argument("--rows", type=int, default=60, help="sentences per language for experts and vectors")
-    parser.add_argument("--seeds", type=int, default=8, help="texts of each of the 20 prompts")
+    parser.add_argument("--seeds", type=int, default=8, help="texts of each prompt, tuned and natural")
+    parser.add_argument("--baseline-seeds", type=int, default=8, help="texts of each prompt by the other methods")
     parser.add_argument("--output", type=Path, default=Path("tuned"), help="folder that a killed run resumes from")
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)
-    bench = Bench(arguments.model, arguments.rows, arguments.seeds, arguments.output)
+    bench = Bench(arguments.model, arguments.rows, arguments.seeds, arguments.baseline_seeds, arguments.output)
     for language in arguments.languages or sorted(tuned_settings(arguments.model)):
         sys.stdout.write(markdown(bench, language) + "\n")
         sys.stdout.flush()

@@ -1,164 +1,136 @@
 """What steered models write, by scoring and intervention: `python -m tests.benchmarks.writing --help`.
 
-For every language, English prompts are continued under each setting of a small grid. The table has the best setting of
-each scoring and intervention. Each setting is kept in the output folder, so that a killed run resumes.
+For every language, English prompts are continued under each setting of a small grid, eight settings side by side. The
+table has the best setting of each scoring and intervention. Each setting is kept in the output folder, so that a killed
+run resumes.
 """
 
 import argparse
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
 
 import torch
 
-from tests.benchmarks.kept import kept_measures
-from tl_experts import (
-    Experts,
-    TokenStatistics,
-    collect_both,
-    load_model,
-    load_sentences,
-    score_responses,
-    select_experts,
-    steer,
-)
+from tests.benchmarks.kept import WrittenTexts
+from tl_experts import collect_both, collect_statistics, load_model, load_sentences, score_responses
 from tl_experts.models import Model
-from tl_experts.steering import (
-    Decoding,
-    Steering,
-    TextMeasures,
-    continue_prompts,
-    language_vector,
-    load_prompts,
-    measure_texts,
-)
+from tl_experts.responses import Reading
+from tl_experts.steering import Decoding, TextMeasures, load_prompts
+from tl_experts.steering.tuning import Setting
+from tl_experts.steering.tuning.building import RESIDUAL, Builder, Statistics, builder
+from tl_experts.steering.tuning.search import SIDE_BY_SIDE
+from tl_experts.steering.tuning.space import ALL, VECTOR
 
 LANGUAGES = ("es", "fr", "de", "ja", "ru", "it", "pt", "zh")
-SCORINGS = ("auroc", "token_mean_difference", "lape")
+SCORINGS = ("auroc", "token_mean_difference", "lape", "probe")
 HOLDS = (("set", "mean"), ("add", "mean"), ("add", "diffmean"))
 COUNTS = (10, 50)
 STRENGTHS = (0.5, 1.0)
-ALL = "all neurons"
-"""No scoring: the difference of the token means of target and English, added to every neuron."""
+SHIFT_STRENGTHS = (0.25, 0.5, 1.0)
 
-DECODING = Decoding(max_new_tokens=32, temperature=0.7)
 COLUMNS = ("scoring", "held", "best k", "strength", "texts in it", "perplexity", "distinct", "compression", "score")
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One point of the grid."""
-
-    scoring: str
-    operation: str
-    value: str
-    count: int
-    strength: float
-
-    @property
-    def name(self) -> str:
-        """A file name."""
-        return re.sub(r"\W+", "-", "-".join(map(str, asdict(self).values())))
-
-
-def grid() -> list[Setting]:
-    """All settings, those of one scoring and intervention in a row."""
-    everything = [Setting(ALL, "add", "diffmean", 0, strength) for strength in STRENGTHS]
-    return everything + [
-        Setting(scoring, *hold, count, strength)
-        for scoring, hold, count, strength in product(SCORINGS, HOLDS, COUNTS, STRENGTHS)
+def grid(layer: int) -> list[Setting]:
+    """All settings, those of one scoring and intervention in a row; language vectors act at one layer."""
+    everything = [Setting(ALL, None, strength=strength, source="en") for strength in SHIFT_STRENGTHS]
+    vectors = [Setting(VECTOR, None, strength=strength, source="en", layers=(layer,)) for strength in SHIFT_STRENGTHS]
+    return [
+        *everything,
+        *vectors,
+        *(
+            Setting(scoring, count, *hold, strength)
+            for scoring, hold, count, strength in product(SCORINGS, HOLDS, COUNTS, STRENGTHS)
+        ),
     ]
 
 
 class Bench:
-    """A model, its experts by every scoring, and what it writes; each kept in a folder."""
+    """A model, what one pass of it finds, and what it writes."""
 
     def __init__(self, name: str, rows: int, prompts: int, folder: Path) -> None:
-        self._name, self._rows, self._folder = name, rows, folder
-        self._prompts = prompts
+        self._name, self._rows, self._prompts, self._folder = name, rows, prompts, folder
 
     @cached_property
     def model(self) -> Model:
-        """The model, loaded when it is needed."""
+        """The model."""
         return load_model(self._name)
 
-    def find(self) -> None:
-        """Find the experts and keep them, unless an earlier run has."""
-        if (self._folder / "statistics").is_dir():
-            return
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Of the dev split of the bundled corpus."""
         sentences = load_sentences("bundled", split="dev", limit=self._rows)
+        residual = collect_statistics(self.model, sentences, reading=Reading(site=RESIDUAL))
         responses, tokens = collect_both(self.model, sentences)
-        expertise = score_responses(responses)
-        for scoring in SCORINGS:
-            found = select_experts(expertise, k=max(COUNTS), scoring=scoring, responses=responses, tokens=tokens)
-            found.save_pretrained(self._folder / "experts" / scoring)
-        tokens.save_pretrained(self._folder / "statistics")
+        return [responses, tokens, score_responses(responses), residual]
+
+    @cached_property
+    def grid(self) -> list[Setting]:
+        """The settings; language vectors act in the middle of the model."""
+        return grid(int(self.model.cfg.n_layers) // 2)
 
     def natural(self, language: str) -> TextMeasures:
         """The model's own continuations of the same prompts in the language: what natural text measures."""
-        return self._measured(language, "natural", load_prompts(language, domain="general"), nullcontext(), None)
+        return self._measured(language, [None], load_prompts(language, domain="general"), None)[0]
 
-    def measure(self, language: str, setting: Setting | None, natural: TextMeasures) -> TextMeasures:
-        """The texts of a setting (None: without steering), measured."""
-        name = setting.name if setting else "unsteered"
-        held = self._steered(language, setting) if setting else nullcontext()
-        return self._measured(language, name, load_prompts("en", domain="general"), held, natural)
+    def measured(self, language: str, settings: Sequence[Setting | None], natural: TextMeasures) -> list[TextMeasures]:
+        """The texts of some settings (None: without steering), measured."""
+        return self._measured(language, settings, load_prompts("en", domain="general"), natural)
+
+    def possible(self, language: str) -> Iterator[Setting]:
+        """The settings of the grid for which the scoring selects enough neurons."""
+        return filter(self._builder(language).possible, self.grid)
 
     def _measured(
         self,
         language: str,
-        name: str,
+        settings: Sequence[Setting | None],
         prompts: list[str],
-        held: AbstractContextManager[object],
         natural: TextMeasures | None,
-    ) -> TextMeasures:
-        path = self._folder / language / f"{name}.json"
-
-        def write() -> TextMeasures:
-            with held:
-                texts = [own[0] for own in continue_prompts(self.model, chosen, decoding=DECODING, progress=False)]
-            found = measure_texts(self.model, texts, language, prompts=chosen, progress=False)
-            return replace(found, natural=natural)
-
+    ) -> list[TextMeasures]:
+        building = self._builder(language)
+        parts = {
+            "unsteered" if natural and setting is None else str(setting): setting and building.build(setting)
+            for setting in settings
+        }
         chosen = prompts[: self._prompts]
-        return kept_measures(path, language, chosen, name, natural, write)
+        decoding = Decoding(max_new_tokens=32, temperature=0.7)
+        written = WrittenTexts(self.model, self._folder / language, language, decoding)
+        return list(written.measured(parts, chosen, natural).values())
 
-    def _steered(self, language: str, setting: Setting) -> AbstractContextManager[object]:
-        if setting.scoring == ALL:
-            vector = language_vector(self._statistics, language, source="en")
-            return steer(self.model, replace(vector, strength=setting.strength))
-        experts = self._experts(setting.scoring)[language].head(setting.count)
-        return steer(self.model, Steering(experts, setting.operation, setting.value, setting.strength))
+    def _builder(self, language: str) -> Builder:
+        if language not in self._builders:
+            self._builders[language] = builder(self.statistics, language)
+        return self._builders[language]
 
     @cached_property
-    def _statistics(self) -> TokenStatistics:
-        return TokenStatistics.from_pretrained(self._folder / "statistics")
-
-    def _experts(self, scoring: str) -> Experts:
-        return Experts.from_pretrained(self._folder / "experts" / scoring)
+    def _builders(self) -> dict[str, Builder]:
+        return {}
 
 
 def rows_of(bench: Bench, language: str) -> Iterator[tuple[tuple[str, ...], str]]:
     """The cells of each row and its first text: natural, unsteered, then the best of each scoring and intervention."""
     natural = bench.natural(language)
     yield _cells(("its own texts in it", "", "", ""), replace(natural, natural=natural)), natural.texts[0]
-    before = bench.measure(language, None, natural)
+    (before,) = bench.measured(language, [None], natural)
     yield _cells(("without steering", "", "", ""), before), before.texts[0]
     best: dict[tuple[str, str], tuple[Setting, TextMeasures]] = {}
-    for number, setting in enumerate(settings := grid(), 1):
-        found = bench.measure(language, setting, natural)
-        key = (setting.scoring, f"{setting.operation} {setting.value}")
-        if key not in best or found.score.value > best[key][1].score.value:
-            best[key] = (setting, found)
-        sys.stderr.write(f"{language} {number}/{len(settings)} {setting.name}: {found}\n")
+    settings = list(bench.possible(language))
+    for start in range(0, len(settings), SIDE_BY_SIDE):
+        some = settings[start : start + SIDE_BY_SIDE]
+        for setting, found in zip(some, bench.measured(language, some, natural), strict=True):
+            key = (setting.scoring, f"{setting.operation} {setting.value}")
+            if key not in best or found.score.value > best[key][1].score.value:
+                best[key] = (setting, found)
+            sys.stderr.write(f"{language} {setting}: {found}\n")
     for (scoring, held), (setting, found) in best.items():
-        start = (scoring, held, str(setting.count or "all"), f"{setting.strength:g}")
-        yield _cells(start, found), found.texts[0]
+        start_cells = (scoring, held, str(setting.count or "all"), f"{setting.strength:g}")
+        yield _cells(start_cells, found), found.texts[0]
 
 
 def _cells(start: tuple[str, ...], found: TextMeasures) -> tuple[str, ...]:
@@ -187,7 +159,6 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)
     bench = Bench(arguments.model, arguments.rows, arguments.prompts, arguments.output)
-    bench.find()
     for language in arguments.languages:
         sys.stdout.write(markdown(bench, language) + "\n")
         sys.stdout.flush()
