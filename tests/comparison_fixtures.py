@@ -18,6 +18,9 @@ OPTIONS = {
     "dev_rows": 8,
     "test_rows": 8,
     "resamples": 500,
+    "kl_rows": 1,
+    "silencing_rows": 2,
+    "silencing_count": 20,
 }
 
 

@@ -16,6 +16,7 @@ from tl_experts.analysis.statistics import (
     mean_interval,
     paired_gain,
     pearson,
+    ratio_interval,
     smallest_p,
     standard_error,
 )
@@ -49,6 +50,18 @@ def test_a_wider_level_gives_a_wider_interval():
     assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
     with pytest.raises(TLExpertsError, match="level is 95; expected a number between 0 and 1"):
         mean_interval(values, seed=0, level=95)
+
+
+def test_a_ratio_weighs_every_item_alike_and_resamples_whole_sentences():
+    counts = RNG.integers(1, 30, size=120)
+    sums = counts * RNG.normal(2, 1, size=120)
+    found = ratio_interval(sums, counts, seed=0, resamples=4000)
+    draws = np.random.default_rng(1).integers(120, size=(4000, 120))
+    low, high = np.quantile(sums[draws].sum(1) / counts[draws].sum(1), [0.025, 0.975])
+    assert found.value == pytest.approx(sums.sum() / counts.sum())
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.02)
+    with pytest.raises(TLExpertsError, match="one count of 1 or more"):
+        ratio_interval(sums, counts - counts[0], seed=0)
 
 
 def test_a_gain_is_paired():

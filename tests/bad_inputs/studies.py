@@ -111,6 +111,13 @@ STUDIES: list[Row] = [
         ),
         ("'ko'",),
     ),
+    (
+        "comparison with prompts from nowhere",
+        lambda m: compare(
+            CompareConfig(name="x", model="y", targets=("es",), prompts="nowhere"), m.folder / "x", progress=False
+        ),
+        ("'nowhere'", "neither 'bundled' nor a file"),
+    ),
     *(
         (f"comparison {name} {value!r}", lambda _, n=name, v=value: compared_by(n, v), (name,))
         for name, value in [
@@ -121,6 +128,11 @@ STUDIES: list[Row] = [
             ("trials", True),
             ("texts", 0),
             ("name", "a/../b"),
+            ("equal_kl", -1.0),
+            ("equal_kl", "x"),
+            ("prompts", 5),
+            ("chat", True),
+            ("silencing_rows", -1),
         ]
     ),
     ("comparison from nowhere", lambda _: CompareResult.load("nowhere"), ("nowhere", "holds no comparison")),

@@ -22,13 +22,16 @@ class Options:
         (int, 3, 3),
         (int | None, None, None),
         (int | None, 3, 3),
+        (float | None, 1, 1.0),
+        (float, 0.5, 0.5),
         (tuple[int, ...], [1, 2], (1, 2)),
         (Literal["a", "b"], "b", "b"),
     ],
 )
 def test_a_value_of_the_type_is_accepted(kind, value, expected):
-    least = {} if kind is str else {"rows": 1}
-    assert checked_option("rows", kind, value, least, StudyError) == expected
+    least = {} if kind in (str, float) else {"rows": 1}
+    found = checked_option("rows", kind, value, least, StudyError)
+    assert (found, type(found)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,10 @@ def test_a_value_of_the_type_is_accepted(kind, value, expected):
         (str, 3, "rows is 3; expected a text"),
         (int, True, "rows is True; expected a whole number"),
         (int, 0, "rows is 0; expected 1 or more"),
+        (int, 1.5, "rows is 1.5; expected a whole number"),
+        (float, "x", "rows is 'x'; expected a number"),
+        (float, True, "rows is True; expected a number"),
+        (float | None, float("nan"), "rows is nan; expected a number"),
         (int | None, "x", "rows is 'x'"),
         (tuple[int, ...], 3, "rows is 3; expected a list"),
         (tuple[int, ...], [1, 0], "rows is 0; expected 1 or more"),

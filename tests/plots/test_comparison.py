@@ -31,6 +31,18 @@ def test_bars_have_their_intervals_and_the_line_is_the_best_baseline(compared):
     assert list(figure.data[0].error_x.array) == pytest.approx(list(free["high"] - free["top1"]))
 
 
+def test_settings_are_points_at_their_cost_and_the_line_is_the_budget(compared):
+    figure = plots.cost_front(compared, "es")
+    points = sorted((x, y) for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True))
+    table = compared["divergence"]
+    assert points == sorted(zip(table["kl"], table["dev_score"], strict=True))
+    assert figure.layout.shapes[0].x0 == compared["equal"]["budget"].iloc[0]
+    filled = [symbol for trace in figure.data for symbol in trace.marker.symbol if not symbol.endswith("-open")]
+    assert len(filled) == table["tuned"].sum()
+    with pytest.raises(TLExpertsError, match="'de'"):
+        plots.cost_front(compared, "de")
+
+
 def test_a_missing_table_is_named():
     with pytest.raises(TLExpertsError, match="'writing'"):
         plots.writing_front({})

@@ -77,6 +77,37 @@ def mean_interval(
     return Estimate(float(numbers.mean()), *_interval(means, level))
 
 
+def ratio_interval(
+    sums: Shaped[Array, " sentence"],
+    counts: Shaped[Array, " sentence"],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> Estimate:
+    """A mean over items that sentences hold several of, such as tokens, and its interval over resampled sentences.
+
+    Args:
+        sums: over the items of each sentence.
+        counts: of the items of each sentence, at least 1.
+        seed: of the bootstrap.
+        resamples: of the bootstrap.
+        level: of the interval.
+
+    Raises:
+        TLExpertsError: not one count a sentence, or a count below 1.
+
+    Examples:
+        >>> ratio_interval(np.array([3.0, 5.0]), np.array([1, 3]), seed=0).value
+        2.0
+    """
+    totals, items = as_floats(sums), as_floats(counts)
+    if totals.shape != items.shape or not (items >= 1).all():
+        raise TLExpertsError(f"{totals.shape} sums and {items.shape} counts; give one count of 1 or more for each sum")
+    drawn = bootstrap_means(np.stack([totals, items]), seed=seed, resamples=resamples)
+    return Estimate(float(totals.sum() / items.sum()), *_interval(drawn[0] / drawn[1], level))
+
+
 def paired_gain(
     before: Shaped[Array, " before"],
     after: Shaped[Array, " after"],

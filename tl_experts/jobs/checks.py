@@ -1,5 +1,6 @@
 """Options read from a file: each checked against the annotated type of its field."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -10,7 +11,7 @@ from typing import Any, Literal, Self, cast, get_args, get_origin, get_type_hint
 from tl_experts.errors import StudyError, TLExpertsError, near, require_choice
 from tl_experts.jobs.paths import user_path
 
-_KINDS = {str: "a text", int: "a whole number"}
+_KINDS = {str: "a text", int: "a whole number", float: "a number"}
 
 
 class FileOptions:
@@ -61,7 +62,7 @@ def checked_option(name: str, kind: Any, value: Any, least: Mapping[str, int], e
 
     Args:
         name: of the option, for messages.
-        kind: a text, whole number, `Literal`, tuple of these, or one of these or None.
+        kind: a text, number, `Literal`, tuple of these, or one of these or None.
         value: as TOML or JSON gives it: a tuple may be a list.
         least: the smallest value of some options, or of their items.
         error: what is raised.
@@ -79,7 +80,9 @@ def checked_option(name: str, kind: Any, value: Any, least: Mapping[str, int], e
         return tuple(checked_option(name, inner[0], item, least, error) for item in value)
     if origin is UnionType:  # int | None
         return None if value is None else checked_option(name, inner[0], value, least, error)
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or isinstance(value, bool) or (kind is float and not math.isfinite(value)):
         raise error(f"{name} is {value!r}; expected {_KINDS[kind]}")
     if name in least and value < least[name]:
         raise error(f"{name} is {value}; expected {least[name]} or more")

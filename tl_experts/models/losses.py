@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int, Int64
+from jaxtyping import Bool, Float, Float64, Int, Int64
 from torch import Tensor
 from tqdm import tqdm
 
@@ -50,7 +50,7 @@ def loss_batches(model: Model, texts: Sequence[str], batching: Batching | None =
     require_model(model)
     batches = text_batches(model, texts, batching or loss_batching(model), once=True)
     for batch in batches:
-        empty = (_scored(batch).sum(dim=1) == 0).nonzero()
+        empty = (scored(batch).sum(dim=1) == 0).nonzero()
         if len(empty):
             index = int(batch.indices[int(empty[0])])
             raise ModelError(
@@ -86,18 +86,18 @@ def text_losses(
     total = count_tokens(batches)
     with tqdm(total=total, desc=description, unit="tok", unit_scale=True, disable=not progress) as bar:
         for batch in batches:
-            scored = _scored(batch)
+            own = scored(batch)
             losses = _token_losses(model, batch).double().cpu()
-            nats[batch.indices] = losses.masked_fill(~scored, 0).sum(dim=1)
-            tokens[batch.indices] = scored.sum(dim=1)
+            nats[batch.indices] = losses.masked_fill(~own, 0).sum(dim=1)
+            tokens[batch.indices] = own.sum(dim=1)
             bar.update(int(batch.attended.sum()))
     fill_repeats(nats, texts)
     fill_repeats(tokens, texts)
     return TextLosses(nats.numpy(), tokens.numpy())
 
 
-def _scored(batch: Batch) -> Tensor:
-    """``[batch pos-1]``: which tokens after the first are text that follows BOS or text."""
+def scored(batch: Batch) -> Bool[Tensor, "batch next"]:
+    """Which tokens after the first are text that follows BOS or text: those that a model predicts."""
     return batch.pooled[:, 1:] & batch.attended[:, :-1]
 
 

@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 
 COLUMNS = {
     "writing": "target method share score perplexity natural_perplexity distinct compression reads_well example",
+    "equal": "target method kl budget dev_score share score perplexity reads_well example",
+    "divergence": "target method setting tuned prompts share dev_score kl low high",
     "alignment": "target method view layer dev_top1 top1 low high gain gain_low gain_high p",
     "costs": "target method language change low high",
+    "silencing_summary": "scoring neurons diagonality low high control_diagonality control_low control_high",
 }
 """The columns of each table that are shown; its file has all."""
 
 NOTES = {
     "writing": "Each method at the best setting of its own search, on prompts that chose none.",
+    "equal": "Each method at its best setting within a common KL divergence, on prompts that chose none.",
+    "divergence": "The best settings of every search, and how far each moves the model in other languages.",
     "alignment": "Setting and layer were chosen on the dev split. Gain: over the best baseline; p is not corrected.",
     "costs": "At the setting for writing; above 0, the text is predicted worse.",
+    "silencing_summary": "The same number of neurons by every scoring, beside as many random ones of the same layers.",
 }
 
 
@@ -45,7 +51,7 @@ def write_comparison(result: CompareResult, path: str | Path | None = None) -> P
 def comparison_page(result: CompareResult) -> str:
     """The page as HTML."""
     drawn = _pictures(result)
-    tables = {name: _shown(result, name) for name in COLUMNS}
+    tables = {name: _shown(result, name) for name in COLUMNS if name in result}
     paragraphs = "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in conclusion(result))
     return page(
         f"Methods compared: {result.config.model}",
@@ -81,7 +87,27 @@ def _pictures(result: CompareResult) -> list[Picture]:
         "Longer bars are better. The dashed line is the best baseline, without neurons. Whiskers: 95% intervals.",
         {target: plots.alignment_bars(result, target) for target in result.config.targets},
     )
-    return [writing, retrieval]
+    cost, cause = [], []
+    if "equal" in result:
+        cost = [
+            Picture(
+                "cost",
+                "What writing the language costs",
+                "Up and to the left is better. Filled points: the best setting of a method. Dashed line: the cost at "
+                "which methods are compared.",
+                {target: plots.cost_front(result, target) for target in dict.fromkeys(result["equal"]["target"])},
+            )
+        ]
+    if "silencing" in result:
+        cause = [
+            Picture(
+                "silencing",
+                "Which scoring finds the neurons that matter",
+                "A dark diagonal and a pale rest mean that text in a language needs its own neurons and no others.",
+                {"": plots.silencing_maps(result)},
+            )
+        ]
+    return [writing, *cost, retrieval, *cause]
 
 
 def _shown(result: CompareResult, name: str) -> "pd.DataFrame":

@@ -5,7 +5,7 @@
 ``retrieval_maps(StudyResult.load(folder))``.
 """
 
-from tl_experts.plots.comparison import alignment_bars, writing_front
+from tl_experts.plots.comparison import alignment_bars, cost_front, writing_front
 from tl_experts.plots.experts import (
     auroc_by_rank,
     expert_overlap,
@@ -41,6 +41,7 @@ __all__ = [
     "baseline_bars",
     "colour_of",
     "control_bars",
+    "cost_front",
     "distance_bars",
     "distance_maps",
     "expert_overlap",

@@ -1,4 +1,4 @@
-"""Figures of a comparison: which method writes a language naturally, and which brings translations together."""
+"""Figures of a comparison: which method writes naturally, at what cost, and which brings translations together."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 UNSTEERED = "no intervention"
 SHOWN = 8
 """Interventions that the bars show beside the baselines."""
+
+LEAST_COST = 1e-4
+"""Costs below are drawn there, since the axis is logarithmic."""
 
 
 def writing_front(result: "Mapping[str, pd.DataFrame]") -> Figure:
@@ -51,6 +54,50 @@ def writing_front(result: "Mapping[str, pd.DataFrame]") -> Figure:
         "Writing: language against quality, mean over targets",
         xaxis={"title": "share of texts in the language", "range": [-0.08, 1.08], "tickformat": ".0%"},
         yaxis={"title": "quality beside natural texts", "range": [-0.05, 1.1]},
+        legend_title="neurons chosen by",
+        height=520,
+    )
+
+
+def cost_front(result: "Mapping[str, pd.DataFrame]", target: str) -> Figure:
+    """A point per setting of one target: its score against what it costs; up and to the left is better.
+
+    The cost is KL(unsteered || steered) of the next-token distribution on text of the other languages. Filled points
+    are the best settings of their searches; a dashed line marks the cost at which methods are compared.
+
+    Args:
+        result: a `CompareResult`, or its tables ``divergence`` and ``equal``.
+        target: the language that is written.
+
+    Raises:
+        TLExpertsError: a table is missing or empty, or has no such target.
+    """
+    table, equal = table_of(result, "divergence"), table_of(result, "equal")
+    require_choice(target, list(dict.fromkeys(table["target"])), "target")
+    figure = go.Figure()
+    for index, (scoring, rows) in enumerate(table[table["target"] == target].groupby("scoring", sort=False)):
+        symbol = SYMBOLS[index % len(SYMBOLS)]
+        named = zip(rows["method"], rows["setting"], strict=True)
+        figure.add_scatter(
+            name=escaped(scoring),
+            x=rows["kl"].clip(lower=LEAST_COST),
+            y=rows["dev_score"],
+            mode="markers",
+            text=[f"{escaped(method)}<br>{escaped(setting)}" for method, setting in named],
+            marker={
+                "size": 10,
+                "color": COLOURS[index % len(COLOURS)],
+                "symbol": [symbol if tuned else f"{symbol}-open" for tuned in rows["tuned"]],
+            },
+            hovertemplate="%{text}<br>score %{y:.2f}, KL %{x:.3g} nats per token<extra></extra>",
+        )
+    budget = float(equal[equal["target"] == target]["budget"].iloc[0])
+    figure.add_vline(x=budget, line={"dash": "dash", "width": 1})
+    return finish(
+        figure,
+        f"Writing {escaped(target)}: score against cost",
+        xaxis={"title": "KL divergence in other languages, nats per token", "type": "log"},
+        yaxis={"title": "score on the prompts of the search", "range": [-0.03, 1.08]},
         legend_title="neurons chosen by",
         height=520,
     )

@@ -36,6 +36,13 @@ def test_the_default_is_at_least_six_scorings_by_six_holds():
         ("name", "../escaped"),
         ("model", 5),
         ("dtype", "float8"),
+        ("equal_kl", 0),
+        ("equal_kl", "much"),
+        ("kl_rows", 0),
+        ("silencing_rows", -1),
+        ("silencing_count", 0),
+        ("prompts", 5),
+        ("chat", "sometimes"),
     ],
 )
 def test_a_bad_option_raises_an_error_that_names_it(option, value):

@@ -22,6 +22,8 @@ def test_a_space_holds_the_method_only_and_the_vector_tries_single_layers(compar
         assert {f"{setting.operation} {setting.value}" for setting in settings} == {method.hold}
         if method.scoring == VECTOR:
             assert {setting.layers for setting in settings} > {None, (0,)}
+        wanted = {"all", "generated"} if method.scoring in (ALL, VECTOR) else {"all"}
+        assert {setting.positions for setting in settings} == wanted
         if method.scoring not in (ALL, VECTOR):
             assert {setting.count for setting in settings} == set(compare_config.counts)
 

@@ -1,5 +1,7 @@
 """The tables of a comparison, and what cannot be read."""
 
+import json
+
 import pytest
 
 from tl_experts.errors import ArtefactError, StudyError
@@ -15,6 +17,14 @@ def test_every_table_is_there_and_a_missing_one_is_named(compared):
     assert "comparison" not in compared
     with pytest.raises(StudyError, match="did you mean 'writing'"):
         compared["writings"]
+
+
+def test_a_folder_of_an_earlier_version_names_the_options_that_it_lacks(compared, tmp_path):
+    manifest = json.loads((compared.folder / MANIFEST).read_text())
+    del manifest["config"]["equal_kl"]
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ArtefactError, match="earlier version of tl-experts, which had no equal_kl"):
+        CompareResult.load(tmp_path)
 
 
 def test_a_folder_without_a_comparison_and_a_damaged_one_are_named(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from tl_experts.errors import ArtefactError, StudyError
 from tl_experts.study.comparison import CompareResult, compare
-from tl_experts.study.comparison.result import PARTS
+from tl_experts.study.comparison.result import CAUSE
 
 pytestmark = pytest.mark.slow
 
@@ -21,16 +21,17 @@ def test_a_finished_comparison_is_read_not_run_again(compared, compare_config, m
         pd.testing.assert_frame_equal(again[name], compared[name])
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_a_part_that_is_missing_is_computed_again_and_is_the_same(part, compared, compare_config, mini, tmp_path):
+@pytest.mark.parametrize("stages", [["writing-es"], ["costs-es", "equal-es", CAUSE], ["alignment-es"]], ids=str)
+def test_a_part_that_is_missing_is_computed_again_and_is_the_same(stages, compared, compare_config, mini, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(compared.folder, folder)
-    (folder / "stages" / f"{part}-es.json").unlink()
-    with pytest.raises(StudyError, match=f"{part}-es are missing"):
+    for stage in stages:
+        (folder / "stages" / f"{stage}.json").unlink()
+    with pytest.raises(StudyError, match=f"{', '.join(stages)} are missing"):
         CompareResult.load(folder)
     started = []
     again = compare(compare_config, folder, model=mini, progress=False, started=started.append)
-    assert started == [f"{part}-es"]
+    assert started == stages
     for name in compared:
         pd.testing.assert_frame_equal(again[name], compared[name])
 
@@ -40,6 +41,12 @@ def test_a_folder_of_another_comparison_or_model_raises_an_error(compared, compa
         compare(replace(compare_config, trials=3), compared.folder, progress=False)
     with pytest.raises(ArtefactError, match="holds another job: model"):
         compare(compare_config, compared.folder, model=model_of("llama"), progress=False)
+
+
+def test_other_prompts_in_the_same_folder_raise_an_error(compared, compare_config, mini, monkeypatch):
+    monkeypatch.setattr("tl_experts.study.comparison.run.fingerprint_of_prompts", lambda _: "changed")
+    with pytest.raises(ArtefactError, match=r"prompts is .* there and 'changed' here"):
+        compare(compare_config, compared.folder, model=mini, progress=False)
 
 
 def test_a_target_without_sentences_is_named(compare_config, tmp_path):

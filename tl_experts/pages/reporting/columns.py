@@ -140,6 +140,12 @@ COLUMNS = {
     "natural_perplexity": Column("Natural perplexity", "Median perplexity of the model's own texts.", "number"),
     "reads_well": Column("Reads well", "As fluent and varied as the natural texts, within the usual bounds.", "flag"),
     "example": Column("First text", "What the method wrote for the first prompt.", "text"),
+    "setting": Column("Setting", "Number of neurons, operation, strength, positions, layers."),
+    "dev_score": Column("Score, search", "Score on the prompts that the setting was chosen on.", "number"),
+    "tuned": Column("Chosen", "The best setting of its search.", "flag"),
+    "prompts": Column("Prompts", "Number of prompts that the search wrote after.", "count"),
+    "kl": Column("KL", "KL(unsteered || steered) of the next token in other languages.", "nats"),
+    "budget": Column("KL, most", "The KL divergence at which methods are compared.", "nats"),
     "change": Column("Change", "Change of the cross-entropy of text in this language.", "nats"),
     "gain_low": Column("Gain from", "Lower end of the gain's 95% interval.", "points"),
     "gain_high": Column("Gain to", "Upper end of the gain's 95% interval.", "points"),
@@ -161,15 +167,25 @@ SPECIAL = (
         ("correlations", end): Column(COLUMNS[end].heading, f"{text} over candidate languages.", "signed")
         for end, text in _ENDS.items()
     }
-    | {("costs", end): Column(COLUMNS[end].heading, f"{text} over sentences.", "nats") for end, text in _ENDS.items()}
+    | {
+        (table, name): column
+        for table in ("writing", "equal", "divergence")
+        for name, column in {
+            "target": Column("Target", "The language that is written."),
+            "method": Column("Method", "How neurons are chosen, and how they are held."),
+        }.items()
+    }
+    | {
+        (table, end): Column(COLUMNS[end].heading, f"{text} over sentences.", "nats")
+        for table in ("costs", "divergence")
+        for end, text in _ENDS.items()
+    }
     | {("silencing_summary", end): Column(COLUMNS[end].heading, f"{text}.", "signed") for end, text in _ENDS.items()}
     | {
         ("silencing_summary", f"contrast_{end}"): Column(COLUMNS[end].heading, f"{text} of the contrast.", "nats")
         for end, text in _ENDS.items()
     }
     | {
-        ("writing", "target"): Column("Target", "The language that is written."),
-        ("writing", "method"): Column("Method", "How neurons are chosen, and how they are held."),
         ("writing", "perplexity"): Column("Perplexity", "Median perplexity of the texts, without steering.", "number"),
         ("alignment", "gain"): Column("Gain", "Top-1 minus that of the best baseline.", "points"),
         ("table1", "pre"): Column("Before", f"Mean cosine distance {_BEFORE}.", "number"),
@@ -184,6 +200,8 @@ SPECIAL = (
 
 TITLES = {
     "writing": "Writing: language, fluency, repetition",
+    "equal": "Writing at equal cost",
+    "divergence": "Settings and their cost",
     "alignment": "Retrieval over all pairs of languages",
     "costs": "What it costs in every language",
     "baselines": "Methods with and without intervention",

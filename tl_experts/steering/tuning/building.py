@@ -83,6 +83,11 @@ class Builder:
             cast("Positions", setting.positions),
         )
 
+    def best(self, scoring: str, count: int) -> Experts | None:
+        """The best neurons by a scoring, at most so many; None: it ranks none for this language."""
+        ranked = self._ranking(Setting(scoring, count))
+        return None if ranked is None else ranked.head(min(count, ranked.total))
+
     def _ranking(self, setting: Setting) -> Experts | None:
         key = (setting.scoring, setting.layers)
         if key not in self._ranked:

@@ -313,9 +313,9 @@ def measure_writing(
         )
     flat = [text for own in written for text in own]
     before = [prompt for prompt, own in zip(prompts, written, strict=True) for _ in own]
-    return measure_texts(
-        model, flat, language, prompts=None if decoding.chat else before, natural=natural, seed=seed, progress=progress
-    )
+    read = None if decoding.chat else before
+    found = measure_texts(model, flat, language, prompts=read, natural=natural, seed=seed, progress=progress)
+    return replace(found, prompts=tuple(before))  # also of a chat: intervals resample prompts
 
 
 def _rows_by_prompt(prompts: Sequence[str]) -> list[list[int]]:

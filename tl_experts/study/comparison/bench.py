@@ -1,6 +1,6 @@
 """What every part of a comparison works with: the model, the sentences, the statistics of one pass, the settings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -10,10 +10,12 @@ from tl_experts.experts.expertise import score_responses
 from tl_experts.models import Model
 from tl_experts.responses.reading import Reading
 from tl_experts.responses.statistics_pass import collect_both, collect_statistics
-from tl_experts.steering.tuning.building import RESIDUAL, Builder, Statistics, builder
+from tl_experts.steering.tuning.building import RESIDUAL, Builder, Built, Statistics, builder
+from tl_experts.steering.tuning.space import Setting
 from tl_experts.steering.writing.continuing import Decoding
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.methods import Method, methods
+from tl_experts.study.comparison.prompts import uses_chat
 from tl_experts.study.splits import read_split
 
 
@@ -37,7 +39,11 @@ class CompareBench:
     @property
     def decoding(self) -> Decoding:
         """How texts are written."""
-        return Decoding(max_new_tokens=self.config.text_tokens)
+        return Decoding(max_new_tokens=self.config.text_tokens, chat=uses_chat(self.config, self.model))
+
+    def tuning_folder(self, target: str, method: Method) -> Path:
+        """Where the search of a method for a target is kept."""
+        return self.folder / "tuning" / target / method.key
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -51,6 +57,11 @@ class CompareBench:
         if target not in self._builders:
             self._builders[target] = builder(self.statistics, target)
         return self._builders[target]
+
+    def reading(self, target: str, setting: Setting) -> Built:
+        """What a setting does to text that is read: a setting of generated positions acts as if all were generated."""
+        everywhere = replace(setting, positions="all") if setting.positions == "generated" else setting
+        return self.builder(target).build(everywhere)
 
 
 def read_corpora(config: CompareConfig) -> tuple[Corpus, Corpus]:

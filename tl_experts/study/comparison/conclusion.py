@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
 from tl_experts.analysis.statistics import SIGNIFICANT, Estimate, enough_resamples, holm, paired_gain, smallest_p
 from tl_experts.study.comparison.alignment import LAST_RAW
@@ -18,8 +18,9 @@ VECTOR = NAMES["vector"]
 
 
 def conclusion(result: CompareResult) -> list[str]:
-    """Paragraphs: writing, retrieval, costs."""
-    return [_writing(result), _alignment(result), _costs(result)]
+    """Paragraphs: writing, writing at equal cost, retrieval, costs, cause; what was not measured is left out."""
+    found = [_writing(result), _equal(result), _alignment(result), _costs(result), _cause(result)]
+    return [paragraph for paragraph in found if paragraph]
 
 
 def best_writer(result: CompareResult) -> str:
@@ -27,34 +28,94 @@ def best_writer(result: CompareResult) -> str:
     return _best(result["writing"], "dev_score")
 
 
-def useful(result: CompareResult, method: str) -> NDArray[np.float64]:
-    """For each target and prompt, the mean of its texts' quality, 0 for a text in another language."""
-    texts = result["texts"]
+def useful(result: CompareResult, method: str, table: str = "texts") -> Float64[np.ndarray, "target prompt"]:
+    """For each target and prompt, the mean of its texts' quality, 0 for a text in another language.
+
+    Args:
+        result: the comparison.
+        method: as tables call it; one of which no setting wrote the language has no texts and is worth 0.
+        table: ``texts`` or ``equal_texts``.
+    """
+    texts = result[table] if table in result else result["texts"].iloc[:0]
+    mine = texts[texts["method"] == method]
+    prompts = range(int(result["texts"]["row"].max()) + 1)
     found = []
     for target in result.config.targets:
-        own = texts[(texts["target"] == target) & (texts["method"] == method)]["useful"].to_numpy(dtype=np.float64)
-        prompts = len(texts[(texts["target"] == target) & (texts["method"] == UNSTEERED)]) // result.config.texts
-        # A method of which no setting wrote the language has no texts.
-        found.append(own.reshape(prompts, -1).mean(axis=1) if len(own) else np.zeros(prompts))
-    return np.concatenate(found)
+        own = mine[mine["target"] == target].groupby("row")["useful"].mean().reindex(prompts, fill_value=0.0)
+        found.append(own.to_numpy(dtype=np.float64))
+    return np.stack(found)
+
+
+def gain_of_texts(
+    result: CompareResult,
+    before: Float64[np.ndarray, "target prompt"],
+    after: Float64[np.ndarray, "target prompt"],
+) -> Estimate:
+    """The mean difference of two methods, its interval and p over resampled prompts.
+
+    All texts of a prompt, of whatever seed and target, are resampled together: they begin alike and are drawn with the
+    same random numbers, so they are not independent.
+    """
+    seed, resamples = result.config.seed, result.config.resamples
+    return paired_gain(before.mean(axis=0), after.mean(axis=0), seed=seed, resamples=resamples)
 
 
 def _writing(result: CompareResult) -> str:
     best = best_writer(result)
     table = result["writing"].set_index(["target", "method"])
     share = np.mean([table.loc[(target, best), "share"] for target in result.config.targets])
-    rivals = [name for name in (VECTOR, ASKED, OWN) if name != best]
-    gains = {name: _gain(result, useful(result, name), useful(result, best)) for name in rivals}
-    corrected = dict(zip(gains, holm([gain.p or 1.0 for gain in gains.values()]), strict=True))
-    said = "; ".join(
-        f"against the {name} {100 * gain.value:+.0f} points ({_sure(corrected[name])})" for name, gain in gains.items()
-    )
-    worth = float(useful(result, best).mean())
+    worth = useful(result, best)
     return (
         f"For writing, {best} is best of {len(_tuned(result['writing']))} methods: {_percent(float(share))} of its "
-        f"texts are in the language, and its texts are worth {_percent(worth)} of natural ones "
-        f"(language times quality, mean over {_targets(result)}): {said}."
+        f"texts are in the language, and its texts are worth {_percent(float(worth.mean()))} of natural ones "
+        f"(language times quality, mean over {_targets(result)}): {_against(result, best, worth, 'texts')}."
     )
+
+
+def _equal(result: CompareResult) -> str:
+    """Which method writes best within a common KL divergence; nothing if no method wrote a language."""
+    if "equal" not in result:
+        return ""
+    table = result["equal"]
+    best = _best(table, "dev_score")
+    worth = useful(result, best, "equal_texts")
+    budget = float(table.groupby("target")["budget"].first().mean())
+    source = "that of the language vector at its best setting; " if result.config.equal_kl is None else ""
+    return (
+        f"At equal cost, {best} is best: its texts are worth {_percent(float(worth.mean()))} of natural ones, "
+        f"{_against(result, best, worth, 'equal_texts')}. Each method is at its best setting of at most {budget:.2f} "
+        f"nats per token ({source}KL divergence of the next-token distribution from that of the unsteered model, on "
+        "text of the other languages). Prompts cost nothing."
+    )
+
+
+def _against(result: CompareResult, best: str, worth: Float64[np.ndarray, "target prompt"], table: str) -> str:
+    """The lead over the language vector at the same terms and over both prompts, corrected together (Holm)."""
+    rivals = {name: useful(result, name, table if name == VECTOR else "texts") for name in (VECTOR, ASKED, OWN)}
+    gains = {name: gain_of_texts(result, other, worth) for name, other in rivals.items() if name != best}
+    corrected = dict(zip(gains, holm([gain.p or 1.0 for gain in gains.values()]), strict=True))
+    return "; ".join(
+        f"against the {name} {100 * gain.value:+.0f} points ({_sure(corrected[name])})" for name, gain in gains.items()
+    )
+
+
+def _cause(result: CompareResult) -> str:
+    """Whose neurons hurt their own language most selectively; nothing if no matrix was measured."""
+    if "silencing_summary" not in result:
+        return ""
+    table = result["silencing_summary"]
+    best = table.iloc[int(table["diagonality"].argmax())]
+    apart = int((table["low"] > table["control_high"]).sum())
+    return (
+        f"For cause, neurons by {best['scoring']} matter most to their own language: silenced ({best['neurons']:.0f} a "
+        f"target), they give a diagonality of {_interval(best, '')} from -1 to 1, random neurons of the same "
+        f"layers {_interval(best, 'control_')}. The intervals of {apart} of {len(table)} scorings are above those of "
+        "random neurons."
+    )
+
+
+def _interval(row: "pd.Series", of: str) -> str:
+    return f"{row[f'{of}diagonality']:.2f} [{row[f'{of}low']:.2f}, {row[f'{of}high']:.2f}]"
 
 
 def _alignment(result: CompareResult) -> str:
@@ -98,10 +159,6 @@ def _best(table: "pd.DataFrame", column: str, by: str = "method") -> str:
 
 def _tuned(table: "pd.DataFrame") -> list[str]:
     return sorted(table.dropna(subset=["dev_score"])["method"].unique())
-
-
-def _gain(result: CompareResult, before: NDArray[np.float64], after: NDArray[np.float64]) -> Estimate:
-    return paired_gain(before, after, seed=result.config.seed, resamples=result.config.resamples)
 
 
 def _sure(p: float) -> str:

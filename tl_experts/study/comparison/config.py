@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import get_type_hints
+from typing import Literal, get_type_hints
 
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import StudyError, require_choice
@@ -14,10 +14,13 @@ from tl_experts.models.dtypes import DtypeName
 from tl_experts.steering.operations import OPERATIONS
 from tl_experts.steering.steering import TOKEN_VALUES, VALUES
 
+Chat = Literal["auto", "always", "never"]
+
 _LEAST = {
     **dict.fromkeys(("dev_rows", "test_rows", "counts", "retrieval_counts", "trials", "texts", "text_tokens"), 1),
     **dict.fromkeys(("resamples", "control_seeds"), 1),
-    "seed": 0,
+    **dict.fromkeys(("kl_rows", "silencing_count"), 1),
+    **dict.fromkeys(("seed", "silencing_rows"), 0),
 }
 """The smallest value of an option, or of its items."""
 
@@ -70,6 +73,15 @@ class CompareConfig(FileOptions):
     trials: int = 12
     """Settings that are tried for writing, for each method and target."""
 
+    prompts: str = "bundled"
+    """What texts are written after: ``"bundled"`` beginnings of sentences, or an aligned file or folder, as
+    `load_sentences` takes it, with English and the targets: the first half to search a setting with, the second to
+    report. CLaS-Bench's questions are such a folder: ``en.txt``, ``es.txt``..., one question a line."""
+
+    chat: Chat = "auto"
+    """Whether each prompt is a user's turn in the chat template of the tokenizer: ``"auto"`` (prompts of a file are, if
+    there is a template), ``"always"`` or ``"never"``."""
+
     texts: int = 4
     """Texts for each test prompt."""
 
@@ -78,6 +90,19 @@ class CompareConfig(FileOptions):
 
     control_seeds: int = 1
     """Number of draws of random neurons."""
+
+    kl_rows: int = 3
+    """Rows of the test split on which the KL divergence of settings is measured, in every language but the target."""
+
+    equal_kl: float | None = None
+    """The KL divergence, in nats per token, at which methods are compared at equal cost; None: that of the language
+    vector at its best setting, which differs by target."""
+
+    silencing_rows: int = 20
+    """Rows of the test split on which the silencing matrices are measured; 0: none."""
+
+    silencing_count: int = 100
+    """Neurons of each target that are silenced, by every scoring."""
 
     resamples: int = 10_000
     """Resamples of every bootstrap."""
@@ -95,6 +120,8 @@ class CompareConfig(FileOptions):
         for name in ("targets", "scorings", "holds", "counts", "retrieval_counts"):
             if not getattr(self, name):
                 raise StudyError(f"{name} is empty; name at least one")
+        if self.equal_kl is not None and self.equal_kl <= 0:
+            raise StudyError(f"equal_kl is {self.equal_kl}; expected a positive number of nats, such as 0.5")
         for scoring in self.scorings:
             require_choice(scoring, SCORINGS, "scorings", StudyError)
         for hold in self.holds:

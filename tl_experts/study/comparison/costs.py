@@ -1,14 +1,13 @@
 """What a method costs: how much worse the steered model predicts text in every language."""
 
-import json
 from typing import Any
 
 from tl_experts.analysis.statistics import mean_interval
 from tl_experts.jobs.stages import Row, Tables
 from tl_experts.models.losses import loss_batches, text_losses
 from tl_experts.steering.interventions import steer
-from tl_experts.steering.tuning.space import Setting
 from tl_experts.study.comparison.bench import CompareBench
+from tl_experts.study.comparison.texts import setting_of
 
 ROWS = 40
 """Most rows of the test split whose texts are read."""
@@ -33,10 +32,10 @@ def costs(bench: CompareBench, target: str, written: list[dict[str, Any]]) -> Ta
     }
     rows: list[Row] = []
     for method in written:
-        if not method["setting"]:
+        setting = setting_of(method)
+        if setting is None:
             continue
-        setting = Setting.from_dict(json.loads(method["setting"]))
-        with steer(bench.model, bench.builder(target).build(setting)):
+        with steer(bench.model, bench.reading(target, setting)):
             after = text_losses(bench.model, corpus.texts, batches, progress=False)
         change = (after.nats - before.nats) / before.tokens
         for language, own in columns.items():

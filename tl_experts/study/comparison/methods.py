@@ -46,7 +46,8 @@ class Method:
             counts=config.counts,
             holds=((operation, value),),
             strengths=STRENGTHS,
-            positions=("all",),
+            # A model that reads the prompt unshifted often writes better.
+            positions=("all", "generated") if self.scoring in SHIFTS else ("all",),
             sources=(None, "en"),
             layers=(None, *single) if self.scoring == VECTOR else (None,),
         )

@@ -1,6 +1,6 @@
 """A finished comparison: its tables as DataFrames, and the record of how they were computed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MANIFEST = "comparison.json"
-PARTS = ("writing", "costs", "alignment")
-TABLES = ("writing", "texts", "costs", "alignment")
+PARTS = ("writing", "costs", "equal", "alignment")
+"""What is computed for every target."""
+
+CAUSE = "silencing"
+"""What is computed once, unless it is switched off."""
+
+TABLES = (
+    *("writing", "texts", "costs", "divergence", "equal", "equal_texts", "alignment"),
+    *("silencing", "silencing_summary"),
+)
 
 
 @dataclass(frozen=True, eq=False)
 class CompareResult(KeptTables):
-    """The tables of a comparison, by name: ``writing``, ``texts``, ``costs``, ``alignment``; all targets together.
+    """The tables of a comparison, by name; all targets together.
+
+    ``writing``, ``texts``; ``costs``; ``divergence``, ``equal``, ``equal_texts``; ``alignment``; ``silencing``,
+    ``silencing_summary``. A table without rows is left out.
 
     Examples:
         >>> result = CompareResult.load("tl-experts-runs/compare-polyglot-mini")  # doctest: +SKIP
@@ -63,16 +74,22 @@ class CompareResult(KeptTables):
 
 def stage_names(config: CompareConfig) -> list[str]:
     """The stages, in the order in which they run."""
-    return [f"{part}-{target}" for target in config.targets for part in PARTS]
+    once = [CAUSE] if config.silencing_rows else []
+    return [f"{part}-{target}" for target in config.targets for part in PARTS] + once
 
 
 def read_compared(folder: Path) -> dict[str, Any]:
     """The manifest of a comparison: its ``config`` and ``about``.
 
     Raises:
-        ArtefactError: the file is missing or damaged.
+        ArtefactError: the file is missing or damaged, or was written by a version with other options.
     """
     manifest = read_json(folder / MANIFEST, fix=DAMAGED)
     if not all(isinstance(manifest.get(name), dict) for name in ("config", "about")):
         raise ArtefactError(f"{folder / MANIFEST} lacks config or about; {DAMAGED}")
+    if missing := [field.name for field in fields(CompareConfig) if field.name not in manifest["config"]]:
+        raise ArtefactError(
+            f"{folder} was written by an earlier version of tl-experts, which had no {', '.join(missing)}; run the "
+            "comparison again in another folder"
+        )
     return manifest

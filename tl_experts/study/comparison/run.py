@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tl_experts import __version__
-from tl_experts.corpus.sentences import Corpus
 from tl_experts.jobs.files import write_json
 from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
@@ -15,9 +14,12 @@ from tl_experts.jobs.stages import Tables, read_table, run_stage
 from tl_experts.models import Model, ModelSource, model_fingerprint
 from tl_experts.study.comparison.alignment import alignment
 from tl_experts.study.comparison.bench import CompareBench, read_corpora
+from tl_experts.study.comparison.cause import cause
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.costs import costs
-from tl_experts.study.comparison.result import MANIFEST, CompareResult, read_compared, stage_names
+from tl_experts.study.comparison.equal import equal_cost
+from tl_experts.study.comparison.prompts import fingerprint_of_prompts
+from tl_experts.study.comparison.result import CAUSE, MANIFEST, CompareResult, read_compared, stage_names
 from tl_experts.study.comparison.writing import writing
 from tl_experts.study.result import records
 
@@ -34,8 +36,9 @@ def compare(
     """Compare every way to choose neurons and to hold them, beside what needs no neuron, or resume a comparison.
 
     For each target: **writing** (every method at the best setting of its own search, on prompts that chose none),
-    **costs** (what the same setting costs text in every language) and **alignment** (retrieval over all pairs of
-    languages, raw and centred, at the last layer and the best). Settings and layers are chosen on the dev split.
+    **costs** (what the same setting costs text in every language), **equal** (every method at the best setting within a
+    common KL divergence) and **alignment** (retrieval over all pairs of languages, raw and centred, at the last layer
+    and the best). Settings and layers are chosen on the dev split. Last, the **silencing** matrix of each scoring.
 
     Args:
         config: from `load_comparison`, or ``CompareConfig(...)``.
@@ -50,7 +53,7 @@ def compare(
         StudyError: an option does not fit the corpus.
         ModelError: the model cannot be loaded.
         CorpusError: the corpus cannot be read.
-        TLExpertsError: a target without bundled prompts.
+        TLExpertsError: a target without prompts.
 
     Examples:
         >>> config = CompareConfig(name="mine", model="polyglot-mini", targets=("es", "fr"))
@@ -61,9 +64,10 @@ def compare(
     if (target / MANIFEST).is_file():
         Job(config.as_dict()).require_same(read_compared(target)["config"], target)
     dev, test = read_corpora(config)
+    prompts = fingerprint_of_prompts(config)
     loaded = ModelSource(config.model, device=device, dtype=config.dtype).load() if model is None else model
     with locked(target):
-        _begin(config, dev, test, loaded, target)
+        _begin(config, {"dev": dev.fingerprint, "test": test.fingerprint, "prompts": prompts}, loaded, target)
         bench = CompareBench(config, loaded, dev, test, target.resolve(), progress)
         for name in stage_names(config):
             run_stage(target, name, partial(_stage, bench, name), started)
@@ -72,15 +76,20 @@ def compare(
 
 def _stage(bench: CompareBench, name: str) -> Tables:
     part, _, target = name.partition("-")
+    if part == CAUSE:
+        return cause(bench)
     if part == "writing":
         return writing(bench, target)
     if part == "alignment":
         return alignment(bench, target)
-    return costs(bench, target, records(read_table(bench.folder, f"writing-{target}")))
+    written = records(read_table(bench.folder, f"writing-{target}"))
+    if part == "costs":
+        return costs(bench, target, written)
+    return equal_cost(bench, target, written, records(read_table(bench.folder, f"texts-{target}")))
 
 
-def _begin(config: CompareConfig, dev: Corpus, test: Corpus, model: Model, folder: Path) -> None:
-    about: dict[str, Any] = {"model": model_fingerprint(model), "dev": dev.fingerprint, "test": test.fingerprint}
+def _begin(config: CompareConfig, texts: dict[str, str], model: Model, folder: Path) -> None:
+    about: dict[str, Any] = {"model": model_fingerprint(model), **texts}
     if (folder / MANIFEST).is_file():
         found = read_compared(folder)["about"]
         Job(about).require_same({name: found.get(name) for name in about}, folder)

@@ -6,7 +6,6 @@ Source: Tang et al. 2024, figure 3. Optional: the stage runs if the configuratio
 from functools import cached_property
 from typing import Any
 
-from tl_experts.analysis.diagonality import Diagonality
 from tl_experts.experts.evidence import needs_quantiles, needs_tokens
 from tl_experts.experts.experts import Experts
 from tl_experts.experts.find import select_experts
@@ -21,8 +20,8 @@ from tl_experts.responses.token_sums import gate_site
 from tl_experts.steering.interventions import describe_intervention
 from tl_experts.steering.matrix import SilencingMatrix
 from tl_experts.steering.silencing import measured_matrix, require_silenced, silencing
-from tl_experts.study.bench import Bench, Row, Tables
-from tl_experts.study.result import records
+from tl_experts.study.bench import Bench, Tables
+from tl_experts.study.silenced import silencing_tables
 
 
 def silencing_matrices(bench: Bench) -> Tables:
@@ -36,14 +35,7 @@ def silencing_matrices(bench: Bench) -> Tables:
         per scoring, with the diagonality of its matrix and of the random neurons'.
     """
     meter = _Meter(bench)
-    cells: list[Row] = []
-    summary: list[Row] = []
-    for scoring in bench.config.silencing:
-        matrix = meter.matrix(meter.experts(scoring))
-        cells += [{"scoring": scoring, **row} for row in records(matrix.to_pandas())]
-        if matrix.neurons.any():
-            summary.append(_summary(scoring, matrix))
-    return {"silencing": cells, "silencing_summary": summary}
+    return silencing_tables({scoring: meter.matrix(meter.experts(scoring)) for scoring in bench.config.silencing})
 
 
 class _Meter:
@@ -120,22 +112,3 @@ class _Meter:
             return {"nats": found.nats, "tokens": found.tokens}
 
         return TextLosses(**bench.once("losses", job, measure))
-
-
-def _summary(scoring: str, matrix: SilencingMatrix) -> Row:
-    row: Row = {"scoring": scoring, "neurons": float(matrix.neurons.mean())}
-    for name, found in (("", matrix.diagonality), ("control_", matrix.control_diagonality)):
-        row |= {f"{name}{column}": value for column, value in _columns(found).items()}
-    return row
-
-
-def _columns(found: Diagonality) -> Row:
-    return {
-        "diagonality": found.value.value,
-        "low": found.value.low,
-        "high": found.value.high,
-        "contrast": found.contrast.value,
-        "contrast_low": found.contrast.low,
-        "contrast_high": found.contrast.high,
-        "own_largest": found.share,
-    }

@@ -1,0 +1,73 @@
+"""At equal cost: the divergence of a setting is that of its steered model, and nobody spends more than the budget."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from tl_experts import steer
+from tl_experts.models.divergence import text_divergences
+from tl_experts.study.comparison.bench import CompareBench, read_corpora
+from tl_experts.study.comparison.equal import _tried, budget_of, equal_cost
+from tl_experts.study.result import records
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def bench(compare_config, mini, compared):
+    dev, test = read_corpora(compare_config)
+    return CompareBench(compare_config, mini, dev, test, compared.folder, progress=False)
+
+
+def test_the_cost_is_measured_in_every_language_but_the_target(bench, compared, compare_config, mini):
+    table = compared["divergence"]
+    row = next(table[table["tuned"]].itertuples())
+    method = next(method for method in bench.methods if method.name == row.method)
+    setting = next(trial.setting for trial in _tried(bench, "es", method) if str(trial.setting) == row.setting)
+    others = bench.test.only([code for code in bench.test.languages if code != "es"]).head(compare_config.kl_rows)
+    built = bench.builder("es").build(replace(setting, positions="all"))
+    found = text_divergences(mini, others.texts, [partial(steer, mini, built)])
+    assert row.kl == pytest.approx(found.nats.sum() / found.tokens.sum(), rel=1e-5)
+    assert 0 < row.low <= row.kl <= row.high
+
+
+def test_nobody_spends_more_and_takes_the_best_that_can_be_paid(compared):
+    for row in compared["equal"].dropna(subset=["kl"]).itertuples():
+        assert row.kl <= row.budget
+        tried = compared["divergence"].query("method == @row.method and kl <= @row.budget")
+        most = tried[tried["prompts"] == tried["prompts"].max()]
+        assert row.dev_score == most["dev_score"].max()
+    nothing = compared["equal"][compared["equal"]["kl"].isna()]
+    assert (nothing["score"] == 0).all()
+
+
+def test_a_setting_that_was_written_with_keeps_its_texts(compared):
+    written, equal = (compared[name].set_index("method") for name in ("writing", "equal"))
+    same = [method for method in equal.index if equal.loc[method, "setting"] == written.loc[method, "setting"] != ""]
+    for method in same:
+        assert equal.loc[method, "score"] == written.loc[method, "score"]
+        texts, again = compared["texts"], compared["equal_texts"]
+        assert list(texts[texts["method"] == method]["text"]) == list(again[again["method"] == method]["text"])
+
+
+def test_below_every_cost_no_method_writes(bench, compared, compare_config):
+    poor = replace(bench, config=replace(compare_config, equal_kl=1e-9))
+    tables = equal_cost(poor, "es", records(compared["writing"]), records(compared["texts"]))
+    assert tables["equal_texts-es"] == []
+    assert {(row["budget"], row["score"], row["setting"]) for row in tables["equal-es"]} == {(1e-9, 0.0, "")}
+    assert all("equal" not in name or rows is not None for name, rows in tables.items())
+
+
+COSTS = [
+    {"scoring": "auroc", "tuned": True, "kl": 1.0},
+    {"scoring": "auroc", "tuned": False, "kl": 9.0},
+    {"scoring": "lape", "tuned": True, "kl": 4.0},
+    {"scoring": "vector", "tuned": True, "kl": 2.0},
+]
+
+
+def test_the_budget_is_what_was_asked_for_or_what_the_language_vector_costs(compare_config):
+    assert budget_of(compare_config, COSTS) == 2.0
+    assert budget_of(compare_config, COSTS[:3]) == 2.5
+    assert budget_of(replace(compare_config, equal_kl=0.3), COSTS) == 0.3
