@@ -74,6 +74,7 @@ INNER = {
     "responses": (
         ("neurons", "reading"),
         ("collect", "sketch"),
+        ("exact",),
         ("token_statistics",),
         ("token_sums",),
         ("kept_sums", "statistics_pass", "random_tokens"),

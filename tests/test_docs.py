@@ -18,6 +18,11 @@ import pytest
 import tl_experts
 from tests.run_tutorials import FIGURE, PICTURE
 from tests.test_architecture import FLOW, INNER, PACKAGE, children
+from tl_experts.experts.scorings import SCORINGS
+from tl_experts.steering.directions import FITS as DIRECTIONS
+from tl_experts.steering.maps import KINDS as TRANSPORTS
+from tl_experts.steering.operations import OPERATIONS
+from tl_experts.steering.steering import TOKEN_VALUES, VALUES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "tutorials" / "docs"
@@ -132,6 +137,20 @@ def assert_printed(out: str) -> None:
     assert number.sub("0", out).split() == number.sub("0", stated).split()
     found, wanted = ([float(value) for value in number.findall(text)] for text in (out, stated))
     assert found == pytest.approx(wanted, rel=0.01, abs=0.011)
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("which-neurons", [*SCORINGS, "LeaveOut", "experts_from_list", "experts_from_masks"]),
+        ("ways-to-steer", [*OPERATIONS, *TRANSPORTS, *DIRECTIONS, *VALUES, *TOKEN_VALUES]),
+        ("ways-to-steer", ["language_vector", "language_dimensions", "language_direction", "language_swap"]),
+    ],
+    ids=["scorings", "operations", "vectors"],
+)
+def test_the_guide_lists_everything_that_chooses_neurons_and_everything_that_holds_them(page, names):
+    code = re.findall(r"[`=(]\"?(\w+)\"?[`(,)]", (DOCS / "guide" / f"{page}.md").read_text("utf-8"))
+    assert set(names) <= set(code)
 
 
 # The public API

@@ -25,7 +25,7 @@ from tl_experts.experts.auroc import STATISTICS
 from tl_experts.models import site_widths
 from tl_experts.models.dtypes import DTYPES
 from tl_experts.responses.collect_to_disk import worker_loader
-from tl_experts.responses.token_statistics import ARRAYS, HISTOGRAMS
+from tl_experts.responses.token_statistics import ARRAYS, OPTIONAL
 
 QUIET = {"progress": False}
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -52,7 +52,7 @@ def test_responses_on_disk_are_those_in_memory_to_the_bit(dtype, model, corpus, 
 
 
 def assert_same_statistics(one, other):
-    for name in (*ARRAYS, *HISTOGRAMS):
+    for name in (*ARRAYS, *OPTIONAL):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
     for name in ("languages", "neurons", "site", "gate_site", "corpora", "fingerprint"):
         assert getattr(one, name) == getattr(other, name), name

@@ -8,9 +8,10 @@ import torch
 
 from tl_experts import TokenStatistics
 from tl_experts.errors import ArtefactError, ResponseError
+from tl_experts.responses.exact import joined
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.sketch import BINS, bins_of
-from tl_experts.responses.token_statistics import ARRAYS, HISTOGRAMS
+from tl_experts.responses.token_statistics import ARRAYS, OPTIONAL
 
 TABLE = NeuronTable((0, 3), (2, 1))
 
@@ -46,13 +47,19 @@ def sketched(activations, **options) -> TokenStatistics:
     )
 
 
+def kept(activations, **options) -> TokenStatistics:
+    """The same with the activations too."""
+    values = {language: np.float32(rows).T for language, rows in activations.items()}
+    return replace(sketched(activations, **options), activations=joined(list(values), [values]))
+
+
 def drawn(seed, **sizes):
     generator = np.random.default_rng(seed)
     return {language: generator.standard_normal((size, 3)) for language, size in sizes.items()}
 
 
 def assert_same(one, other):
-    for name in (*ARRAYS, *HISTOGRAMS):
+    for name in (*ARRAYS, *OPTIONAL):
         mine, theirs = getattr(one, name), getattr(other, name)
         assert (mine.dtype, mine.tobytes()) == (theirs.dtype, theirs.tobytes()), name
     for name in ("languages", "neurons", "site", "gate_site", "corpora", "fingerprint"):
@@ -104,6 +111,28 @@ def test_histograms_are_merged_saved_and_checked(tmp_path):
         replace(one, histogram=negative)
     with pytest.raises(ResponseError, match=r"gate_histogram has shape \(2, 3, 399\)"):
         replace(one, gate_histogram=one.gate_histogram[..., 1:])
+
+
+def test_kept_activations_are_merged_by_language_and_checked(tmp_path):
+    one, other = kept(drawn(1, en=5, de=6), corpora=("a",)), kept(drawn(2, de=3, ja=2), corpora=("b",))
+    merged = one.merge(other)
+    assert_same(TokenStatistics.from_pretrained(merged.save_pretrained(tmp_path / "kept")), merged)
+    german = np.concatenate([np.float32(drawn(1, en=5, de=6)["de"]), np.float32(drawn(2, de=3, ja=2)["de"])])
+    np.testing.assert_array_equal(merged.quantile(0.3)[1], np.quantile(german.astype(np.float64), 0.3, axis=0))
+    assert not one.merge(sketched(drawn(2, de=3, ja=2), corpora=("b",))).exact
+    for change, message in (
+        ({"activations": one.activations[:, 1:]}, r"activations has shape \(3, 10\); expected \(3, 11\)"),
+        ({"histogram": statistics_of(drawn(1, en=5)).histogram}, "beside a histogram"),
+        ({"activations": one.activations[:, ::-1].copy()}, "not finite and ascending"),
+        ({"activations": np.where(one.activations == one.activations.max(), np.inf, one.activations)}, "not finite"),
+        ({"activations": np.where(one.activations == one.activations[0, 2], np.nan, one.activations)}, "not finite"),
+    ):
+        with pytest.raises(ResponseError, match=message):
+            replace(one, **change)
+    broken = object.__new__(TokenStatistics)
+    vars(broken).update(vars(one) | {"activations": one.activations.astype(np.float64)})
+    with pytest.raises(ArtefactError, match="activations has dtype float64"):
+        TokenStatistics.from_pretrained(broken.save_pretrained(tmp_path / "broken"))
 
 
 @pytest.mark.parametrize("q", [-0.1, 1.5, float("nan"), True, "half", None])

@@ -1,8 +1,9 @@
 """Responses: one number per sentence and neuron, from one pass of the model, in memory or on disk.
 
 Inner order: `neurons` (what the columns are) and `reading` (what is read), `collect` (in memory) and
-`sketch` (bins), `token_statistics` (counts and sums over tokens), `token_sums` (their hooks), `kept_sums` (on disk),
-`statistics_pass` and `random_tokens` (a control), `store` (the folder), `collect_to_disk`.
+`sketch` (bins), `exact` (activations that fit), `token_statistics` (counts and sums over tokens), `token_sums` (their
+hooks), `kept_sums` (on disk), `statistics_pass` and `random_tokens` (a control), `store` (the folder),
+`collect_to_disk`.
 """
 
 from tl_experts.responses.collect import Responses, collect_responses, responses_from_cache

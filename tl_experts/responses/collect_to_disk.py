@@ -59,7 +59,8 @@ def store_responses(
         reading: see `collect_responses`; its dtype is the dtype on disk.
         statistics: also keep statistics of tokens, from the same pass: `ResponseStore.statistics`. They take 32 bytes
             for each neuron and language in every shard. In a folder that lacks them, the sentences are run again.
-        quantiles: statistics with counts for quantiles (`collect_statistics`), 1.6 or 3.2 kB more.
+        quantiles: statistics with counts for quantiles (`collect_statistics`), 1.6 or 3.2 kB more, and with the
+            activations at all tokens where those of the whole corpus fit in 1 GiB.
         part: (i, n): compute only the i-th of n parts of the shards (from 1), for machines that do not know of each
             other; join the parts with `merge_stores`.
         workers: data-parallel Ray workers, which load the model themselves; None: this process.
@@ -205,17 +206,22 @@ def _compute(
     acts = gate_acts(model, store.neurons, store.reading.site) if quantiles else {}
     counter = None if kept is None else replace(kept.counter, acts=acts)
     sums = None if counter is None else counter.zeros()
+    # Decided by the whole corpus, so that every shard is treated alike.
+    whole = counter is not None and counter.keeps(batch for part in parts for batch in part)
+    rooms = (counter.room(part) if counter is not None and whole else None for part in chosen)
+    room = next(rooms, None)
 
     def readers(batch: Batch) -> list[Hook]:
         rows = torch.tensor([row_in_shard[row] for row in batch.indices.tolist()])
         hooks = response_readers(batch, rows, store.neurons, store.reading, store.corpus.texts, values)
-        return hooks if counter is None or sums is None else [*counter.readers(batch, sums), *hooks]
+        return hooks if counter is None or sums is None else [*counter.readers(batch, sums, room), *hooks]
 
     options = {"neurons": store.neurons, "site": store.reading.site, "readers": readers, "progress": progress}
     for index in run_parts(model, chosen, **options):
         if kept is not None and sums is not None:
-            kept.save(numbers[index], sums)
+            kept.save(numbers[index], sums, None if room is None else room.ascending())
             sums.clear()
+            room = next(rooms, None)
         store.save(numbers[index], values[: len(rows_of[index])], rows_of[index])
 
 

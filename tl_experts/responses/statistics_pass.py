@@ -37,6 +37,8 @@ def collect_statistics(
         reading: site, layers and batching; pooling and dtype are of responses.
         quantiles: also count the activations in 400 fixed bins (`TokenStatistics.quantile`; scoring ``"dln"``). This
             takes 1.6 kB for each neuron and language, twice that for a gated MLP, and about as long as the pass itself.
+            Where the activations at all tokens fit in 1 GiB (`tl_experts.responses.exact.EXACT_BYTES`), they are kept
+            too, and quantiles are exact (`TokenStatistics.exact`).
         progress: show a progress bar, in tokens.
 
     Raises:
@@ -113,17 +115,19 @@ def _collect(
     acts = gate_acts(model, neurons, reading.site) if quantiles else {}
     counter = TokenCounter(sentences, neurons, reading.site, gate_site(model, reading.site), quantiles, acts)
     sums, part = counter.zeros(), counter.zeros()
+    parts = in_parts(model, sentences.texts, reading.batching, part_size(neurons))
+    batches = [batch for one in parts for batch in one]
+    room = counter.room(batches) if counter.keeps(batches) else None
 
     def readers(batch: Batch) -> list[Hook]:
-        hooks = counter.readers(batch, part)
+        hooks = counter.readers(batch, part, room)
         if values is not None:
             hooks += response_readers(batch, batch.indices, neurons, reading, sentences.texts, values)
         return hooks
 
-    parts = in_parts(model, sentences.texts, reading.batching, part_size(neurons))
     description = "statistics" if values is None else "responses"
     options = {"neurons": neurons, "site": reading.site, "description": description, "progress": progress}
     for _ in run_parts(model, parts, readers=readers, **options):
         sums.add(part)
         part.clear()
-    return counter.statistics(sums, model_fingerprint(model))
+    return counter.statistics(sums, model_fingerprint(model), None if room is None else room.ascending())

@@ -206,7 +206,8 @@ class ResponseStore:
         """The statistics of tokens, the same bits as `tl_experts.collect_statistics` gives, once no shard is missing.
 
         Args:
-            quantiles: with the counts for quantiles, which `store_responses` was asked for.
+            quantiles: with the counts for quantiles (and the activations at all tokens, where they were kept), which
+                `store_responses` was asked for.
 
         Raises:
             ArtefactError: they were not asked for, or those of a shard are missing.
@@ -217,7 +218,7 @@ class ResponseStore:
                 f"{self.folder} keeps no statistics of tokens; call store_responses(..., statistics=True) on it, which "
                 "runs the sentences again"
             )
-        return kept.counter.statistics(kept.whole(self.count), self.fingerprint)
+        return kept.statistics(self.count, self.fingerprint)
 
     def responses(self) -> "StoredResponses":
         """The responses, once no shard is missing.

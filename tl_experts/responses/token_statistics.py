@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64, Num, Shaped
+from jaxtyping import Float32, Float64, Int32, Int64, Num, Shaped
 
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ArtefactError, ResponseError, near
 from tl_experts.jobs.artefacts import load_artefact, save_artefact
+from tl_experts.responses.exact import ByLanguage, by_language, exact_quantile, fits, joined
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.sketch import BINS, quantile_of
 
 ARRAYS = ("tokens", "over_zero", "gate_over_zero", "total", "total_of_squares")
 HISTOGRAMS = ("histogram", "gate_histogram")
+OPTIONAL = (*HISTOGRAMS, "activations")
+"""Arrays that are empty unless ``quantiles=True``."""
+
 HEADER = ("site", "gate_site", "fingerprint")
 _MOST = 2**24
 """Layers of a model, or neurons of a layer: no file may declare more."""
@@ -82,6 +86,11 @@ class TokenStatistics:
     gate_histogram: Int32[np.ndarray, "_ _ _"] = field(default_factory=lambda: _no_histogram())
     """The same of the gate after its activation function; empty where `gate_site` is `site`."""
 
+    activations: Float32[np.ndarray, "_ _"] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    """``[neuron token]``, the activation at `site` at every token as float32: the languages one after the other, each
+    neuron's values ascending within a language. Empty unless ``quantiles=True``, and where they take more than 1 GiB
+    (`tl_experts.responses.exact.EXACT_BYTES`)."""
+
     def __post_init__(self) -> None:
         """Check shapes and counts, and close the arrays for writing."""
         shape = (len(self.languages), self.neurons.total)
@@ -104,14 +113,29 @@ class TokenStatistics:
         if not (self.tokens > 0).all():
             empty = self.languages[int(np.argmin(self.tokens))]
             raise ResponseError(f"{empty} has {self.tokens.min()} tokens; expected at least 1 of each language")
+        if self.exact:
+            self._check_activations()
         for name in ("over_zero", "gate_over_zero"):
             counts = getattr(self, name)
             if (counts < 0).any() or (counts > self.tokens[:, None]).any():
                 raise ResponseError(f"{name} counts fewer than 0 tokens, or more than its language has")
 
+    def _check_activations(self) -> None:
+        expected = (self.neurons.total, int(self.tokens.sum()))
+        if not self.histogram.size or self.activations.shape != expected:
+            raise ResponseError(
+                f"activations has shape {self.activations.shape}; expected {expected}: neurons x tokens, beside a "
+                "histogram"
+            )
+        for own in self._by_language().values():
+            if not (np.isfinite(own[:, [0, -1]]).all() and (own[:, 1:] >= own[:, :-1]).all()):
+                raise ResponseError("activations are not finite and ascending within each language")
+        self.activations.setflags(write=False)
+
     def __repr__(self) -> str:
         shape = f"{len(self.languages)} languages x {self.neurons.total:,} neurons of {self.site}"
-        return f"TokenStatistics({shape}, {int(self.tokens.sum()):,} tokens)"
+        kind = f", {'exact' if self.exact else 'sketched'} quantiles" if self.histogram.size else ""
+        return f"TokenStatistics({shape}, {int(self.tokens.sum()):,} tokens{kind})"
 
     @property
     def mean(self) -> Float64[np.ndarray, "language neuron"]:
@@ -154,10 +178,16 @@ class TokenStatistics:
         """Share of the other languages' tokens at which the activation is above zero."""
         return np.asarray(_of_others(self.over_zero) / self.other_tokens[:, None])
 
-    def quantile(self, q: float) -> Float64[np.ndarray, "language neuron"]:
-        """The q-quantile of the activation over the language's tokens, from counts in fixed bins.
+    @property
+    def exact(self) -> bool:
+        """Whether `quantile` and `other_quantile` are exact, or come from counts in fixed bins."""
+        return bool(self.activations.size)
 
-        It is within an eighth of the exact value, or within 2**-12 near zero, for values up to 4096.
+    def quantile(self, q: float) -> Float64[np.ndarray, "language neuron"]:
+        """The q-quantile of the activation over the language's tokens, interpolated linearly.
+
+        If the statistics are `exact`, it is NumPy's of the activations. Else it comes from counts in fixed bins: within
+        an eighth of the exact value, or within 2**-12 near zero, for values up to 4096.
 
         Args:
             q: between 0 and 1; 0.5 is the median.
@@ -165,13 +195,22 @@ class TokenStatistics:
         Raises:
             ResponseError: q is out of range, or the statistics were collected without quantiles.
         """
-        return quantile_of(self._need_histogram(q), q)
+        counts = self._need_histogram(q)
+        if not self.exact:
+            return quantile_of(counts, q)
+        return np.stack([exact_quantile([own], q) for own in self._by_language().values()])
 
     def other_quantile(self, q: float) -> Float64[np.ndarray, "language neuron"]:
         """The q-quantile of the activation over all tokens of the other languages; see `quantile`."""
         found = self._need_histogram(q)
         self.other_tokens  # noqa: B018 (raises where there is one language only)
-        return quantile_of(_of_others(found), q)
+        if not self.exact:
+            return quantile_of(_of_others(found), q)
+        parts = list(self._by_language().values())
+        return np.stack([exact_quantile(parts[:row] + parts[row + 1 :], q) for row in range(len(parts))])
+
+    def _by_language(self) -> ByLanguage:
+        return by_language(self.activations, self.languages, self.tokens)
 
     def gate_counts(self) -> Int32[np.ndarray, "language neuron bin"]:
         """The histogram of the gate after its activation function; of the activation itself where there is no gate.
@@ -203,7 +242,8 @@ class TokenStatistics:
     def merge(self, other: "TokenStatistics") -> "TokenStatistics":
         """The statistics of two corpora together, for example of two parts of one.
 
-        Counts are the same in whatever order parts are merged; sums are to rounding.
+        Counts are the same in whatever order parts are merged; sums are to rounding. Quantiles are exact if those of
+        both are and the activations of both fit in 1 GiB together.
 
         Raises:
             ResponseError: the other is of another model, site or set of neurons, or counts the same corpus.
@@ -223,6 +263,8 @@ class TokenStatistics:
         languages = tuple(dict.fromkeys((*self.languages, *other.languages)))
         fields: dict[str, Any] = {name: _added(name, languages, (self, other)) for name in (*ARRAYS, *HISTOGRAMS)}
         fields |= {name: getattr(self, name) for name in HEADER}
+        if self.exact and other.exact and fits(int(fields["tokens"].sum()), self.neurons.total):
+            fields["activations"] = joined(languages, [self._by_language(), other._by_language()])
         corpora = tuple(sorted((*self.corpora, *other.corpora)))
         return TokenStatistics(languages=languages, neurons=self.neurons, corpora=corpora, **fields)
 
@@ -242,8 +284,8 @@ class TokenStatistics:
         return save_artefact(path, "token_statistics", self._arrays(), header)
 
     def _arrays(self) -> dict[str, Num[np.ndarray, "..."]]:
-        """The arrays that are saved: all but empty histograms."""
-        arrays = {name: getattr(self, name) for name in (*ARRAYS, *HISTOGRAMS)}
+        """The arrays that are saved: all but empty ones of quantiles."""
+        arrays = {name: getattr(self, name) for name in (*ARRAYS, *OPTIONAL)}
         return {name: array for name, array in arrays.items() if array.size or name in ARRAYS}
 
     @classmethod
@@ -265,10 +307,10 @@ class TokenStatistics:
                 expected = "f" if name.startswith("total") else "i"
                 if arrays[name].dtype.kind != expected or arrays[name].dtype.itemsize != 8:
                     raise ValueError(f"{name} has dtype {arrays[name].dtype}")
-            for name in HISTOGRAMS:
-                if name in arrays and arrays[name].dtype != np.int32:
+            for name in OPTIONAL:
+                if name in arrays and arrays[name].dtype != (np.int32 if name in HISTOGRAMS else np.float32):
                     raise ValueError(f"{name} has dtype {arrays[name].dtype}")
-            fields: dict[str, Any] = {name: arrays[name] for name in (*ARRAYS, *HISTOGRAMS) if name in arrays}
+            fields: dict[str, Any] = {name: arrays[name] for name in (*ARRAYS, *OPTIONAL) if name in arrays}
             fields |= {name: header[name] for name in HEADER}
             languages, corpora = tuple(header["languages"]), tuple(header["corpora"])
             return cls(languages=languages, neurons=NeuronTable(layers, widths), corpora=corpora, **fields)

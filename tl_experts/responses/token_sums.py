@@ -4,14 +4,14 @@ Sums are float64, and counts are whole numbers. Parts of a corpus are summed by 
 that the bits are the same, whoever computes a part.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int32, Int64
+from jaxtyping import Float, Float32, Float64, Int32, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,6 +21,7 @@ from tl_experts.models import Hook, Model, hook_name
 from tl_experts.models.batches import Batch, first_indices
 from tl_experts.models.pooling import own_tokens
 from tl_experts.responses.collect import not_finite_error
+from tl_experts.responses.exact import TokenActivations, fits
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.sketch import BINS, TokensOfLanguages
 from tl_experts.responses.token_statistics import TokenStatistics
@@ -133,7 +134,7 @@ class TokenCounter:
     gate: str
 
     quantiles: bool = False
-    """Whether histograms are kept too."""
+    """Whether histograms are kept too, and activations where they fit."""
 
     acts: Mapping[int, Act] = field(default_factory=dict)
     """The activation function of each layer's gate: see `gate_acts`."""
@@ -149,27 +150,58 @@ class TokenCounter:
         """Sums of nothing yet."""
         return TokenSums.zeros(len(self.sentences.languages), self.neurons.total, self.histograms)
 
-    def statistics(self, sums: TokenSums, fingerprint: dict[str, str]) -> TokenStatistics:
-        """The sums of the whole corpus as statistics of a model."""
+    def tokens_of(self, batches: Iterable[Batch]) -> Int64[Tensor, " language"]:
+        """The number of tokens of each language; those of a sentence count as often as it occurs."""
+        tokens = torch.zeros(len(self.sentences.languages), dtype=torch.int64)
+        for batch in batches:
+            tokens += self._tokens(batch, self._weights(batch.indices))
+        return tokens
+
+    def keeps(self, batches: Iterable[Batch]) -> bool:
+        """Whether the activations at all tokens are kept too: quantiles are asked for, and they fit.
+
+        Args:
+            batches: those of the whole corpus.
+        """
+        return self.quantiles and fits(int(self.tokens_of(batches).sum()), self.neurons.total)
+
+    def room(self, batches: Iterable[Batch]) -> TokenActivations:
+        """Room for the activations at all tokens of some batches."""
+        return TokenActivations(self.tokens_of(batches), self.neurons.total)
+
+    def statistics(
+        self,
+        sums: TokenSums,
+        fingerprint: dict[str, str],
+        activations: Float32[np.ndarray, "neuron token"] | None = None,
+    ) -> TokenStatistics:
+        """The sums of the whole corpus, and the activations if they are kept, as statistics of a model."""
+        arrays = {name: tensor.numpy() for name, tensor in vars(sums).items()}
         return TokenStatistics(
             languages=self.sentences.languages,
             neurons=self.neurons,
-            **{name: tensor.numpy() for name, tensor in vars(sums).items()},
+            **(arrays if activations is None else {**arrays, "activations": activations}),
             site=self.site,
             gate_site=self.gate,
             corpora=(self.sentences.fingerprint,),
             fingerprint=fingerprint,
         )
 
-    def readers(self, batch: Batch, sums: TokenSums) -> list[Hook]:
+    def readers(self, batch: Batch, sums: TokenSums, room: TokenActivations | None = None) -> list[Hook]:
         """Hooks that add a batch's tokens to sums; each token counts as often as its sentence occurs.
+
+        Args:
+            batch: what is run.
+            sums: what is added to.
+            room: for the activations, where they are kept.
 
         Raises:
             ResponseError: by a hook, where an activation is not finite.
         """
-        weights = torch.from_numpy(self._weights(batch.indices.numpy()))
-        sums.tokens.add_((weights @ batch.pooled.sum(dim=1).double()).long())
+        weights = self._weights(batch.indices)
+        sums.tokens.add_(self._tokens(batch, weights))
         own = TokensOfLanguages.of(batch.pooled, weights) if self.quantiles else None
+        keep = None if own is None or room is None else room.reader(own)
 
         def tokens_of(activation: Tensor) -> list[Float[Tensor, "batch _ neuron"]]:
             parts = own_tokens(activation.flatten(2), batch.pooled.to(activation.device))
@@ -195,6 +227,8 @@ class TokenCounter:
                     sums.gate_over_zero[:, columns] += counted
                 if own is not None:
                     own.count(activation.flatten(2), sums.histogram[:, columns])
+                if keep is not None:
+                    keep(activation.flatten(2), columns)
 
             return hook_name(layer, self.site), add
 
@@ -211,13 +245,17 @@ class TokenCounter:
         gates = [read_gate(layer) for layer in self.neurons.layers] if self.gate != self.site else []
         return [*gates, *(read(layer) for layer in self.neurons.layers)]
 
-    def _weights(self, indices: Int64[np.ndarray, " batch"]) -> Float64[np.ndarray, "language batch"]:
+    @staticmethod
+    def _tokens(batch: Batch, weights: Float64[Tensor, "language batch"]) -> Int64[Tensor, " language"]:
+        return (weights @ batch.pooled.sum(dim=1).double()).long()
+
+    def _weights(self, indices: Int64[Tensor, " batch"]) -> Float64[Tensor, "language batch"]:
         """How often each sentence of a batch occurs in each language."""
         first, language = self._occurrences
-        starts, stops = (np.searchsorted(first, indices, side=side) for side in ("left", "right"))
+        starts, stops = (np.searchsorted(first, indices.numpy(), side=side) for side in ("left", "right"))
         size = len(self.sentences.languages)
         counts = [np.bincount(language[start:stop], minlength=size) for start, stop in zip(starts, stops, strict=True)]
-        return np.stack(counts, axis=1).astype(np.float64)
+        return torch.from_numpy(np.stack(counts, axis=1).astype(np.float64))
 
     @cached_property
     def _occurrences(self) -> tuple[Int64[np.ndarray, " sentence"], Int64[np.ndarray, " sentence"]]:
