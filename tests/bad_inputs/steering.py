@@ -5,7 +5,7 @@ from tests.bad_inputs.files import folder_of
 from tl_experts import SilencingMatrix, collect_statistics, silencing_matrix
 from tl_experts.models.batches import Batching
 from tl_experts.models.losses import loss_batches
-from tl_experts.plots import silencing_map
+from tl_experts.plots import silencing_map, silencing_side_by_side
 from tl_experts.steering import Fallback, SubspaceSwap, fallback_languages, language_direction, language_swap
 
 STEERING: list[Row] = [
@@ -57,6 +57,7 @@ STEERING: list[Row] = [
         ("'a'", "no token to predict"),
     ),
     ("map of no matrix", lambda _: silencing_map({}), ("is empty",)),
+    ("maps of no matrix", lambda _: silencing_side_by_side({}), ("at least one",)),
     ("matrix from nowhere", lambda _: SilencingMatrix.from_pretrained("nowhere"), ("nowhere", "is the path right")),
     *(
         (

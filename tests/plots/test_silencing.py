@@ -46,6 +46,22 @@ def test_several_matrices_have_a_menu_that_shows_one_at_a_time(matrix):
     assert [button.args[0]["visible"] for button in buttons] == [[True] * 2 + [False] * 2, [False] * 2 + [True] * 2]
 
 
-def test_no_matrix_raises():
+def test_side_by_side_each_matrix_has_its_map_and_its_diagonality(matrix):
+    figure = plots.silencing_side_by_side({"auroc": matrix, "a < b": matrix, "c": matrix, "d": matrix})
+    alone = plots.silencing_map(matrix).data[0]
+    assert [trace.xaxis for trace in figure.data] == ["x", "x2", "x3", "x4"]
+    for trace in figure.data:
+        assert trace.coloraxis == "coloraxis"
+        np.testing.assert_array_equal(trace.z, alone.z)
+    titles = [annotation.text for annotation in figure.layout.annotations]
+    own, random = matrix.diagonality.value.value, matrix.control_diagonality.value.value
+    assert titles[:2] == [f"{name}: {own:.3f}, random {random:.3f}" for name in ("auroc", "a &lt; b")]
+    assert figure.layout.coloraxis.cmax == plots.silencing_map(matrix).layout.coloraxis.cmax
+
+
+def test_no_matrix_raises(matrix):
     with pytest.raises(TLExpertsError, match="is empty"):
         plots.silencing_map({})
+    for nothing in ({}, matrix):
+        with pytest.raises(TLExpertsError, match="expected silencing matrices by name"):
+            plots.silencing_side_by_side(nothing)

@@ -22,7 +22,7 @@ from tl_experts.plots.retrieval import (
     layer_retrieval,
     retrieval_maps,
 )
-from tl_experts.plots.silencing import silencing_map, silencing_maps
+from tl_experts.plots.silencing import silencing_map, silencing_maps, silencing_side_by_side
 from tl_experts.plots.space import (
     distance_bars,
     distance_maps,
@@ -59,6 +59,7 @@ __all__ = [
     "retrieval_maps",
     "silencing_map",
     "silencing_maps",
+    "silencing_side_by_side",
     "subspace_bars",
     "sweep_front",
     "tuning_front",

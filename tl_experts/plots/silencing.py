@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 TITLES = ("neurons of the language", "random neurons of the same layers")
 
+IN_A_ROW = 3
+"""Maps in a row of the figure of several matrices."""
+
 
 def silencing_map(matrix: SilencingMatrix | Mapping[str, SilencingMatrix]) -> Figure:
     """Heat maps: what silencing each language's neurons costs text in every language | random neurons.
@@ -33,6 +36,41 @@ def silencing_map(matrix: SilencingMatrix | Mapping[str, SilencingMatrix]) -> Fi
     return _maps({name: one.to_pandas() for name, one in several.items()})
 
 
+def silencing_side_by_side(matrices: Mapping[str, SilencingMatrix]) -> Figure:
+    """Heat maps of several matrices, each with its diagonality and that of random neurons, on one scale of colours.
+
+    Args:
+        matrices: by name, of their scoring, say.
+
+    Raises:
+        TLExpertsError: there is no matrix, or something else.
+    """
+    if not isinstance(matrices, Mapping) or not matrices:
+        raise TLExpertsError(f"matrices is {matrices!r:.80}; expected silencing matrices by name, at least one")
+    tables = {name: one.to_pandas() for name, one in matrices.items()}
+    across = min(IN_A_ROW, len(tables))
+    down = -(-len(tables) // across)
+    figure = make_subplots(
+        rows=down,
+        cols=across,
+        subplot_titles=[
+            f"{escaped(name)}: {one.diagonality.value.value:.3f}, random {one.control_diagonality.value.value:.3f}"
+            for name, one in matrices.items()
+        ],
+        horizontal_spacing=0.06,
+        vertical_spacing=0.2 / down,
+    )
+    for index, table in enumerate(tables.values()):
+        at = {"row": index // across + 1, "col": index % across + 1}
+        figure.add_trace(_experts(table).update(coloraxis="coloraxis", texttemplate=None), **at)
+        figure.update_yaxes(scaleanchor=figure.data[-1].xaxis, **at)
+    figure.update_xaxes(type="category", constrain="domain", dtick=1, tickangle=0, tickfont_size=11)
+    figure.update_yaxes(type="category", constrain="domain", dtick=1, autorange="reversed", tickfont_size=11)
+    figure.update_annotations(font_size=13)
+    title = "Change of log-perplexity when neurons are silenced, and the diagonality"
+    return finish(figure, title, coloraxis=_scale(tables), height=110 + 300 * down, width=330 * across + 110)
+
+
 def silencing_maps(study: Tables) -> Figure:
     """The same of a study: a menu of its scorings."""
     table = table_of(study, "silencing")
@@ -41,7 +79,6 @@ def silencing_maps(study: Tables) -> Figure:
 
 def _maps(tables: "Mapping[str, pd.DataFrame]") -> Figure:
     figure = make_subplots(rows=1, cols=2, subplot_titles=TITLES, horizontal_spacing=0.08)
-    widest = max(float(np.abs(table[["change", "control"]].to_numpy()).max()) for table in tables.values()) or 1.0
     for index, table in enumerate(tables.values()):
         for column, trace in enumerate((_experts(table), _control(table)), start=1):
             trace.update(coloraxis="coloraxis", visible=index == 0)
@@ -58,14 +95,16 @@ def _maps(tables: "Mapping[str, pd.DataFrame]") -> Figure:
         figure,
         "Change of log-perplexity when neurons are silenced",
         updatemenus=[menu(list(tables), flags)] if len(tables) > 1 else [],
-        coloraxis={
-            "colorscale": DIVERGING,
-            "cmin": -widest,
-            "cmax": widest,
-            "colorbar": {"title": "nats<br>per token", "thickness": 12},
-        },
+        coloraxis=_scale(tables),
         height=max(420, 240 + 24 * languages),
     )
+
+
+def _scale(tables: "Mapping[str, pd.DataFrame]") -> dict[str, Any]:
+    """White at zero, and the same width to either side."""
+    widest = max(float(np.abs(table[["change", "control"]].to_numpy()).max()) for table in tables.values()) or 1.0
+    bar = {"title": "nats<br>per token", "thickness": 12}
+    return {"colorscale": DIVERGING, "cmin": -widest, "cmax": widest, "colorbar": bar}
 
 
 def _experts(table: "pd.DataFrame") -> Any:

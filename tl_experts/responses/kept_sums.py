@@ -1,8 +1,8 @@
 """Sums over tokens on disk: the statistics of each shard of a response store, beside its responses.
 
 A folder of pieces, one for each shard, and a ``job.json`` with the response store's mark and the site of the gate. The
-sums of all shards are added in the order of the shards, as those of the parts of a pass in memory are. With quantiles, a
-shard also holds the activations at its tokens, if those of the whole corpus fit (`tl_experts.responses.exact`).
+sums of all shards are added in the order of the shards, as those of the parts of a pass in memory are. With quantiles,
+a shard also holds the activations at its tokens, if those of the whole corpus fit (`tl_experts.responses.exact`).
 """
 
 from dataclasses import dataclass, replace

@@ -41,9 +41,10 @@ def bins_of(values: Float[Tensor, "..."]) -> Int32[Tensor, "..."]:
         >>> bins_of(torch.tensor([-1e9, -1e-9, 0.0, 1.0, 1e9])).tolist()
         [0, 199, 200, 304, 399]
     """
-    bits = values.float().contiguous().view(torch.int32)  # a hot path: few passes over the values
+    bits = values.float().contiguous().view(torch.int32)  # a hot path: few passes over the values, most in place
     steps = (bits & 0x7FFFFFFF).bitwise_right_shift_(_SHIFT).sub_(_LOWEST).clamp_(0, _PER_SIGN - 1)
-    return torch.where(bits < 0, _PER_SIGN - 1 - steps, _PER_SIGN + steps)
+    # The shifted sign is 0 or -1, and x ^ -1 is -1 - x: the steps run downwards from zero.
+    return steps.bitwise_xor_(bits >> 31).add_(_PER_SIGN)
 
 
 @dataclass(frozen=True)
