@@ -23,6 +23,7 @@ from tl_experts.jobs.pieces import Pieces
 from tl_experts.pages.inspector.runs import open_run
 from tl_experts.pages.inspector.saved import expert_counts
 from tl_experts.responses.neurons import NeuronTable
+from tl_experts.responses.sketch import BINS
 from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.fallback import Fallback
 from tl_experts.steering.matrix import SilencingMatrix
@@ -128,12 +129,16 @@ def subspace_swap() -> SubspaceSwap:
 
 
 def token_statistics() -> TokenStatistics:
-    """Two languages and eight neurons."""
+    """Two languages and eight neurons, with counts for quantiles and the activations."""
     counts, sums = np.ones((2, 8), dtype=np.int64), np.ones((2, 8))
     table, tokens = NeuronTable((0, 1), (4, 4)), np.array([3, 4])
     sites = ("mlp.hook_post", "mlp.hook_pre")
+    histogram = np.zeros((2, 8, BINS), dtype=np.int32)
+    histogram[..., BINS // 2] = tokens[:, None]
     return TokenStatistics(
-        ("en", "de"), table, tokens, counts, counts.copy(), sums, sums.copy(), *sites, ("0" * 16,), {"name": "tiny"}
+        *(("en", "de"), table, tokens, counts, counts.copy(), sums, sums.copy(), *sites, ("0" * 16,), {"name": "tiny"}),
+        histogram=histogram,
+        activations=np.zeros((8, 7), dtype=np.float32),
     )
 
 

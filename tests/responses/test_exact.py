@@ -1,4 +1,4 @@
-"""Activations that fit are kept: quantiles are NumPy's, bits depend on no order, and above the limit the sketch serves."""
+"""Activations that fit are kept: quantiles are NumPy's, in any order; above the limit the sketch serves."""
 
 from dataclasses import replace
 
