@@ -89,7 +89,7 @@ class KeptSums:
         sums = TokenSums.from_arrays(arrays, languages, neurons, self.counter.histograms)
         found = arrays.get(_ACTIVATIONS) if self.counter.quantiles else None
         shape = (neurons, int(sums.tokens.sum()))
-        if found is not None and (found.shape, found.dtype) != (shape, np.float32):
+        if found is not None and (found.shape != shape or found.dtype != np.float32):
             raise ArtefactError(f"{_ACTIVATIONS} are {found.dtype} {found.shape}; expected float32 {shape}")
         return sums, found
 
