@@ -27,6 +27,10 @@ TUNING: list[Row] = [
         for value in (0, NAN, INF, "9")
     ),
     *(
+        (f"budget finalists {value!r}", lambda _, v=value: Budget(trials=5, finalists=v), (repr(value),))
+        for value in (-1, 2.5, True)
+    ),
+    *(
         (f"space {name} {value!r}", lambda _, n=name, v=value: SearchSpace(**{n: v}), words)
         for name, value, words in [
             ("scorings", (), ("scorings", "at least one")),

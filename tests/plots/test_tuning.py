@@ -13,12 +13,12 @@ def test_each_trial_that_was_not_stopped_is_a_point():
         trial(0, 0, stopped=True),
     )
     result = TuneResult("es", trials, NATURAL, None, None)
-    few, all_prompts, front = plots.tuning_front(result).data
-    assert list(few.y) == [1]
-    assert list(all_prompts.y) == [1, 0.5, 0.5]
+    fewer, most, front = plots.tuning_front(result).data
+    assert list(fewer.y) == [1]
+    assert list(most.y) == [1, 0.5, 0.5]
     assert list(front.y) == [0.5, 1]
-    assert "5 by auroc, add 1 x mean, all positions<br>50% of 4 texts" in all_prompts.text[1]
-    assert all_prompts.marker.symbol == "circle"
+    assert "5 by auroc, add 1 x mean, all positions<br>50% of 4 texts" in most.text[1]
+    assert most.marker.symbol == "circle"
 
 
 def test_a_search_without_a_result_is_an_empty_figure():

@@ -85,7 +85,10 @@ def tune(
     model: ModelName,
     to: To,
     seconds: Annotated[float | None, typer.Option(help="How long to search; default: 90.")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="How many trials instead, for a result of its own.")] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many trials instead, the same on every machine; the final comes on top."),
+    ] = None,
     rows: Annotated[int, typer.Option(min=2, help="Rows of the bundled corpus to find neurons from.")] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     max_new_tokens: MaxNewTokens = 48,
@@ -133,7 +136,7 @@ def tune(
     for trial in sorted(result.trials, key=lambda one: one.rank, reverse=True)[:SHOWN]:
         out.say(
             f"score {trial.score:.2f}: {trial.share:.0%} in {code}, perplexity {trial.perplexity:.3g} "
-            f"({trial.prompts} prompts): {trial.setting}"
+            f"({trial.texts} texts): {trial.setting}"
         )
     steering = result.steering  # before the rest: an error says what to do where nothing was found
     report = result.report or result.natural

@@ -9,8 +9,9 @@ from tl_experts.steering.tuning import Trial, TuneResult
 def tuning_front(result: TuneResult) -> Figure:
     """Points: share of texts in the language against their median perplexity; a line joins the Pareto front.
 
-    Open points were tried on few prompts, filled ones on all that the search had. Trials that were stopped have no
-    perplexity, and are not shown. A dashed line marks the median perplexity of natural texts.
+    Filled points are the finalists, or without a final the settings tried on all prompts; open ones have fewer texts.
+    Trials that were stopped have no perplexity, and are not shown. A dashed line marks the median perplexity of natural
+    texts.
 
     Args:
         result: from `tune`.
@@ -19,8 +20,8 @@ def tuning_front(result: TuneResult) -> Figure:
     last = max((trial.stage for trial in shown), default=0)
     figure = go.Figure()
     for name, symbol, trials in (
-        ("tried on few prompts", "circle-open", [trial for trial in shown if trial.stage < last]),
-        ("tried on all prompts", "circle", [trial for trial in shown if trial.stage == last]),
+        ("fewer texts", "circle-open", [trial for trial in shown if trial.stage < last]),
+        ("most texts", "circle", [trial for trial in shown if trial.stage == last]),
     ):
         figure.add_scatter(
             name=name,
@@ -52,7 +53,7 @@ def tuning_front(result: TuneResult) -> Figure:
 
 def _hover(trial: Trial) -> str:
     measures = (
-        f"{trial.share:.0%} of {trial.prompts} texts, perplexity {trial.perplexity:.3g}, distinct bigrams "
+        f"{trial.share:.0%} of {trial.texts} texts, perplexity {trial.perplexity:.3g}, distinct bigrams "
         f"{trial.distinct:.2f}, score {trial.score:.2f}"
     )
     return f"{escaped(str(trial.setting))}<br>{measures}<br>{escaped(trial.example[:80])}"

@@ -22,4 +22,4 @@ def setting(count=5, strength=1.0, **options) -> Setting:
 
 
 def trial(share, quality, *, stage=0, stopped=False, count=5) -> Trial:
-    return Trial(setting(count), stage, 4, share, 10.0, 0.9, 0.8, quality, stopped, 1.0, "text")
+    return Trial(setting(count), stage, 4, 4, share, 10.0, 0.9, 0.8, quality, stopped, 1.0, "text")

@@ -27,7 +27,7 @@ def test_the_table_marks_the_front():
     result = TuneResult("es", (trial(1, 0.5), trial(0.5, 1), trial(0.5, 0.5)), NATURAL, None, None)
     assert result.to_pandas()["front"].tolist() == [True, True, False]
     assert [one.share for one in result.front] == [0.5, 1]
-    assert "3 settings for es; best: 5 by auroc, add 1 x mean, all positions; score 0.67" in str(result)
+    assert "3 settings for es; best: 5 by auroc, add 1 x mean, all positions; score 0.67 over 4 texts" in str(result)
 
 
 def test_something_else_is_not_a_result(tmp_path):

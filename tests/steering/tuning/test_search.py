@@ -1,14 +1,15 @@
 """The search on made-up measures: what it tries, what it stops, what it chooses, and when it ends."""
 
+import random
 from collections import Counter
 
 import pytest
 
 from tests.steering.tuning.fakes import NATURAL, measures
 from tl_experts.errors import TLExpertsError
-from tl_experts.steering.tuning.search import SIDE_BY_SIDE, Budget, Search, drawn, stage_bounds
+from tl_experts.steering.tuning.search import FINAL, FINAL_TEXTS, SIDE_BY_SIDE, Budget, Search, drawn, stage_bounds
 from tl_experts.steering.tuning.space import SearchSpace
-from tl_experts.steering.tuning.trials import best_of
+from tl_experts.steering.tuning.trials import best_of, front_of, joined, trial_of
 
 SPACE = SearchSpace(strengths=(0.5, 1.0, 2.0), counts=(5, 50))
 
@@ -22,11 +23,22 @@ class Fake:
     def __call__(self, settings, stage):
         self.asked += [(setting, stage) for setting in settings]
         self.sizes.append(len(settings))
-        return [(measures(*self.rule(setting), natural=NATURAL), self.seconds) for setting in settings]
+        return [(self.rule_of(setting, stage), self.seconds) for setting in settings]
+
+    def rule_of(self, setting, stage):
+        return measures(*self.rule(setting), natural=NATURAL)
 
 
-def search(rule, budget, *, stages=3, space=SPACE, possible=lambda _: True, seed=0, seconds=1.0):
-    fake = Fake(rule, seconds)
+class Noisy(Fake):
+    """Every setting writes the language in its true share of texts, give or take the noise of a few texts."""
+
+    def rule_of(self, setting, stage):
+        noise = random.Random(f"{setting} {stage}").uniform(-0.3, 0.3)
+        return measures(min(1.0, max(0.1, self.rule(setting)[0] + noise)), count=20, natural=NATURAL)
+
+
+def search(rule, budget, *, stages=3, space=SPACE, possible=lambda _: True, seed=0, seconds=1.0, kind=Fake):
+    fake = kind(rule, seconds)
     trials = Search(space, possible, fake, stages, budget, seed).run()
     return trials, fake
 
@@ -42,26 +54,72 @@ def test_the_best_is_found_by_its_neighbours_and_tried_on_all_prompts(seed):
     trials, _ = search(peak, Budget(trials=40), seed=seed)
     best = best_of(trials)
     assert (best.setting.scoring, best.setting.count, best.setting.strength) == ("lape", 50, 1.0)
-    assert best.stage == 2
-    assert best.prompts == 12  # those of three stages
+    assert best.stage == 3
+    assert best.texts == 4 * (3 + FINAL_TEXTS)  # those of three stages and the final
 
 
 @pytest.mark.parametrize("trials", [1, 2, 7, 30])
 def test_a_budget_in_trials_is_met(trials):
     _, fake = search(peak, Budget(trials=trials))
-    assert len(fake.asked) == trials
+    assert sum(stage < 3 for _, stage in fake.asked) == trials
+    assert len(fake.asked) <= Budget(trials=trials).total
+    _, alone = search(peak, Budget(trials=trials, finalists=0))
+    assert alone.asked == fake.asked[:trials]
 
 
-def test_a_budget_in_seconds_ends_with_the_trial_that_exceeds_it():
-    _, fake = search(peak, Budget(seconds=10), seconds=3.0)
-    assert len(fake.asked) * 3 <= 10 + 3
+@pytest.mark.parametrize("finalists", [0, 4])
+@pytest.mark.parametrize("limit", [10, 60, 100])
+def test_a_budget_in_seconds_ends_with_the_trial_that_exceeds_it(limit, finalists):
+    _, fake = search(peak, Budget(seconds=limit, finalists=finalists), seconds=3.0)
+    assert limit - 3 * 4 * 3 <= len(fake.asked) * 3 <= limit + 3
+    searched = sum(stage < 3 for _, stage in fake.asked) * 3
+    assert searched <= limit * (1 - FINAL if finalists else 1) + 3
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_finalists_are_chosen_by_all_their_texts(seed):
+    trials, fake = search(peak, Budget(trials=48), seed=seed, kind=Noisy)
+    searched, alone = search(peak, Budget(trials=48, finalists=0), seed=seed, kind=Noisy)
+    before = sorted((one for one in searched if one.stage == 2 and not one.stopped), key=lambda one: one.rank)
+    finalists = {one.setting for one in before[-4:]}
+    assert len(finalists) == 4
+    asked = Counter(setting for setting, stage in fake.asked if stage >= 3)
+    assert asked == dict.fromkeys(finalists, FINAL_TEXTS)
+    assert fake.asked[: len(alone.asked)] == alone.asked
+    pooled = {
+        one: trial_of(one, 3, joined([fake.rule_of(one, stage) for stage in range(3 + FINAL_TEXTS)]), 0.0)
+        for one in finalists
+    }
+    best = best_of(trials)
+    assert best.score == max(one.score for one in pooled.values()) == pooled[best.setting].score
+    assert best.texts == 20 * (3 + FINAL_TEXTS)
+    assert {one.setting for one in front_of(trials)} == {one.setting for one in front_of(pooled.values())}
+
+
+def test_a_lucky_setting_does_not_win_the_final():
+    best, lucky = (
+        best_of(search(peak, Budget(trials=48, finalists=finalists), seed=6, kind=Noisy)[0]) for finalists in (4, 0)
+    )
+    assert peak(best.setting)[0] > peak(lucky.setting)[0]
+
+
+def test_the_final_of_a_budget_in_seconds_has_as_many_finalists_as_fit():
+    def final(seconds):
+        _, fake = search(peak, Budget(seconds=seconds))
+        return Counter(stage for _, stage in fake.asked if stage >= 3)
+
+    # A round is expected to take as long as the three trials of each finalist took.
+    assert final(60.0) == {3: 4, 4: 4}
+    assert final(36.0) == {3: 4}
+    assert final(20.0) == {3: 2}
+    assert final(16.0) == {}
 
 
 def test_settings_are_measured_side_by_side_as_far_as_the_budget_allows():
     _, fake = search(peak, Budget(trials=60))
     assert max(fake.sizes) == SIDE_BY_SIDE
     assert len(fake.sizes) <= 16
-    _, fake = search(peak, Budget(seconds=60.0), seconds=1.0)
+    _, fake = search(peak, Budget(seconds=60.0, finalists=0), seconds=1.0)
     assert fake.sizes[0] == 1  # what a trial costs is not known yet
     assert len(fake.asked) == 60
     budget = Budget(seconds=100.0)
@@ -78,6 +136,7 @@ def test_a_hopeless_setting_is_measured_once():
     later = {setting.scoring for setting, stage in fake.asked if stage > 0}
     assert later == {"lape"}
     assert max(Counter(fake.asked).values()) == 1
+    assert max(stage for _, stage in fake.asked) == 2 + FINAL_TEXTS
 
 
 def test_the_rule_cannot_choose_a_setting_that_only_repeats():

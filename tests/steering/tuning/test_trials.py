@@ -58,7 +58,7 @@ def test_a_trial_by_hand():
     found = trial_of(setting(), 1, measures(0.5, perplexity=40, natural=NATURAL), 2.5)
     # Perplexity 40 against twice 10: quality one half, as the share.
     assert (found.share, found.quality, found.score) == (0.5, 0.5, 0.5)
-    assert (found.perplexity, found.distinct, found.prompts, found.stage) == (40, 1, 4, 1)
+    assert (found.perplexity, found.distinct, found.texts, found.prompts, found.stage) == (40, 1, 4, 1, 1)
     assert not found.stopped
 
 
@@ -94,5 +94,7 @@ def test_stages_are_joined_and_kept_as_arrays():
 def test_a_row_of_the_table_is_read_back():
     one = trial(0.5, 0.7)
     assert Trial.from_dict(one.to_dict()) == one
+    without = {name: value for name, value in one.to_dict().items() if name != "texts"}
+    assert Trial.from_dict(without) == one  # saved before there were finals
     with pytest.raises(TLExpertsError, match="not a trial"):
         Trial.from_dict({"scoring": "auroc"})

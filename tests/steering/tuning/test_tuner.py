@@ -11,12 +11,13 @@ from tl_experts.steering.tuning import tuner as module
 from tl_experts.steering.tuning.tuner import bundled_tuning_prompts
 from tl_experts.steering.writing import measures
 from tl_experts.steering.writing.continuing import continue_prompts, continue_side_by_side
+from tl_experts.steering.writing.repetition import compression_ratio
 
 PROMPTS = TuningPrompts(("Die Katze", "猫は", "Where"), ("The cat", "She"), ("Bread", "Кошка"))
 OPTIONS = {
     "prompts": PROMPTS,
     "space": SearchSpace(counts=(5, 20), strengths=(0.5, 1.0)),
-    "budget": Budget(trials=8),
+    "budget": Budget(trials=14, finalists=2),
     "decoding": Decoding(max_new_tokens=4),
     "progress": False,
 }
@@ -58,7 +59,7 @@ def test_the_report_is_what_the_best_setting_writes_for_other_prompts(model_of, 
     assert result.report.prompts == PROMPTS.report
     assert result.natural.prompts == PROMPTS.natural
     assert result.report.natural is result.natural
-    assert 1 <= len(result.trials) <= 8
+    assert 1 <= len(result.trials) <= 14
     assert result.best.setting.strength == result.steering.strength
 
 
@@ -72,7 +73,22 @@ def test_a_saved_result_is_loaded_without_a_loss(whole):
     assert str(again) == str(result)
 
 
-@pytest.mark.parametrize("survived", [0, 4])
+def test_the_finalists_write_further_texts_for_all_prompts(model_of, whole):
+    result, _ = whole
+    finalists = [trial for trial in result.trials if trial.stage == 3]
+    assert len(finalists) == 2
+    assert result.best in finalists
+    assert all((trial.prompts, trial.texts) == (3, 9) for trial in finalists)
+    with steer(model_of("llama"), result.steering):
+        written = continue_prompts(
+            model_of("llama"), PROMPTS.search, texts=3, decoding=OPTIONS["decoding"], progress=False
+        )
+    texts = [text for own in written for text in own]
+    assert result.best.share == half(texts, "de").mean()
+    assert result.best.compression == pytest.approx(np.nanmean([compression_ratio(text) for text in texts]))
+
+
+@pytest.mark.parametrize("survived", [0, 4, 6, 7])
 def test_a_killed_search_resumes_with_the_same_result(model_of, both, whole, tmp_path, monkeypatch, survived):
     calls = iter(range(99))
 

@@ -49,7 +49,7 @@ class TuneResult:
 
     @property
     def best(self) -> Trial | None:
-        """The trial of highest score of those on most prompts; None if all were stopped."""
+        """The finalist of highest score, or without a final that of those on most prompts; None if all were stopped."""
         return best_of(self.trials)
 
     @property
@@ -68,7 +68,10 @@ class TuneResult:
 
     @property
     def front(self) -> tuple[Trial, ...]:
-        """The settings of the last stage that none exceeds in share of the language or quality without a loss."""
+        """The finalists that none exceeds in share of the language or quality without a loss.
+
+        Without a final: of the settings on most prompts.
+        """
         return front_of(self.trials)
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -83,7 +86,7 @@ class TuneResult:
         best = self.best
         if best is None:
             return f"{len(self.trials)} settings for {self.target}, none without repetition"
-        measured = self.report or f"score {best.score:.2f}"
+        measured = self.report or f"score {best.score:.2f} over {best.texts} texts"
         return f"{len(self.trials)} settings for {self.target}; best: {best.setting}; {measured}"
 
     def save(self, folder: str | Path) -> Path:

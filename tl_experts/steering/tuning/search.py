@@ -1,7 +1,9 @@
 """Successive halving: many settings on few prompts, the best of them on more.
 
 The first stage draws settings at random, the scorings in turn, then tries the neighbours of the best so far. Later
-stages continue the best with further prompts. Source of the halving: Jamieson and Talwalkar 2016 (arXiv 1502.07943).
+stages continue the best with further prompts. In the final, the best of the last stage write further texts for every
+prompt, and the score over all texts decides: the best of many noisy scores is often only a lucky one. Source of the
+halving: Jamieson and Talwalkar 2016 (arXiv 1502.07943).
 """
 
 import math
@@ -22,11 +24,18 @@ EXPLORING = 0.35
 FIRST_STAGE = 0.65
 """Share of the budget for the first stage: those that are drawn and their neighbours."""
 
+FINAL_TEXTS = 2
+"""So many further texts for each prompt does a finalist write."""
+
+FINAL = 0.35
+"""Share of a budget in seconds that is left for the final."""
+
 SIDE_BY_SIDE = 8
 """So many settings are written in the same batches: a pass that reads the weights once serves all of them."""
 
 Measure = Callable[[Sequence[Setting], int], Sequence[tuple[TextMeasures, float]]]
-"""For some settings: each one's texts at a stage, measured, and the seconds that it took."""
+"""For some settings: each one's texts at a stage, measured, and the seconds that it took. The stages after the last are
+the rounds of the final: a further text for every prompt."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +49,22 @@ class Budget:
 
     Examples:
         >>> Budget(trials=60)
-        Budget(trials=60, seconds=None)
+        Budget(trials=60, seconds=None, finalists=4)
     """
 
     trials: int | None = None
-    """How often a setting is measured, at any stage."""
+    """How often a setting is measured, at any stage; the final comes on top."""
 
     seconds: float | None = None
-    """Of writing and measuring, without natural texts and the report. A trial that was begun is finished."""
+    """Of writing and measuring, without natural texts and the report. A trial that was begun is finished. Of the time,
+    35% are left for the final, which has fewer finalists, fewer texts or does not take place where it would not fit."""
+
+    finalists: int = 4
+    """So many of the best settings that were tried on all prompts write two further texts for each, and the best over
+    all texts is chosen; fewer than 2: the best of the search is."""
 
     def __post_init__(self) -> None:
-        """Check that there is one positive number."""
+        """Check that there is one positive number, and how many finalists."""
         if (self.trials is None) == (self.seconds is None):
             raise TLExpertsError(
                 f"trials is {self.trials!r}, seconds is {self.seconds!r}; give one of the two, such as trials=60"
@@ -61,6 +75,20 @@ class Budget:
             number = isinstance(self.seconds, int | float) and not isinstance(self.seconds, bool)
             if not number or not 0 < self.seconds < float("inf"):
                 raise TLExpertsError(f"seconds is {self.seconds!r}; expected a positive number, such as 90")
+        if require_whole(self.finalists, "finalists") < 0:
+            raise TLExpertsError(f"finalists is {self.finalists}; expected 0 (no final) or more")
+
+    @property
+    def total(self) -> float:
+        """The most trials, those of the final included; or the seconds."""
+        if self.trials is not None:
+            return self.trials + (self.finalists * FINAL_TEXTS if self.finalists > 1 else 0)
+        return float(self.seconds or 1)
+
+    @property
+    def searching(self) -> float:
+        """The share that is used before the final."""
+        return 1.0 if self.trials is not None or self.finalists < 2 else 1.0 - FINAL
 
     def used(self, trials: int, seconds: float) -> float:
         """The share of the budget that is used."""
@@ -98,7 +126,7 @@ class Search:
     seed: int = 0
 
     advance: Callable[[float, "Search"], object] = lambda share, search: None  # noqa: ARG005
-    """Told the share of the budget that is used, after every trial."""
+    """Told the share of the whole work that is done, after every trial."""
 
     trials: dict[Setting, Trial] = field(default_factory=dict)
     _begun: set[Setting] = field(default_factory=set)
@@ -115,21 +143,45 @@ class Search:
         for stage in range(1, self.stages):
             alive = (trial.setting for trial in self._alive(stage - 1))
             self._try(alive, stage, until=first + (1 - first) * stage / (self.stages - 1))
+        self._final()
+        self.advance(1.0, self)
         return tuple(self.trials.values())
 
     @property
-    def used(self) -> float:
-        """The share of the budget that is used."""
-        return self.budget.used(self._done, self._seconds)
+    def done(self) -> float:
+        """The share of the whole work that is done, the final included."""
+        return min(1.0, (self._done if self.budget.trials is not None else self._seconds) / self.budget.total)
+
+    def _final(self) -> None:
+        """The best of the last stage write further texts for every prompt, each as many as the others."""
+        best = self._alive(self.stages - 1)[: self.budget.finalists]
+        # A round has as many texts as a finalist wrote so far, which says how long it will take.
+        while best and self._left() < sum(trial.seconds for trial in best):
+            best.pop()
+        if len(best) < 2:
+            return
+        finalists, cost = [trial.setting for trial in best], sum(trial.seconds for trial in best)
+        for number in range(FINAL_TEXTS):
+            if self._left() < cost:
+                return
+            for start in range(0, len(finalists), SIDE_BY_SIDE):
+                self._measure(finalists[start : start + SIDE_BY_SIDE], self.stages + number)
+
+    def _left(self) -> float:
+        """The seconds of the budget that are left."""
+        return math.inf if self.budget.seconds is None else self.budget.seconds - self._seconds
 
     def _try(self, settings: Iterator[Setting], stage: int = 0, *, until: float) -> None:
-        """Measure settings at a stage, some side by side, until so much of the budget is used."""
-        while room := self.budget.room(self._done, self._seconds, until):
+        """Measure settings at a stage, some side by side, until so much of the search's budget is used."""
+        while room := self.budget.room(self._done, self._seconds, until * self.budget.searching):
             group = list(islice(settings, min(room, SIDE_BY_SIDE)))
             if not group:
                 return
-            for setting, (measures, seconds) in zip(group, self.measure(group, stage), strict=True):
-                self._note(setting, stage, measures, seconds)
+            self._measure(group, stage)
+
+    def _measure(self, group: Sequence[Setting], stage: int) -> None:
+        for setting, (measures, seconds) in zip(group, self.measure(group, stage), strict=True):
+            self._note(setting, min(stage, self.stages), measures, seconds)
 
     def _note(self, setting: Setting, stage: int, measures: TextMeasures, seconds: float) -> None:
         self._done += 1
@@ -138,7 +190,7 @@ class Search:
         parts = self._parts.setdefault(setting, [])
         parts.append(measures)
         self.trials[setting] = trial_of(setting, stage, joined(parts), seconds + (before.seconds if before else 0.0))
-        self.advance(min(1.0, self.used), self)
+        self.advance(self.done, self)
 
     def _alive(self, stage: int) -> list[Trial]:
         """The trials of a stage that were not stopped, best first."""

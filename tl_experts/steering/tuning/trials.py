@@ -25,10 +25,13 @@ class Trial:
     setting: Setting
 
     stage: int
-    """The last stage that it reached, from 0."""
+    """The last stage that it reached, from 0; the final is the stage after the last of the search."""
 
     prompts: int
     """How many prompts were continued."""
+
+    texts: int
+    """How many texts were written for them: what all measures are over."""
 
     share: float
     """Share of texts in the language."""
@@ -78,6 +81,8 @@ class Trial:
         """
         options = {field.name for field in fields(Setting)}
         measured: dict[str, Any] = {name: row[name] for name in row if name not in options | {"score"}}
+        if "prompts" in measured:  # before there were finals, each prompt had one text
+            measured.setdefault("texts", measured["prompts"])
         try:
             setting = Setting.from_dict({name: row[name] for name in options})
             return cls(setting, **measured | {name: float("nan") for name in measured if measured[name] is None})
@@ -91,7 +96,8 @@ def trial_of(setting: Setting, stage: int, measures: TextMeasures, seconds: floa
     return Trial(
         setting=setting,
         stage=stage,
-        prompts=len(measures.texts),
+        prompts=len(set(measures.prompts)),
+        texts=len(measures.texts),
         share=float(measures.in_language.mean()),
         perplexity=_known(np.median, measures.perplexities),
         distinct=_known(np.mean, measures.bigrams),

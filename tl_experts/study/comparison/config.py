@@ -20,7 +20,7 @@ _LEAST = {
     **dict.fromkeys(("dev_rows", "test_rows", "counts", "retrieval_counts", "trials", "texts", "text_tokens"), 1),
     **dict.fromkeys(("resamples", "control_seeds"), 1),
     **dict.fromkeys(("kl_rows", "silencing_count"), 1),
-    **dict.fromkeys(("seed", "silencing_rows"), 0),
+    **dict.fromkeys(("seed", "silencing_rows", "finalists"), 0),
 }
 """The smallest value of an option, or of its items."""
 
@@ -81,6 +81,10 @@ class CompareConfig(FileOptions):
     chat: Chat = "auto"
     """Whether each prompt is a user's turn in the chat template of the tokenizer: ``"auto"`` (prompts of a file are, if
     there is a template), ``"always"`` or ``"never"``."""
+
+    finalists: int = 0
+    """So many of the best settings write further texts before one is chosen (`Budget.finalists`); fewer than 2: none, to
+    save time."""
 
     texts: int = 4
     """Texts for each test prompt."""

@@ -71,7 +71,7 @@ class _Writing:
             self.target,
             prompts=self.writer.prompts.tuning,
             space=method.space(bench.config, int(bench.model.cfg.n_layers)),
-            budget=Budget(trials=bench.config.trials),
+            budget=Budget(trials=bench.config.trials, finalists=bench.config.finalists),
             decoding=bench.decoding,
             seed=bench.config.seed,
             folder=bench.tuning_folder(self.target, method),
