@@ -18,6 +18,14 @@ def test_every_shipped_comparison_is_valid_and_named_like_its_file():
     assert {"polyglot-mini", "gemma-3-270m"} <= set(shipped_comparisons())
 
 
+@pytest.mark.parametrize("name", ["aya-8b", "bloom-7b", "llama-3.1-8b-instruct"])
+def test_the_8b_models_answer_the_questions_of_clas_bench_on_flores(name):
+    config = load_comparison(name)
+    assert (config.prompts, config.corpus, config.test_split) == ("clas-bench", "flores200", "devtest")
+    assert {*config.targets, "en", "de"} <= set(config.languages)
+    assert "cannot be run on a laptop" in shipped_comparisons()[name].read_text()
+
+
 def test_the_default_is_at_least_six_scorings_by_six_holds():
     config = CompareConfig("mine", "polyglot-mini")
     assert len(config.scorings) >= 6
@@ -31,6 +39,8 @@ def test_the_default_is_at_least_six_scorings_by_six_holds():
         ("scorings", ["auroc", "luck"]),
         ("holds", ["set luck"]),
         ("targets", []),
+        ("languages", [5]),
+        ("dev_split", 5),
         ("counts", [0]),
         ("trials", 0),
         ("name", "../escaped"),

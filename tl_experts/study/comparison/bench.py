@@ -71,8 +71,10 @@ def read_corpora(config: CompareConfig) -> tuple[Corpus, Corpus]:
         StudyError: a target or English, the language of the prompts, is missing in one of them.
         CorpusError: the corpus cannot be read, is not aligned, or its splits share sentences.
     """
-    dev = read_split(config.corpus, "dev", config.dev_rows)
-    test = read_split(config.corpus, "test", config.test_rows)
+    dev = read_split(config.corpus, config.dev_split, config.dev_rows)
+    test = read_split(config.corpus, config.test_split, config.test_rows)
+    if config.languages:
+        dev, test = dev.only(config.languages), test.only(config.languages)
     dev.require_disjoint(test)
     test.parallel()
     shared = [language for language in dev.languages if language in test.languages]

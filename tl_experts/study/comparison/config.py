@@ -47,7 +47,13 @@ class CompareConfig(FileOptions):
     """A model, as `load_model` takes it."""
 
     corpus: str = "bundled"
-    """An aligned corpus with a ``dev`` and a ``test`` split, as `load_sentences` takes it."""
+    """An aligned corpus, as `load_sentences` takes it, with a split to choose on and one to report on."""
+
+    dev_split: str = "dev"
+    test_split: str = "test"
+
+    languages: tuple[str, ...] = ()
+    """Languages of the corpus that are read, the targets and English among them; empty: all."""
 
     dev_rows: int | None = None
     """Number of rows of the dev split, on which neurons and settings are chosen; None: all."""
@@ -120,7 +126,8 @@ class CompareConfig(FileOptions):
             value = checked_option(name, kind, getattr(self, name), _LEAST, StudyError)
             object.__setattr__(self, name, value)
         require_name(self.name, "name", StudyError)
-        object.__setattr__(self, "targets", tuple(dict.fromkeys(map(language_code, self.targets))))
+        for name in ("targets", "languages"):
+            object.__setattr__(self, name, tuple(dict.fromkeys(map(language_code, getattr(self, name)))))
         for name in ("targets", "scorings", "holds", "counts", "retrieval_counts"):
             if not getattr(self, name):
                 raise StudyError(f"{name} is empty; name at least one")
