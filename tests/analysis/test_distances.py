@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist, cosine, pdist
 
-from tl_experts.analysis.distances import language_distances
+from tl_experts.analysis.distances import language_distances, translation_distance
 from tl_experts.errors import TLExpertsError
 
 
@@ -81,3 +81,21 @@ def test_bad_input_is_refused():
         language_distances({"en": torch.ones(2, 2), "de": torch.full((2, 2), torch.nan)})
     with pytest.raises(TLExpertsError, match="target"):
         language_distances(spaces()).table1("xx")
+
+
+def test_the_distance_between_translations_is_the_mean_over_rows_and_pairs():
+    vectors = spaces()
+    pairs = [
+        cosine(vectors[one][row], vectors[other][row])
+        for one, other in (("en", "de"), ("en", "ja"), ("de", "ja"))
+        for row in range(20)
+    ]
+    assert translation_distance(vectors) == pytest.approx(np.mean(pairs), abs=1e-6)
+    assert translation_distance({"en": vectors["en"], "de": 2 * vectors["en"]}) == pytest.approx(0, abs=1e-6)
+
+
+def test_translations_that_are_not_row_by_row_raise_an_error():
+    with pytest.raises(TLExpertsError, match="aligned rows"):
+        translation_distance({"en": torch.ones(3, 2), "de": torch.ones(2, 2)})
+    with pytest.raises(TLExpertsError, match="two or more"):
+        translation_distance({"en": torch.ones(3, 2)})

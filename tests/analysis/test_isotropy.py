@@ -46,6 +46,13 @@ def test_isoscore_is_the_papers_algorithm(scale):
     assert isoscore(vectors) == pytest.approx(isoscore_of_the_paper(vectors.numpy()), abs=1e-9)
 
 
+def test_isoscore_of_fewer_sentences_than_dimensions_is_that_of_all_eigenvalues():
+    vectors = cloud(7, 12)
+    variances = np.linalg.eigvalsh(np.cov(vectors.numpy().T))
+    dim, used = 12, variances.sum() ** 2 / (variances**2).sum()  # dimensions that are used
+    assert isoscore(vectors) == pytest.approx((used - 1) / (dim - 1), abs=1e-9)
+
+
 def test_isoscore_has_its_limits():
     line = torch.linspace(-1, 1, 20)[:, None] * torch.tensor([[1.0, 2.0, 3.0]])
     assert isoscore(line) == pytest.approx(0, abs=1e-6)

@@ -10,6 +10,7 @@ from scipy import stats
 from tl_experts.analysis.statistics import (
     SIGNIFICANT,
     bootstrap_means,
+    detectable_difference,
     enough_resamples,
     fitted_line,
     holm,
@@ -213,3 +214,34 @@ def test_points_on_a_line_have_no_band():
 def test_no_line_through_too_few_equal_or_missing_points(x, y):
     with pytest.raises(TLExpertsError, match="three or more finite points"):
         fitted_line(np.array(x, float), np.array(y, float), np.array([0.0]), seed=0)
+
+
+def test_a_detectable_difference_is_found_four_times_in_five():
+    count, spread = 80, 3.0
+    rng = np.random.default_rng(5)
+    difference = detectable_difference(np.tile([-spread, spread], count // 2), power=0.8)
+    samples = rng.normal(difference, spread, size=(4000, count))
+    found = stats.ttest_1samp(samples, 0, axis=1).pvalue < 0.05
+    assert found.mean() == pytest.approx(0.8, abs=0.02)
+    assert (stats.ttest_1samp(samples - difference, 0, axis=1).pvalue < 0.05).mean() == pytest.approx(0.05, abs=0.015)
+
+
+def test_a_detectable_difference_by_its_formula():
+    values = RNG.normal(size=50)
+    factor = stats.norm.ppf(0.995) + stats.norm.ppf(0.9)
+    assert detectable_difference(values, level=0.99, power=0.9) == pytest.approx(factor * stats.sem(values))
+    # Four times the sentences show half the difference.
+    more = detectable_difference(np.tile(values, 4))
+    assert more == pytest.approx(detectable_difference(values) / 2, rel=0.02)
+    assert detectable_difference(np.full(9, 0.5)) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"power": 80}, "power is 80"), ({"level": 1}, "level is 1"), ({"power": 0.0}, "power is 0")],
+)
+def test_a_level_or_power_that_is_not_a_probability_is_named(options, message):
+    with pytest.raises(TLExpertsError, match=message):
+        detectable_difference(np.array([0.0, 1.0]), **options)
+    with pytest.raises(TLExpertsError, match="at least one sentence"):
+        detectable_difference(np.array([]))

@@ -8,13 +8,14 @@ from tl_experts import (
     Corpus,
     load_sentences,
 )
-from tl_experts.corpus.languages import language_code
+from tl_experts.corpus.languages import language_code, script_of
 
 CODES = ["", "e", "english please", "12", "??", "xx-", "klingon", "a b", "en_", "日本語"]
 EMPTY = ["", " ", "\n\t", "\u3000"]
 
 CORPORA: list[Row] = [
     *((f"code {code!r}", lambda _, c=code: language_code(c), (repr(code),)) for code in CODES),
+    ("a script of no language", lambda _: script_of("no code"), ("'no code'", "not a language code")),
     *((f"from_texts code {code!r}", lambda _, c=code: Corpus.from_texts({c: ["a"]}), (repr(code),)) for code in CODES),
     *(
         (f"load languages {code!r}", lambda _, c=code: load_sentences(split="dev", languages=[c]), (c,))

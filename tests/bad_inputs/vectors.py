@@ -8,10 +8,18 @@ import torch
 from tests.bad_inputs import INF, NAN, Row
 from tl_experts import top1_accuracy
 from tl_experts.analysis.arrays import as_tensor
-from tl_experts.analysis.distances import language_distances
+from tl_experts.analysis.distances import language_distances, translation_distance
 from tl_experts.analysis.isotropy import isoscore, mean_random_cosine, partition_ratio
 from tl_experts.analysis.retrieval import cosine_similarity, csls, hubness, ratio_margin, scored
-from tl_experts.analysis.statistics import bootstrap_means, fitted_line, holm, mean_interval, paired_gain, pearson
+from tl_experts.analysis.statistics import (
+    bootstrap_means,
+    detectable_difference,
+    fitted_line,
+    holm,
+    mean_interval,
+    paired_gain,
+    pearson,
+)
 from tl_experts.analysis.subspace import language_subspace, variance_shares
 
 
@@ -31,6 +39,7 @@ VECTORS: list[Row] = [
                 ("top1", top1_accuracy),
                 ("cosine", cosine_similarity),
                 ("distances", lambda a, b: language_distances({"en": a, "de": b})),
+                ("translations", lambda a, b: translation_distance({"en": a, "de": b})),
                 ("subspace", lambda a, b: language_subspace({"en": a, "de": b})),
                 ("shares", lambda a, b: variance_shares({"en": a, "de": b})),
             ],
@@ -98,6 +107,10 @@ VECTORS: list[Row] = [
     ),
     *((f"measure {m_!r}", lambda _, x=m_: scored(cloud(3, 3), x), (repr(m_),)) for m_ in ("cos", "CSLS", "")),
     *((f"holm {p}", lambda _, p=p: holm(p), ("from 0 to 1",)) for p in ([-0.1], [1.1], [NAN], [0.5, 2.0])),
+    *(
+        (f"power {x}", lambda _, x=x: detectable_difference(np.arange(5.0), power=x), (f"power is {x}", "0.8"))
+        for x in (0, 1, -1, 80)
+    ),
     *(
         (f"level {x}", lambda _, x=x: mean_interval(np.arange(5.0), seed=0, level=x), (f"level is {x}", "0.95"))
         for x in (0, 1, -1, 2.0, 95)

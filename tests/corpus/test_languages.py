@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.messages import says
-from tl_experts.corpus.languages import language_code, names_language, require_distinct
+from tl_experts.corpus.languages import language_code, names_language, require_distinct, script_of
 from tl_experts.errors import CorpusError
 
 FLORES_200 = """
@@ -166,3 +166,13 @@ def test_two_labels_of_one_language_raise_an_error_that_names_both() -> None:
     }
     with pytest.raises(CorpusError, match=says("a.csv: 'zh' and 'cmn_Hans' are both the language 'zh'")):
         require_distinct(["zh", "en", "cmn_Hans"], "a.csv")
+
+
+def test_the_script_of_every_flores_code_is_the_one_it_says() -> None:
+    same = {"Hang": "Kore"}  # CLDR's code for Hangul and Han together
+    for code in FLORES_200:
+        script = code.partition("_")[2]
+        assert script_of(code) == same.get(script, script), code
+    assert script_of("qaa") == "Latn"  # reserved for private use: nothing is known of it
+    with pytest.raises(CorpusError, match="'spanisch' is not a language code"):
+        script_of("spanisch")

@@ -109,6 +109,33 @@ def language_distances(
     return LanguageDistances(tuple(vectors), between, 1 - means @ _medoid(units, means, medoid))
 
 
+def translation_distance(vectors: Mapping[str, Float[Array, "..."]]) -> float:
+    """The mean cosine distance between translations, over all pairs of languages (0 to 2).
+
+    Args:
+        vectors: language to ``[sentence dim]``, row by row translations of each other.
+
+    Raises:
+        TLExpertsError: fewer than two languages, languages of different shapes, or a value that is not finite.
+
+    Examples:
+        >>> translation_distance({"en": torch.eye(2), "fr": torch.tensor([[2.0, 0.0], [1.0, 0.0]])})
+        0.5
+    """
+    if len(vectors) < 2:
+        raise TLExpertsError(f"{len(vectors)} language(s); distances need two or more")
+    spaces = as_tensors(vectors)
+    shapes = {tuple(space.shape) for space in spaces.values()}
+    if len(shapes) != 1:
+        raise TLExpertsError(f"vectors of shapes {sorted(shapes)}; give aligned rows, the same in every language")
+    require_finite(*spaces.values())
+    units = torch.stack([normalise(space).double() for space in spaces.values()])
+    # The squared length of a row's sum holds every ordered pair of its translations, and each with itself.
+    total = reduce(units, "language sentence dim -> sentence dim", "sum").square().sum()
+    languages, sentences, _ = units.shape
+    return 1 - float(total - units.square().sum()) / (sentences * languages * (languages - 1))
+
+
 def _medoid(
     units: list[Float[Tensor, "_ dim"]], means: Float[Tensor, "language dim"], medoid: Medoid
 ) -> Float[Tensor, " dim"]:

@@ -1,7 +1,7 @@
 """How evenly embeddings fill their space: three measures, each 1 (for the mean cosine, 0) in a perfectly even cloud."""
 
 import torch
-from einops import einsum, rearrange, reduce
+from einops import einsum, reduce
 from jaxtyping import Float
 from torch import Tensor
 
@@ -58,15 +58,15 @@ def isoscore(vectors: Float[Array, "sentence dim"]) -> float:
     dim = values.shape[1]
     if dim < 2:
         raise TLExpertsError(f"vectors of {dim} dimension; IsoScore needs two or more")
-    # After PCA, the diagonal of the covariance is the eigenvalues of the covariance.
-    covariance = torch.cov(rearrange(values, "sentence dim -> dim sentence"))
-    variances = torch.linalg.eigvalsh(covariance).clamp(min=0)
-    if not float(variances.norm()) > 0:
+    centred = values - reduce(values, "sentence dim -> 1 dim", "mean")
+    # The algorithm asks for the sum and the norm of the variances along the principal components only: the trace and
+    # the norm of the scatter matrix, or of the smaller one that has the same eigenvalues above zero. Step by step,
+    # phi = (dim - defect^2 (dim - sqrt(dim)))^2 / dim^2 is sum^2 / (dim norm^2), and no eigenvalue is computed.
+    scatter = centred @ centred.T if len(centred) < dim else centred.T @ centred
+    norm = float(scatter.norm())
+    if not norm > 0:
         raise TLExpertsError("all vectors are the same; their spread has no shape")
-    spread = dim**0.5 * variances / variances.norm()
-    defect = (spread - 1).norm() / (2 * (dim - dim**0.5)) ** 0.5
-    used = (dim - defect**2 * (dim - dim**0.5)) ** 2 / dim**2
-    return float((dim * used - 1) / (dim - 1))
+    return ((float(scatter.trace()) / norm) ** 2 - 1) / (dim - 1)
 
 
 def _cloud(vectors: Float[Array, "sentence dim"]) -> Float[Tensor, "sentence dim"]:

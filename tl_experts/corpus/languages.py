@@ -74,6 +74,23 @@ def language_code(code: str) -> str:
     return short
 
 
+def script_of(code: str) -> str:
+    """The script that a language is written in, as its ISO 15924 code; Latin if CLDR does not know the language.
+
+    Examples:
+        >>> [script_of(code) for code in ("en", "ru", "sr-Latn", "srp", "ja", "zh", "azb")]
+        ['Latn', 'Cyrl', 'Latn', 'Cyrl', 'Jpan', 'Hans', 'Arab']
+
+    Raises:
+        CorpusError: the value is not a language code.
+    """
+    from langcodes import Language
+
+    language = Language.get(language_code(code))
+    usual = _USUAL_SCRIPT.get(str(language.language))
+    return language.script or usual or str(language.maximize().script)
+
+
 def names_language(name: str) -> bool:
     """Whether a column or file of this name holds a language: a registered code that is not a usual name of columns.
 
