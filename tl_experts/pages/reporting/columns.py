@@ -149,6 +149,18 @@ COLUMNS = {
     "change": Column("Change", "Change of the cross-entropy of text in this language.", "nats"),
     "gain_low": Column("Gain from", "Lower end of the gain's 95% interval.", "points"),
     "gain_high": Column("Gain to", "Upper end of the gain's 95% interval.", "points"),
+    "languages": Column("Pairs of", "The languages between which translations are looked for."),
+    "rank": Column("Rank", "Directions of the language subspace that are removed, chosen on the dev split.", "count"),
+    "from_target": Column("From the target", "Top-1 with the target as query.", "share"),
+    "to_target": Column("To the target", "Top-1 with the target as candidate.", "share"),
+    "detectable": Column(
+        "Detectable", "Smallest gain that this number of rows would show with a probability of 80%.", "points"
+    ),
+    "mexa": Column("MEXA", "Share of sentences nearer to their English translation than any other is.", "share"),
+    "translation_distance": Column("Translations", "Mean cosine distance between translations.", "number"),
+    "language_distance": Column(
+        "Any two sentences", "Mean cosine distance between any two sentences in different languages.", "number"
+    ),
     "diagonality": Column("Diagonality", "How much silencing hurts its own language only; at most 1.", "signed"),
     "contrast": Column("Contrast", "Change in the own language minus that in the others.", "nats"),
     "own_largest": Column("Own largest", "Share of languages that silencing their own neurons hurts most.", "share"),
@@ -187,6 +199,8 @@ SPECIAL = (
     }
     | {
         ("writing", "perplexity"): Column("Perplexity", "Median perplexity of the texts, without steering.", "number"),
+        ("spaces", "target"): Column("Target", "The language whose neurons steer."),
+        ("alignment", "target"): Column("Target", "The language whose neurons steer."),
         ("alignment", "gain"): Column("Gain", "Top-1 minus that of the best baseline.", "points"),
         ("table1", "pre"): Column("Before", f"Mean cosine distance {_BEFORE}.", "number"),
         ("table1", "pre_se"): Column("Before, ±", "Standard error over targets.", "number"),
@@ -204,6 +218,7 @@ TITLES = {
     "divergence": "Settings and their cost",
     "alignment": "Retrieval over all pairs of languages",
     "costs": "What it costs in every language",
+    "spaces": "MEXA, distances and isotropy of the same vectors",
     "baselines": "Methods with and without intervention",
     "gains": "Gains of the intervention",
     "gain_spread": "Gains over candidate languages",

@@ -1,33 +1,37 @@
 """Which method brings translations together: top-1 retrieval over all pairs of languages, beside baselines."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from tl_experts.analysis.retrieval import all_pair_ranks
-from tl_experts.analysis.statistics import mean_interval, paired_gain
-from tl_experts.analysis.vectors import centre
+from tl_experts.analysis.statistics import detectable_difference, mean_interval, paired_gain
+from tl_experts.analysis.subspace import LanguageSubspace, language_subspace
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.embeddings.conditions import embed_conditions
 from tl_experts.embeddings.embeddings import Layer
-from tl_experts.jobs.stages import Tables
+from tl_experts.jobs.stages import Row, Tables
 from tl_experts.steering.tuning.space import Setting
 from tl_experts.study.comparison.bench import CompareBench
+from tl_experts.study.comparison.ceiling import CEILING, CEILING_VIEW
 from tl_experts.study.comparison.methods import UNSTEERED
-
-LAST_RAW = "last layer"
-LAST_CENTRED = "last layer, centred"
-BEST_RAW = "best layer"
-BEST_CENTRED = "best layer, centred"
-VIEWS = (LAST_RAW, LAST_CENTRED, BEST_RAW, BEST_CENTRED)
-"""How embeddings are read: from which layer, and with each language's mean subtracted or not."""
-
-CENTRED = (LAST_CENTRED, BEST_CENTRED)
-"""The views in which each language's mean is subtracted."""
+from tl_experts.study.comparison.views import (
+    BEST,
+    LAST,
+    VIEWS,
+    Hits,
+    Space,
+    best_rank,
+    hits_by_kind,
+    language_groups,
+    pair_hits,
+    removes,
+    space_measures,
+    viewed,
+)
 
 TOGETHER = 2**28
 """Bytes of embeddings that are held at once, a quarter of a GiB."""
@@ -35,8 +39,8 @@ TOGETHER = 2**28
 CHOOSING = 60
 """Most rows of the dev split on which settings and layers are chosen."""
 
-Hits = Float[Tensor, " row"]
-"""The share of ordered pairs of languages in which a row's sentence finds its translation."""
+NOTHING_CHOSEN = {"setting": "", "layer": "", "rank": math.nan, "dev_top1": math.nan}
+"""What a row of the ceiling says of its choice."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +50,30 @@ class _Choice:
     top1: float
     setting: Setting | None
     layer: Layer
+    subspace: LanguageSubspace | None
+    """What the view removes, fitted on the dev split."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A space of the test split, for each group of languages."""
+
+    hits: Mapping[str, Mapping[str, Hits]]
+    """By group and kind of pair."""
+
+    measures: Mapping[str, Mapping[str, float]]
 
 
 def alignment(bench: CompareBench, target: str) -> Tables:
-    """Top-1 of every method in each view; setting and layer are chosen on the dev split.
+    """Retrieval and shape of every method in each view; setting, layer and rank are chosen on the dev split.
 
     Returns:
-        ``alignment``: a row per method and view, with the gain over the best baseline, which is chosen on the dev split
-        as well.
+        ``alignment``: a row per method, view and group of languages (all, and those of one script), with the gain over
+        the best baseline, which is chosen on the dev split as well; ``spaces``: MEXA, distances and isotropy of the
+        same vectors.
     """
-    tried: dict[str, list[Setting | None]] = {UNSTEERED: [None]}
-    for method in bench.methods:
-        tried[method.name] = [
-            one for one in method.retrieval_settings(bench.config) if bench.builder(target).possible(one)
-        ]
+    ceiling = bench.ceiling_space if bench.ceiling else None  # first, since it may be missing
+    tried = _tried(bench, target)
     found = _choices(bench, target, [setting for settings in tried.values() for setting in settings])
     chosen = {
         (name, view): max((found[setting][view] for setting in settings), key=lambda choice: choice.top1)
@@ -67,46 +81,78 @@ def alignment(bench: CompareBench, target: str) -> Tables:
         for view in VIEWS
         if settings
     }
-    hits = _hits(bench, target, chosen)
+    seen = _all_seen(bench, target, chosen)
     best = max(VIEWS, key=lambda view: chosen[UNSTEERED, view].top1)
-    rows = [
-        _row(bench, target, name, view, choice, hits[name, view], hits[UNSTEERED, best])
-        for (name, view), choice in chosen.items()
-    ]
-    return {f"alignment-{target}": [row | {"best_baseline": best} for row in rows]}
+    told = {key: _told(choice) for key, choice in chosen.items()}
+    if ceiling is not None:
+        seen[CEILING, CEILING_VIEW] = _see(ceiling, target)
+        told[CEILING, CEILING_VIEW] = NOTHING_CHOSEN
+    rows: list[Row] = []
+    shapes: list[Row] = []
+    for (name, view), how in told.items():
+        own = seen[name, view]
+        for languages, hits in own.hits.items():
+            which = {"target": target, "languages": languages, "method": name, "view": view}
+            gained = _measured(bench, hits, seen[UNSTEERED, best].hits[languages])
+            rows.append(which | how | gained | {"best_baseline": best})
+            shapes.append(which | dict(own.measures[languages]))
+    return {f"alignment-{target}": rows, f"spaces-{target}": shapes}
+
+
+def _tried(bench: CompareBench, target: str) -> dict[str, list[Setting | None]]:
+    """The settings of every method that are possible, after no intervention."""
+    tried: dict[str, list[Setting | None]] = {UNSTEERED: [None]}
+    for method in bench.methods:
+        settings = method.retrieval_settings(bench.config)
+        tried[method.name] = [one for one in settings if bench.builder(target).possible(one)]
+    return tried
 
 
 def _choices(
     bench: CompareBench, target: str, settings: Sequence[Setting | None]
 ) -> dict[Setting | None, dict[str, _Choice]]:
-    """For each setting and view, the best layer of the view on the dev split."""
+    """For each setting and view, the best layer of the view on the dev split.
+
+    The rank of the language subspace is chosen for each layer without intervention, which is the first of the settings.
+    """
     corpus = bench.dev.head(CHOOSING).only(bench.test.languages)
+    ranks: dict[Layer, int] = {}
     found: dict[Setting | None, dict[str, _Choice]] = {}
     for setting, spaces in _spaces(bench, target, settings, corpus, _wanted(bench)):
-        top1 = {
-            (layer, centred): float(_found(_viewed(space, centred)).mean())
-            for layer, space in spaces.items()
-            for centred in (False, True)
-        }
+        ranks = ranks or {layer: best_rank(space) for layer, space in spaces.items()}
+        subspaces = {layer: language_subspace(space, rank=ranks[layer]) for layer, space in spaces.items()}
         found[setting] = {}
-        for view in VIEWS:
-            layers = [None] if view in (LAST_RAW, LAST_CENTRED) else _wanted(bench)
-            centred = view in CENTRED
-            layer = max(layers, key=lambda one: top1[one, centred])
-            found[setting][view] = _Choice(top1[layer, centred], setting, layer)
+        for last, best in zip(LAST, BEST, strict=True):
+            top1 = {
+                layer: float(pair_hits(viewed(space, best, subspaces[layer])).mean()) for layer, space in spaces.items()
+            }
+            for view, layer in ((last, None), (best, max(top1, key=lambda one: top1[one]))):
+                removed = subspaces[layer] if removes(view) else None
+                found[setting][view] = _Choice(top1[layer], setting, layer, removed)
     return found
 
 
-def _hits(bench: CompareBench, target: str, chosen: Mapping[tuple[str, str], _Choice]) -> dict[tuple[str, str], Hits]:
-    """On the test split, which each chosen setting reads once."""
+def _all_seen(
+    bench: CompareBench, target: str, chosen: Mapping[tuple[str, str], _Choice]
+) -> dict[tuple[str, str], _Seen]:
+    """The test split, which each chosen setting reads once."""
     settings = [choice.setting for choice in chosen.values()]
     layers = sorted({choice.layer for choice in chosen.values()}, key=lambda layer: (layer is None, layer or 0))
     found = {}
     for setting, spaces in _spaces(bench, target, settings, bench.test, layers):
-        for key, choice in chosen.items():
+        for (name, view), choice in chosen.items():
             if choice.setting == setting:
-                found[key] = _found(_viewed(spaces[choice.layer], key[1] in CENTRED))
+                found[name, view] = _see(viewed(spaces[choice.layer], view, choice.subspace), target)
     return found
+
+
+def _see(space: Space, target: str) -> _Seen:
+    ranks = all_pair_ranks(space)
+    groups = language_groups(tuple(space))
+    return _Seen(
+        {name: hits_by_kind(ranks, own, target) for name, own in groups.items()},
+        {name: space_measures({language: space[language] for language in own}) for name, own in groups.items()},
+    )
 
 
 def _spaces(
@@ -127,32 +173,31 @@ def _wanted(bench: CompareBench) -> list[Layer]:
     return [*range(int(bench.model.cfg.n_layers)), None]
 
 
-def _viewed(space: Mapping[str, Tensor], centred: bool) -> dict[str, Tensor]:
-    return {language: centre(vectors) if centred else vectors for language, vectors in space.items()}
-
-
-def _found(space: Mapping[str, Tensor]) -> Hits:
-    ranks = torch.stack(list(all_pair_ranks(space).values()))
-    return (ranks < 1).double().mean(dim=0)
-
-
-def _row(
-    bench: CompareBench, target: str, method: str, view: str, choice: _Choice, hits: Hits, baseline: Hits
-) -> dict[str, Any]:
-    options = {"seed": bench.config.seed, "resamples": bench.config.resamples}
-    top1, gain = mean_interval(hits, **options), paired_gain(baseline, hits, **options)
+def _told(choice: _Choice) -> dict[str, Any]:
     return {
-        "target": target,
-        "method": method,
-        "view": view,
         "setting": "" if choice.setting is None else str(choice.setting),
         "layer": "last" if choice.layer is None else str(choice.layer),
+        "rank": math.nan if choice.subspace is None else choice.subspace.rank,
         "dev_top1": choice.top1,
-        "top1": top1.value,
-        "low": top1.low,
-        "high": top1.high,
+    }
+
+
+def _measured(bench: CompareBench, hits: Mapping[str, Hits], baseline: Mapping[str, Hits]) -> dict[str, float | None]:
+    """Top-1 of every kind of pair with its interval, and the gain over the best baseline over all pairs.
+
+    ``detectable`` is the smallest gain that this number of rows would have shown with a probability of 80%.
+    """
+    options = {"seed": bench.config.seed, "resamples": bench.config.resamples}
+    top1, gain = mean_interval(hits["all"], **options), paired_gain(baseline["all"], hits["all"], **options)
+    row: dict[str, float | None] = {"top1": top1.value, "low": top1.low, "high": top1.high}
+    for kind in ("from_target", "to_target"):
+        found = mean_interval(hits[kind], **options) if kind in hits else None
+        for name, value in (("", "value"), ("_low", "low"), ("_high", "high")):
+            row[f"{kind}{name}"] = math.nan if found is None else getattr(found, value)
+    return row | {
         "gain": gain.value,
         "gain_low": gain.low,
         "gain_high": gain.high,
         "p": gain.p,
+        "detectable": detectable_difference(hits["all"] - baseline["all"]),
     }

@@ -13,9 +13,11 @@ from tl_experts.responses.statistics_pass import collect_both, collect_statistic
 from tl_experts.steering.tuning.building import RESIDUAL, Builder, Built, Statistics, builder
 from tl_experts.steering.tuning.space import Setting
 from tl_experts.steering.writing.continuing import Decoding
+from tl_experts.study.comparison.ceiling import ceiling_space
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.methods import Method, methods
 from tl_experts.study.comparison.prompts import uses_chat
+from tl_experts.study.comparison.views import Space
 from tl_experts.study.splits import read_split
 
 
@@ -29,6 +31,10 @@ class CompareBench:
     test: Corpus
     folder: Path
     progress: bool = True
+
+    ceiling: bool = False
+    """Whether a sentence encoder is measured as the ceiling of retrieval."""
+
     _builders: dict[str, Builder] = field(default_factory=dict)
 
     @property
@@ -51,6 +57,11 @@ class CompareBench:
         responses, tokens = collect_both(self.model, self.dev, progress=self.progress)
         residual = collect_statistics(self.model, self.dev, reading=Reading(site=RESIDUAL), progress=self.progress)
         return responses, tokens, residual, score_responses(responses, progress=self.progress)
+
+    @cached_property
+    def ceiling_space(self) -> Space:
+        """The vectors of the test split by the sentence encoder."""
+        return ceiling_space(self.test)
 
     def builder(self, target: str) -> Builder:
         """What builds the settings of a target."""

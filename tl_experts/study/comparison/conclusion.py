@@ -5,16 +5,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from tl_experts.analysis.statistics import SIGNIFICANT, Estimate, enough_resamples, holm, paired_gain, smallest_p
-from tl_experts.study.comparison.alignment import LAST_RAW
+from tl_experts.analysis.statistics import POWER, SIGNIFICANT, Estimate, enough_resamples, holm, paired_gain, smallest_p
+from tl_experts.study.comparison.ceiling import CEILING, INSTALL
 from tl_experts.study.comparison.methods import NAMES, UNSTEERED
 from tl_experts.study.comparison.result import CompareResult
+from tl_experts.study.comparison.views import ALL, LAST_RAW
 from tl_experts.study.comparison.writing import ASKED, OWN
 
 if TYPE_CHECKING:
     import pandas as pd
 
 VECTOR = NAMES["vector"]
+
+EARLIER = (
+    "An earlier version computed these tables: they lack the language subspace, MEXA, distances, isotropy and "
+    "languages of one script. To add them, delete stages/alignment-*.json in the folder and run the same "
+    "comparison again."
+)
 
 
 def conclusion(result: CompareResult) -> list[str]:
@@ -120,28 +127,76 @@ def _interval(row: "pd.Series", of: str) -> str:
 
 def _alignment(result: CompareResult) -> str:
     table = result["alignment"]
-    free = table[table["method"] == UNSTEERED]
-    baseline = _best(free, "dev_top1", "view")
-    steered = table[table["method"] != UNSTEERED].assign(both=lambda rows: rows["method"] + " | " + rows["view"])
-    method, _, view = _best(steered, "dev_top1", "both").partition(" | ")
-    own = steered[(steered["method"] == method) & (steered["view"] == view)]
-    without = float(free[free["view"] == baseline]["top1"].mean())
-    top1 = float(own["top1"].mean())
-    raw = float(free[free["view"] == LAST_RAW]["top1"].mean())
+    table = table[table["method"] != CEILING]
+    everything = table[table["languages"] == ALL]
+    baseline = _best(everything[everything["method"] == UNSTEERED], "dev_top1", "view")
+    method, view = _best_steered(everything)
+    own = everything[(everything["method"] == method) & (everything["view"] == view)]
+    top1, without = (_top1(everything, *which) for which in ((method, view), (UNSTEERED, baseline)))
+    raw = _top1(everything, UNSTEERED, LAST_RAW)
     corrected = holm(own["p"].tolist())
     ahead = sum(p < SIGNIFICANT and gain > 0 for p, gain in zip(corrected, own["gain"], strict=True))
     behind = sum(p < SIGNIFICANT and gain < 0 for p, gain in zip(corrected, own["gain"], strict=True))
     verdict = "is ahead of" if top1 > without else "is not ahead of"
-    power = ""
-    if result.config.resamples < enough_resamples(len(own)):
-        least = smallest_p(result.config.resamples, len(own))
-        power = f" With {result.config.resamples} resamples no corrected p can be below {least:.2g}."
-    return (
+    said = [
         f"For retrieval, the best intervention ({method}; {view}) {verdict} the best baseline ({baseline}, no "
         f"intervention): top-1 over all pairs {_percent(top1)} against {_percent(without)} ({_percent(raw)} for the "
         f"last layer as it is). Beyond doubt it is ahead for {ahead} and behind for {behind} of {len(own)} targets "
-        f"(Holm).{power}"
+        "(Holm)."
+    ]
+    if result.config.resamples < enough_resamples(len(own)):
+        least = smallest_p(result.config.resamples, len(own))
+        said.append(f"With {result.config.resamples} resamples no corrected p can be below {least:.2g}.")
+    said += [_power(own), _one_script(table, (method, view), baseline), _ceiling(result["alignment"])]
+    return " ".join(sentence for sentence in said if sentence)
+
+
+def _best_steered(table: "pd.DataFrame") -> tuple[str, str]:
+    """The intervention and view that did best on the dev split, averaged over targets."""
+    steered = table[table["method"] != UNSTEERED].assign(both=lambda rows: rows["method"] + " | " + rows["view"])
+    method, _, view = _best(steered, "dev_top1", "both").partition(" | ")
+    return method, view
+
+
+def _top1(table: "pd.DataFrame", method: str, view: str) -> float:
+    return float(table[(table["method"] == method) & (table["view"] == view)]["top1"].mean())
+
+
+def _power(own: "pd.DataFrame") -> str:
+    """What the rows could have shown, where the interval of a gain contains zero."""
+    if "detectable" not in own:
+        return EARLIER
+    open_ = own[(own["gain_low"] <= 0) & (own["gain_high"] >= 0) & (own["detectable"] > 0)]
+    if open_.empty:
+        return ""
+    least, most = (f"{100 * value:.1f}" for value in (open_["detectable"].min(), open_["detectable"].max()))
+    size = f"{least} points" if least == most else f"{least} to {most} points"
+    return (
+        f"For {len(open_)} of {len(own)} targets the interval of the difference contains zero: this number of rows "
+        f"would have shown a difference of {size} or more four times in five ({100 * POWER:.0f}% power)."
     )
+
+
+def _one_script(table: "pd.DataFrame", best: tuple[str, str], baseline: str) -> str:
+    """The same comparison among the languages of one script."""
+    groups = [group for group in table["languages"].unique() if group != ALL]
+    if not groups:
+        return ""
+    own = table[table["languages"] == groups[0]]
+    raw, without, top1 = (
+        _percent(_top1(own, *which)) for which in ((UNSTEERED, LAST_RAW), (UNSTEERED, baseline), best)
+    )
+    return (
+        f"Language or script? Among languages in {groups[0]} only, the same intervention finds {top1}, the same "
+        f"baseline {without} and the last layer as it is {raw}."
+    )
+
+
+def _ceiling(table: "pd.DataFrame") -> str:
+    own = table[(table["method"] == CEILING) & (table["languages"] == ALL)]
+    if own.empty:
+        return f"The ceiling, a sentence encoder, was not measured: {INSTALL}, and compare in a new folder."
+    return f"A sentence encoder, {CEILING}, finds {_percent(float(own['top1'].mean()))}."
 
 
 def _costs(result: CompareResult) -> str:

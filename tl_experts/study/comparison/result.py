@@ -9,6 +9,7 @@ from tl_experts.jobs.files import read_json
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.stages import DAMAGED, KeptTables, finished_stages, stage_tables
 from tl_experts.study.comparison.config import CompareConfig
+from tl_experts.study.comparison.views import ALL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ CAUSE = "silencing"
 """What is computed once, unless it is switched off."""
 
 TABLES = (
-    *("writing", "texts", "costs", "divergence", "equal", "equal_texts", "alignment"),
+    *("writing", "texts", "costs", "divergence", "equal", "equal_texts", "alignment", "spaces"),
     *("silencing", "silencing_summary"),
 )
 
@@ -30,8 +31,8 @@ TABLES = (
 class CompareResult(KeptTables):
     """The tables of a comparison, by name; all targets together.
 
-    ``writing``, ``texts``; ``costs``; ``divergence``, ``equal``, ``equal_texts``; ``alignment``; ``silencing``,
-    ``silencing_summary``. A table without rows is left out.
+    ``writing``, ``texts``; ``costs``; ``divergence``, ``equal``, ``equal_texts``; ``alignment``, ``spaces``;
+    ``silencing``, ``silencing_summary``. A table without rows is left out.
 
     Examples:
         >>> result = CompareResult.load("tl-experts-runs/compare-polyglot-mini")  # doctest: +SKIP
@@ -69,6 +70,9 @@ class CompareResult(KeptTables):
             for table, rows in stage_tables(root, name, finished[name]).items():
                 found.setdefault(table.partition("-")[0], []).append(rows)
         tables = {table: pd.concat(rows, ignore_index=True) for table, rows in found.items()}
+        # Folders of earlier versions have no groups of languages, and no table of spaces.
+        groups = tables["alignment"].get("languages", pd.Series(ALL, tables["alignment"].index)).fillna(ALL)
+        tables["alignment"] = tables["alignment"].assign(languages=groups)
         return cls(root, config, manifest["about"], tables)
 
 

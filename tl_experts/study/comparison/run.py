@@ -1,5 +1,6 @@
 """`compare`: all methods on equal terms. Every target's parts are kept, so that a killed run resumes."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from tl_experts.models import Model, ModelSource, model_fingerprint
 from tl_experts.study.comparison.alignment import alignment
 from tl_experts.study.comparison.bench import CompareBench, read_corpora
 from tl_experts.study.comparison.cause import cause
+from tl_experts.study.comparison.ceiling import CEILING, INSTALL, ceiling_version
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.costs import costs
 from tl_experts.study.comparison.equal import equal_cost
@@ -22,6 +24,8 @@ from tl_experts.study.comparison.prompts import fingerprint_of_prompts
 from tl_experts.study.comparison.result import CAUSE, MANIFEST, CompareResult, read_compared, stage_names
 from tl_experts.study.comparison.writing import writing
 from tl_experts.study.result import records
+
+log = logging.getLogger(__name__)
 
 
 def compare(
@@ -67,8 +71,9 @@ def compare(
     prompts = fingerprint_of_prompts(config)
     loaded = ModelSource(config.model, device=device, dtype=config.dtype).load() if model is None else model
     with locked(target):
-        _begin(config, {"dev": dev.fingerprint, "test": test.fingerprint, "prompts": prompts}, loaded, target)
-        bench = CompareBench(config, loaded, dev, test, target.resolve(), progress)
+        about = _begin(config, {"dev": dev.fingerprint, "test": test.fingerprint, "prompts": prompts}, loaded, target)
+        ceiling = about.get("ceiling") is not None
+        bench = CompareBench(config, loaded, dev, test, target.resolve(), progress, ceiling)
         for name in stage_names(config):
             run_stage(target, name, partial(_stage, bench, name), started)
     return CompareResult.load(target)
@@ -88,11 +93,20 @@ def _stage(bench: CompareBench, name: str) -> Tables:
     return equal_cost(bench, target, written, records(read_table(bench.folder, f"texts-{target}")))
 
 
-def _begin(config: CompareConfig, texts: dict[str, str], model: Model, folder: Path) -> None:
+def _begin(config: CompareConfig, texts: dict[str, str], model: Model, folder: Path) -> dict[str, Any]:
+    """Check that the folder is of this comparison, or begin it.
+
+    Returns:
+        What is recorded of it. A resumed comparison measures the ceiling if it did so from its beginning.
+    """
     about: dict[str, Any] = {"model": model_fingerprint(model), **texts}
     if (folder / MANIFEST).is_file():
         found = read_compared(folder)["about"]
         Job(about).require_same({name: found.get(name) for name in about}, folder)
-    else:
-        about |= {"class": type(model).__name__, "version": __version__}
-        write_json(folder / MANIFEST, {"config": config.as_dict(), "about": about})
+        return dict(found)
+    ceiling = ceiling_version()
+    if ceiling is None:
+        log.warning("%s, the ceiling of retrieval, is not measured without its extra: %s", CEILING, INSTALL)
+    about |= {"class": type(model).__name__, "version": __version__, "ceiling": ceiling}
+    write_json(folder / MANIFEST, {"config": config.as_dict(), "about": about})
+    return about
