@@ -89,8 +89,8 @@ class CompareConfig(FileOptions):
     there is a template), ``"always"`` or ``"never"``."""
 
     finalists: int = 0
-    """So many of the best settings write further texts before one is chosen (`Budget.finalists`); fewer than 2: none, to
-    save time."""
+    """So many of the best settings write further texts before one is chosen (`Budget.finalists`); fewer than 2: none,
+    to save time."""
 
     texts: int = 4
     """Texts for each test prompt."""
