@@ -1,8 +1,8 @@
 """The kernel of expertise: AUROC and average precision of many scores for many classes, from one sort of each.
 
 For one neuron, the responses are turned into 64-bit keys: the order-preserving bits of the float above the label of the
-language. The keys are sorted, without an index array. One walk down the sorted keys then gives, for every language at
-once,
+language. A radix sort orders the keys by the float, without an index array. One walk down the sorted keys then gives,
+for every language at once,
 
 - AUROC = P(positive > negative) + P(positive = negative) / 2, the Mann-Whitney statistic: ties count half;
 - average precision = sum over thresholds of (recall step x precision), tied scores form one threshold, as in
@@ -18,6 +18,7 @@ import inspect
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import numba
@@ -84,23 +85,32 @@ def score(
     """
     sentences, neurons = values.shape
     counts = np.bincount(labels, minlength=languages).astype(np.int64)
-    targets, fractions = _quantile_ranks(counts)
+    ranks = _quantile_ranks(counts)
     out = np.empty((len(STATISTICS), neurons, languages), dtype=np.float32)
     width = max(_MIN_WIDTH, _CHUNK_BYTES // (8 * max(1, sentences)))
     starts = range(0, neurons, width)
     labels = labels.astype(np.uint64)
+    workers = threads or _cores()
+    # New memory for every chunk would cost as much as turning the responses into keys.
+    buffers: SimpleQueue[Array] = SimpleQueue()
+    for _ in range(workers):
+        buffers.put(np.empty((min(width, neurons) + 1, sentences), dtype=np.uint64))
 
     def work(start: int) -> None:
         stop = min(start + width, neurons)
-        keys = np.empty((stop - start, sentences), dtype=np.uint64)
         block = values[:, start:stop] if isinstance(values, np.ndarray) else values.columns(start, stop)
-        bad: int = _build_keys(block, labels, keys)
-        if bad >= 0:
-            raise FloatingPointError(bad // (stop - start), start + bad % (stop - start))
-        keys.sort(axis=1)
-        _walk(keys, counts, targets, fractions, out[:, start:stop])
+        buffer = buffers.get()
+        keys, spare = buffer[: stop - start], buffer[-1]
+        try:
+            bad: int = _build_keys(block, labels, keys)
+            if bad >= 0:
+                raise FloatingPointError(bad // (stop - start), start + bad % (stop - start))
+            _sort(keys, spare)
+            _walk(keys, counts, *ranks, out[:, start:stop])
+        finally:
+            buffers.put(buffer)
 
-    with ThreadPoolExecutor(threads or _cores()) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         for start, _ in zip(starts, pool.map(work, starts), strict=True):
             if advance is not None:
                 advance(min(width, neurons - start))
@@ -111,8 +121,13 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _quantile_ranks(counts: Array) -> tuple[Array, Array]:
-    """For each language: the ranks (from the top) of the two positives around each quantile, and the weight between."""
+def _quantile_ranks(counts: Array) -> tuple[Array, Array, Array]:
+    """The ranks of the two positives around each quantile, and the weight between them.
+
+    Returns:
+        For each language the ranks from the top, ascending; the index among them of the lower and the upper neighbour
+        of each quantile; the weight of the upper.
+    """
     targets = np.empty((len(counts), 2 * len(_QUANTILES)), dtype=np.int64)
     fractions = np.empty((len(counts), len(_QUANTILES)), dtype=np.float64)
     for language, count in enumerate(counts):
@@ -123,7 +138,8 @@ def _quantile_ranks(counts: Array) -> tuple[Array, Array]:
             targets[language, 2 * q] = count - 1 - low
             targets[language, 2 * q + 1] = count - 1 - high
             fractions[language, q] = rank - low
-    return targets, fractions
+    order = np.argsort(targets, axis=1, kind="stable")
+    return np.take_along_axis(targets, order, axis=1), np.argsort(order, axis=1), fractions
 
 
 @_compiled
@@ -142,52 +158,92 @@ def _build_keys(values: Array, labels: Array, keys: Array) -> int:
 
 
 @_compiled
-def _walk(keys: Array, counts: Array, targets: Array, fractions: Array, out: Array) -> None:
+def _sort(keys: Array, spare: Array) -> None:
+    """Sort each neuron's keys by their upper half: one pass over the keys for each of its bytes, the lowest first.
+
+    Four times as fast as comparing, and it keeps the order of equal values.
+
+    Args:
+        keys: ``[neuron, sentence]``, sorted in place.
+        spare: as long as a row; overwritten.
+    """
+    neurons, sentences = keys.shape
+    byte = np.uint64(0xFF)
+    starts = np.empty((4, 256), np.uint32)
+    for n in range(neurons):
+        row = keys[n]
+        starts[:] = 0
+        for i in range(sentences):
+            for digit in range(4):
+                starts[digit, (row[i] >> np.uint64(32 + 8 * digit)) & byte] += np.uint32(1)
+        for digit in range(4):
+            start = np.uint32(0)
+            for value in range(256):
+                count = starts[digit, value]
+                starts[digit, value] = start
+                start += count
+        for digit in range(4):
+            source, target = (row, spare) if digit % 2 == 0 else (spare, row)
+            for i in range(sentences):
+                key = source[i]
+                value_of_byte = (key >> np.uint64(32 + 8 * digit)) & byte
+                target[starts[digit, value_of_byte]] = key
+                starts[digit, value_of_byte] += np.uint32(1)
+
+
+@_compiled
+def _walk(keys: Array, counts: Array, targets: Array, indices: Array, fractions: Array, out: Array) -> None:
     """Walk each neuron's sorted keys from the top, one group of equal values at a time."""
     neurons, sentences = keys.shape
     languages = counts.shape[0]
     low_word = np.uint64(0xFFFFFFFF)
     above = np.zeros(languages, np.int64)  # positives with a higher response
     here = np.zeros(languages, np.int64)  # positives in this group
+    due = np.zeros(languages, np.int64)  # the next target
     wins = np.zeros(languages, np.float64)
     precision = np.zeros(languages, np.float64)
     sums = np.zeros(languages, np.float64)
-    marks = np.zeros((languages, targets.shape[1]), np.float64)
+    marks = np.zeros(targets.shape, np.float64)
     word = np.zeros(1, np.uint32)
     decoded = word.view(np.float32)
     for n in range(neurons):
+        row = keys[n]
         above[:] = 0
+        due[:] = 0
         wins[:] = 0.0
         precision[:] = 0.0
         sums[:] = 0.0
         top = sentences - 1
         while top >= 0:
-            bits = keys[n, top] >> np.uint64(32)
-            bottom = top
-            while bottom >= 0 and keys[n, bottom] >> np.uint64(32) == bits:
-                here[keys[n, bottom] & low_word] += 1
+            bits = row[top] >> np.uint64(32)
+            bottom = top - 1
+            while bottom >= 0 and row[bottom] >> np.uint64(32) == bits:
                 bottom -= 1
             size = top - bottom
             seen = sentences - 1 - top
             b = np.uint32(bits)
             word[0] = b ^ (np.uint32(0x80000000) if b >> np.uint32(31) else np.uint32(0xFFFFFFFF))
             value = np.float64(decoded[0])
+            if size > 1:
+                for i in range(bottom + 1, top + 1):
+                    here[row[i] & low_word] += 1
             for i in range(bottom + 1, top + 1):
-                language = keys[n, i] & low_word
-                mine = here[language]
-                if mine == 0:
-                    continue  # this language's part of the group has been counted
-                here[language] = 0
+                language = row[i] & low_word
+                mine = 1
+                if size > 1:
+                    mine = here[language]
+                    if mine == 0:
+                        continue  # this language's part of the group has been counted
+                    here[language] = 0
                 others = size - mine
                 negatives_below = (sentences - counts[language]) - (seen - above[language]) - others
                 wins[language] += mine * (negatives_below + 0.5 * others)
-                before = above[language]
-                above[language] = before + mine
+                above[language] += mine
                 precision[language] += mine * (above[language] / (seen + size))
                 sums[language] += mine * value
-                for t in range(targets.shape[1]):
-                    if before <= targets[language, t] < above[language]:
-                        marks[language, t] = value
+                while due[language] < targets.shape[1] and targets[language, due[language]] < above[language]:
+                    marks[language, due[language]] = value
+                    due[language] += 1
             top = bottom
         for language in range(languages):
             positives = counts[language]
@@ -200,8 +256,8 @@ def _walk(keys: Array, counts: Array, targets: Array, fractions: Array, out: Arr
             out[1, n, language] = precision[language] / positives
             out[2, n, language] = sums[language] / positives
             for q in range(fractions.shape[1]):
-                low = marks[language, 2 * q]
-                high = marks[language, 2 * q + 1]
+                low = marks[language, indices[language, 2 * q]]
+                high = marks[language, indices[language, 2 * q + 1]]
                 weight = fractions[language, q]
                 # Weighted so that an infinity next to the quantile does not make it NaN (0 x inf, inf - inf).
                 middle = low if weight == 0.0 or low == high else (1.0 - weight) * low + weight * high
