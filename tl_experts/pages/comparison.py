@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COLUMNS = {
     "writing": "target method share score perplexity natural_perplexity distinct compression reads_well example",
     "equal": "target method kl budget dev_score share score perplexity reads_well example",
-    "divergence": "target method setting tuned prompts share dev_score kl low high",
+    "divergence": "target method setting tuned texts share dev_score kl low high",
     "alignment": "target languages method view layer rank dev_top1 top1 low high from_target to_target gain gain_low "
     "gain_high p detectable",
     "spaces": "target languages method view mexa translation_distance language_distance mean_cosine isoscore",

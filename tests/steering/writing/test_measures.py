@@ -95,6 +95,14 @@ def test_writing_is_steered_and_its_perplexity_is_not(llama, corpus):
     np.testing.assert_array_equal(found.perplexities, expected)
 
 
+def test_texts_of_one_question_are_resampled_together_and_read_without_it(llama, monkeypatch):
+    template = "{{ bos_token }}{% for m in messages %}Q: {{ m.content }} A:{% endfor %}"
+    monkeypatch.setattr(llama.tokenizer, "chat_template", template, raising=False)
+    found = measure_writing(llama, ["Brot?", "Milch?"], "de", texts=2, decoding=Decoding(4, chat=True), **QUIET)
+    assert found.prompts == ("Brot?", "Brot?", "Milch?", "Milch?")
+    np.testing.assert_array_equal(found.perplexities, text_perplexities(llama, found.texts, **QUIET))
+
+
 def test_what_cannot_be_measured_raises_an_error(llama, unchecked):
     with pytest.raises(TLExpertsError, match="give a list"):
         measure_texts(llama, "a text", "es", **QUIET)

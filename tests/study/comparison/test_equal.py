@@ -36,7 +36,7 @@ def test_nobody_spends_more_and_takes_the_best_that_can_be_paid(compared):
     for row in compared["equal"].dropna(subset=["kl"]).itertuples():
         assert row.kl <= row.budget
         tried = compared["divergence"].query("method == @row.method and kl <= @row.budget")
-        most = tried[tried["prompts"] == tried["prompts"].max()]
+        most = tried[tried["texts"] == tried["texts"].max()]
         assert row.dev_score == most["dev_score"].max()
     nothing = compared["equal"][compared["equal"]["kl"].isna()]
     assert (nothing["score"] == 0).all()

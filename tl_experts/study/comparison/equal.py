@@ -134,7 +134,7 @@ def _cost_row(target: str, method: Method, trial: Trial, cost: Estimate, *, tune
         "scoring": method.scoring,
         "setting": str(trial.setting),
         "tuned": tuned,
-        "prompts": trial.prompts,
+        "texts": trial.texts,
         "share": trial.share,
         "dev_score": trial.score,
         "kl": cost.value,
