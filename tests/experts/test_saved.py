@@ -141,7 +141,7 @@ FOREIGN = {
     "a checkpoint": save({"lm_head.weight": np.zeros((2, 2), np.float32)}, metadata={"format": "pt"}),
     "a bfloat16 checkpoint": save_torch({"lm_head.weight": torch.zeros(2, 2, dtype=torch.bfloat16)}),
     "a header that is not an object": save({"layer": np.zeros(2)}, metadata={"tl_experts": "[1, 2]"}),
-    "a header that is no JSON": save({"layer": np.zeros(2)}, metadata={"tl_experts": "experts"}),
+    "a header that is not JSON": save({"layer": np.zeros(2)}, metadata={"tl_experts": "experts"}),
 }
 
 

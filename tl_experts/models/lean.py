@@ -29,7 +29,7 @@ class _Owner:
     passes: int = 0
 
     def __deepcopy__(self, memo: Any) -> "_Owner":
-        """Itself: in a copy of the model, which is no pass of ours, the plain forward runs."""
+        """Itself: a copy of the model belongs to the user, and runs the plain forward."""
         return self
 
 

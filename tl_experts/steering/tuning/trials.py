@@ -111,9 +111,7 @@ def trial_of(setting: Setting, stage: int, measures: TextMeasures, seconds: floa
 
 def hopeless(measures: TextMeasures) -> bool:
     """Whether no text is in the language, or the texts only repeat themselves."""
-    natural = measures.natural
-    if natural is None:
-        raise TLExpertsError("there are no natural texts to compare with; give natural=... to measure_texts")
+    natural = measures.require_natural()
     variety = _known(np.mean, measures.bigrams)
     return not measures.in_language.any() or not variety >= LEAST_VARIETY * _known(np.mean, natural.bigrams)
 

@@ -115,7 +115,7 @@ def tune(
         budget: a number of trials or seconds, and how many finalists.
         decoding: how tokens are chosen.
         seed: of the draws of settings and texts.
-        folder: every trial is kept there, so that a killed search resumes; with a larger budget, it goes on.
+        folder: every trial is kept there, so that a killed search resumes; with a larger budget, it continues.
         progress: show a bar.
 
     Returns:

@@ -104,7 +104,7 @@ class TextMeasures:
         Raises:
             TLExpertsError: there are no natural texts to compare with.
         """
-        natural = self._natural()
+        natural = self.require_natural()
         ratios = (
             PERPLEXITY_RATIO * natural._value(np.median, "perplexities") / self.perplexities,
             self.bigrams / (VARIETY_RATIO * natural._value(np.mean, "bigrams")),
@@ -135,7 +135,7 @@ class TextMeasures:
         Raises:
             TLExpertsError: there are no natural texts to compare with.
         """
-        natural = self._natural()
+        natural = self.require_natural()
         return bool(
             self._value(np.median, "perplexities") <= PERPLEXITY_RATIO * natural._value(np.median, "perplexities")
             and self._value(np.mean, "bigrams") >= VARIETY_RATIO * natural._value(np.mean, "bigrams")
@@ -179,7 +179,12 @@ class TextMeasures:
             f"{self.compression.value:.2f}"
         )
 
-    def _natural(self) -> "TextMeasures":
+    def require_natural(self) -> "TextMeasures":
+        """The natural texts.
+
+        Raises:
+            TLExpertsError: there are none.
+        """
         if self.natural is None:
             raise TLExpertsError("there are no natural texts to compare with; give natural=... to measure_texts")
         return self.natural
