@@ -108,6 +108,17 @@ def needs_tokens(scoring: Scoring) -> bool | None:
     return declared
 
 
+def require_library(scoring: Scoring) -> None:
+    """Refuse a scoring whose library is not installed.
+
+    Raises:
+        SelectionError: naming what to install.
+    """
+    check = getattr(scoring, "require_library", None)
+    if check is not None:
+        check()
+
+
 def needs_quantiles(scoring: Scoring) -> bool:
     """Whether a scoring needs counts for quantiles in the statistics of tokens."""
     return bool(getattr(scoring, "needs_quantiles", False))

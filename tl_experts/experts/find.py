@@ -15,7 +15,7 @@ from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import SelectionError, require_choice, require_enough, whole_count
 from tl_experts.experts.auroc import OPTIONAL, STATISTICS
 from tl_experts.experts.control import random_stream
-from tl_experts.experts.evidence import Evidence, Scoring, needs_quantiles, needs_tokens
+from tl_experts.experts.evidence import Evidence, Scoring, needs_quantiles, needs_tokens, require_library
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts, Floats, Integers
 from tl_experts.experts.measured import statistics_at
@@ -87,8 +87,7 @@ def find_experts(
     _require_selection(k, threshold, scoring, how)
     if workers is not None and folder is None:
         raise SelectionError("workers need a folder for their shards; give folder=...")
-    if hasattr(scorer, "require_library"):
-        scorer.require_library()
+    require_library(scorer)
     load = None if workers is None else worker_loader(model, workers)
     loaded = as_model(model)
     neurons = neuron_table(loaded, reading).total

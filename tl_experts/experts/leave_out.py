@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from tl_experts.errors import SelectionError, require_choice
-from tl_experts.experts.evidence import Evidence, Scoring, needs_quantiles
+from tl_experts.experts.evidence import Evidence, Scoring, needs_quantiles, require_library
 from tl_experts.experts.scorings import scored, scoring_name, scoring_of
 from tl_experts.responses.token_statistics import TokenStatistics
 
@@ -70,9 +70,7 @@ class LeaveOut:
 
     def require_library(self) -> None:
         """Check what the scoring needs."""
-        check = getattr(scoring_of(self.scoring), "require_library", None)
-        if check is not None:
-            check()
+        require_library(scoring_of(self.scoring))
 
     @property
     def needs_quantiles(self) -> bool:

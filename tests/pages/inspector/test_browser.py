@@ -258,6 +258,12 @@ def test_any_neuron_is_shown_and_an_error_is_said_once(lived):
     assert "promotes" in lived.find_element("css selector", "article").text
     lived.find_element("id", "score").click()
     wait_for(lived, "document.querySelector('#ranks') !== null")
+    line = lived.find_element("css selector", "#intervals .sentence")
+    lived.execute_script("arguments[0].dispatchEvent(new PointerEvent('pointerenter'))", line)
+    wait_for(
+        lived,
+        r"/ in layer 7; next: \".+\" \d+%, /.test(document.querySelector('#intervals .sentence span[title]').title)",
+    )
     lived.find_element("id", "silence").click()
     wait_for(lived, "document.querySelectorAll('#effects tbody tr').length > 0")
     write(lived, "find", "<script>window.hacked=6</script>", Keys.ENTER)

@@ -5,9 +5,12 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tl_experts import Steering, steer
+from tl_experts import Steering, collect_statistics, steer
 from tl_experts.errors import SelectionError, TLExpertsError
+from tl_experts.experts.evidence import Evidence
+from tl_experts.experts.scorings import SCORINGS, scored
 from tl_experts.pages.inspector.asked import Held, Wish
+from tl_experts.pages.inspector.gather import gather
 from tl_experts.pages.inspector.live import Live
 from tl_experts.pages.inspector.records import packed, weight_record
 from tl_experts.pages.inspector.weight_view import weight_views
@@ -140,3 +143,32 @@ def test_a_prompt_that_leaves_no_room_gets_advice_in_the_words_of_the_form(live)
 def test_more_experts_than_there_are_raise_an_error(live):
     with pytest.raises(SelectionError, match=r"ja has 5 experts; give 1 to 5"):
         live.steering(Held.read({"by": "experts", "language": "ja", "k": 6}))
+
+
+def test_slow_scorings_are_those_of_the_scorings_themselves(live, llama, corpus, responses):
+    tokens = collect_statistics(llama, corpus, quantiles=True, progress=False)
+    evidence = Evidence(live.expertise, responses, tokens)
+    own = responses.neurons.span(1).start + 9
+    found = live.slow_scorings(1, 9)["scorings"]
+    for name in ("dln", "probe"):
+        expected = scored(SCORINGS[name], evidence)[own]
+        for language, cell in enumerate(found[name]):
+            assert (cell is None) == (expected[language] == -np.inf)
+            assert cell is None or cell[0] == pytest.approx(expected[language], abs=1e-3)
+
+
+def test_expected_tokens_are_the_most_probable_after_each_piece(live, llama, corpus):
+    found = live.expected(3)["expected"]
+    pieces = gather(llama, corpus.take([3]), [(0, 0)], live.responses.site, progress=False).drawn_pieces[0]
+    assert len(found) == len(pieces)
+    with torch.inference_mode():
+        logits = llama(llama.to_tokens(corpus.texts[3], prepend_bos=True))[0, -1]
+    best = logits.softmax(dim=-1).topk(3)
+    assert [text for text, _ in found[-1]] == [llama.tokenizer.decode([token]) for token in best.indices.tolist()]
+    assert [share for _, share in found[-1]] == pytest.approx(best.values.tolist(), rel=6e-3)  # three digits
+
+
+@pytest.mark.parametrize("sentence", [-1, 10_000])
+def test_a_sentence_that_does_not_exist_has_no_expected_tokens(sentence, live):
+    with pytest.raises(SelectionError, match="does not exist: the corpus has 0 to"):
+        live.expected(sentence)

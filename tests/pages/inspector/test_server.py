@@ -75,6 +75,9 @@ def test_questions_about_a_neuron_are_answered(client):
     assert client.get("/api/neuron?name=L1 N9").json["neuron"] == [1, 9]
     assert client.get("/api/tokens?name=L1N9").json["distribution"]["tokens"] > 0
     assert client.get("/api/scorings?name=L1N9").json["neurons"] == 96
+    assert set(client.get("/api/slow_scorings?name=L1N9").json["scorings"]) == {"dln", "probe"}
+    assert client.get("/api/expected?sentence=0").json["expected"]
+    assert "does not exist" in client.get("/api/expected?sentence=x").json["error"]
 
 
 @pytest.mark.parametrize(

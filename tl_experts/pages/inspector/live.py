@@ -1,27 +1,28 @@
 """Views that need a loaded model: any neuron, its effect, and generation before and after an intervention."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tl_experts.errors import SelectionError, TLExpertsError
-from tl_experts.experts.evidence import Evidence
+from tl_experts.experts.evidence import Evidence, require_library
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
 from tl_experts.experts.own import experts_from_list
 from tl_experts.experts.scorings import SCORINGS, scored
-from tl_experts.models import Batching, Model, lean_passes, text_batches, token_policy
+from tl_experts.models import Batching, Model, lean_passes, text_batches, text_pieces, token_policy
 from tl_experts.pages.inspector.asked import Held, Wish
 from tl_experts.pages.inspector.effects import Effects
-from tl_experts.pages.inspector.gather import gather
+from tl_experts.pages.inspector.gather import first_tokens, gather
 from tl_experts.pages.inspector.inspection import extremes
 from tl_experts.pages.inspector.measured import sentence_measures
 from tl_experts.pages.inspector.records import SHOWN, Row, neuron_record, rounded, token_record, weight_record
@@ -41,6 +42,12 @@ SAMPLED = 240
 
 TABLED = ("auroc", "ap", "mean_difference", "token_mean_difference", "lape", "aligned_lape")
 """The scorings that need neither quantiles nor a fit of their own."""
+
+SLOW = ("dln", "probe")
+"""The others."""
+
+EXPECTED = 3
+"""Tokens that are shown of what the model expects next."""
 
 NEIGHBOURS = 10
 _BLOCK = 1024
@@ -121,15 +128,40 @@ class Live:
         Raises:
             SelectionError: the model has no such neuron.
         """
-        column = self._column(layer, neuron)
-        found: Row = {}
-        for name, table in self._scores.items():
-            ranks = (table > table[column]).sum(axis=0) + 1
-            found[name] = [
-                [rounded(float(score)), int(rank)] if np.isfinite(score) else None
-                for score, rank in zip(table[column], ranks, strict=True)
+        return self._ranked(self._scores, layer, neuron)
+
+    def slow_scorings(self, layer: int, neuron: int) -> Row:
+        """The same by the scorings that need histograms or a fit over all neurons.
+
+        Raises:
+            SelectionError: the model has no such neuron, or scikit-learn, which the probe needs, is not installed.
+        """
+        return self._ranked(self._slow_scores, layer, neuron)
+
+    def expected(self, sentence: int) -> Row:
+        """What the model expects after every piece of a sentence: its most probable next tokens.
+
+        Raises:
+            SelectionError: the corpus has no such sentence.
+        """
+        corpus = self.responses.corpus
+        if not 0 <= sentence < len(corpus):
+            raise SelectionError(f"sentence {sentence} does not exist: the corpus has 0 to {len(corpus) - 1}")
+        text = corpus.texts[sentence]
+        (batch,) = text_batches(self.model, [text], Batching(truncate=True))
+        with self._lock, lean_passes(self.model), torch.inference_mode():
+            logits = self.model(batch.tokens.to(next(self.model.parameters()).device))[0].float().cpu()
+        after = logits[batch.pooled[0].cpu()]
+        firsts = first_tokens(text_pieces(self.model, text, len(after)))
+        last = torch.tensor([*firsts[1:], len(after)]) - 1
+        shares, tokens = after[last].softmax(dim=-1).topk(EXPECTED)
+        decoded = self.model.tokenizer.batch_decode(rearrange(tokens, "piece token -> (piece token) 1"))
+        return {
+            "expected": [
+                [[decoded[EXPECTED * piece + rank], rounded(share, 3)] for rank, share in enumerate(row)]
+                for piece, row in enumerate(shares.tolist())
             ]
-        return {"scorings": found, "neurons": self.responses.neurons.total}
+        }
 
     def effects(self, held: Held) -> Iterator[Row]:
         """The change of log-perplexity of each language's text, one language after the other.
@@ -204,13 +236,38 @@ class Live:
 
     @cached_property
     def _scores(self) -> dict[str, Float[np.ndarray, "neuron language"]]:
+        return self._scored(TABLED)
+
+    @cached_property
+    def _slow_scores(self) -> dict[str, Float[np.ndarray, "neuron language"]]:
+        return self._scored(SLOW, quantiles=True)
+
+    def _scored(
+        self, names: Sequence[str], *, quantiles: bool = False
+    ) -> dict[str, Float[np.ndarray, "neuron language"]]:
         reading = Reading(
             site=self.responses.site, layers=self.responses.neurons.layers, batching=Batching(truncate=True)
         )
+        for name in names:
+            require_library(SCORINGS[name])
         with self._lock:
-            tokens = collect_statistics(self.model, self.responses.corpus, reading=reading, progress=False)
+            tokens = collect_statistics(
+                self.model, self.responses.corpus, reading=reading, quantiles=quantiles, progress=False
+            )
         evidence = Evidence(self.expertise, self.responses, tokens)
-        return {name: scored(SCORINGS[name], evidence) for name in TABLED}
+        return {name: scored(SCORINGS[name], evidence) for name in names}
+
+    def _ranked(self, tables: Mapping[str, Float[np.ndarray, "neuron language"]], layer: int, neuron: int) -> Row:
+        """The neuron's row of every table, with its rank in each column."""
+        column = self._column(layer, neuron)
+        found: Row = {}
+        for name, table in tables.items():
+            ranks = (table > table[column]).sum(axis=0) + 1
+            found[name] = [
+                [rounded(float(score)), int(rank)] if np.isfinite(score) else None
+                for score, rank in zip(table[column], ranks, strict=True)
+            ]
+        return {"scorings": found, "neurons": self.responses.neurons.total}
 
     @cached_property
     def _spread(self) -> NDArray[np.float32]:

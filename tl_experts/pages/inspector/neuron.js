@@ -41,14 +41,26 @@ function sentenceLine(record, index, values, start, shade, marked, response) {
     if (offset === marked) span.className = "marked";
     line.append(span);
   });
+  if (live) line.addEventListener("pointerenter", () => expect(index, line), { once: true });
   if (response !== undefined) line.append(make("span", { className: "score", text: ` ${response.toFixed(2)}` }));
   return line;
+}
+
+// What the model expects after each token of a sentence, asked for when the sentence is pointed at.
+async function expect(index, line) {
+  const found = await answerOf(`/api/expected?sentence=${index}`).catch(() => null);
+  if (found === null) return; // still loading, or stopped: the values stay
+  const spans = line.querySelectorAll("span[title]");
+  found.expected.forEach((tokens, piece) => {
+    const next = tokens.map(([text, share]) => `${JSON.stringify(text)} ${(share * 100).toFixed(0)}%`).join(", ");
+    if (spans[piece]) spans[piece].title = visible(`${spans[piece].title}; next: ${next}`);
+  });
 }
 
 function legend(low, high) {
   const floor = Math.max(0, low);
   return make("div", { className: "quiet legend" }, make("span", { text: floor.toPrecision(2) }), make("span", { className: "ramp", attributes: { "aria-hidden": "true" } }),
-    make("span", { text: Math.max(high, floor).toPrecision(3) }), make("span", { text: "activation; below zero is not shaded. Point at a token to read its value." }));
+    make("span", { text: Math.max(high, floor).toPrecision(3) }), make("span", { text: `activation; below zero is not shaded. Point at a token to read its value${live ? " and what the model expects next" : ""}.` }));
 }
 
 function sentences(record, language) {
@@ -188,9 +200,9 @@ function effects(record) {
 function scorings(record) {
   const box = make("div", { id: "scorings" });
   const ask = answers(box);
-  const click = () => ask("scoring all neurons; the first time takes a pass over the corpus…", async () => {
+  const by = (question, wait) => () => ask(wait, async () => {
     await loaded;
-    const found = await answerOf(`/api/scorings?name=${encodeURIComponent(nameOf(record.neuron))}`);
+    const found = await answerOf(`/api/${question}?name=${encodeURIComponent(nameOf(record.neuron))}`);
     const names = Object.keys(found.scorings);
     return [quiet(`Score, and rank among ${found.neurons.toLocaleString("en")} neurons. –: the scoring never selects the neuron for the language.`),
       scrolling("scores by every scoring", table("ranks", [["language"], ...names.map((name) => [name])], data.languages.map((code, i) => make("tr", {},
@@ -199,5 +211,7 @@ function scorings(record) {
           return make("td", { text: cell ? `${cell[0].toPrecision(4)} (${cell[1].toLocaleString("en")})` : "–" });
         })))))];
   });
-  return [make("h3", { text: "Scores by every scoring" }), make("div", { className: "actions" }, make("button", { id: "score", text: "Score by every scoring", on: { click } })), box];
+  return [make("h3", { text: "Scores by every scoring" }), make("div", { className: "actions" },
+    make("button", { id: "score", text: "Score by six scorings", on: { click: by("scorings", "scoring all neurons; the first time takes a pass over the corpus…") } }),
+    make("button", { id: "score-slow", text: "Score by DLN and the sparse probe", title: "the probe needs scikit-learn", on: { click: by("slow_scorings", "fitting a probe over all neurons; the first time takes a pass over the corpus, and up to minutes…") } })), box];
 }

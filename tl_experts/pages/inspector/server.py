@@ -64,8 +64,16 @@ def _answer_about_neurons(app: Any, live: Loading) -> None:
 
         return found
 
-    for name in ("neuron", "tokens", "scorings"):
+    for name in ("neuron", "tokens", "scorings", "slow_scorings"):
         app.add_url_rule(f"/api/{name}", name, answer(name))
+
+    def expected() -> Any:
+        try:
+            return live.get().expected(request.args.get("sentence", -1, type=int))
+        except TLExpertsError as error:
+            return {"error": str(error)}, 400
+
+    app.add_url_rule("/api/expected", "expected", expected)
 
 
 def _answer_in_lines(app: Any, live: Loading) -> None:
