@@ -108,8 +108,8 @@ INNER = {
     "embeddings": (("embeddings", "passes"), ("conditions", "embed_to_disk", "encoder")),
     "study": (
         ("config", "paper"),
-        ("result", "splits"),
-        ("bench", "silenced"),
+        ("result", "splits", "spaces"),
+        ("bench", "silenced", "aligning"),
         ("measures", "written", "comparison"),
         ("stages",),
         ("run", "verdict"),
@@ -144,7 +144,7 @@ INNER = {
     ),
     "cli": (
         ("demo", "options", "output"),
-        ("catalogue", "demo_tables", "groups", "steered"),
+        ("catalogue", "demo_tables", "groups", "steered", "aligning"),
         ("comparing", "finding", "inspecting", "writing", "embedding", "generating"),
         ("commands",),
     ),

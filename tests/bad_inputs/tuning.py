@@ -3,10 +3,15 @@
 from tests.bad_inputs import INF, NAN, QUIET, Row
 from tl_experts import Budget, SearchSpace, TuningPrompts, tune
 from tl_experts.steering.tuning import Setting, bundled_tuning_prompts
+from tl_experts.study import tune_alignment
 
 
 def prompts(**changed):
     return TuningPrompts(**{"search": ("a",), "natural": ("b",), "report": ()} | changed)
+
+
+def align(m, statistics, **options):
+    return tune_alignment(m.model, statistics, "es", m.corpus, m.corpus, **QUIET, **options)
 
 
 TUNING: list[Row] = [
@@ -19,6 +24,9 @@ TUNING: list[Row] = [
         (f"tune seed {seed!r}", lambda m, s=seed: tune(m.model, [], "es", seed=s, **QUIET), (repr(seed),))
         for seed in (-1, 0.5)
     ),
+    ("align without statistics", lambda m: align(m, None), ("NoneType", "collect_both")),
+    ("align in a space of 5", lambda m: align(m, [], space=5), ("int", "SearchSpace")),
+    ("align seed -1", lambda m: align(m, [], seed=-1), ("-1",)),
     ("budget of nothing", lambda _: Budget(), ("give one of the two",)),
     ("budget of both", lambda _: Budget(trials=5, seconds=5), ("5", "give one of the two")),
     *((f"budget trials {value!r}", lambda _, v=value: Budget(trials=v), (repr(value),)) for value in (0, 2.5, True)),

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tl_experts.cli.aligning import align
 from tl_experts.cli.options import Device, Json, MaxNewTokens, ModelName, Quiet, Seed, Temperature, Texts, To
 from tl_experts.cli.output import Output
 from tl_experts.cli.steered import ExpertsFolder, SteeringFolder, known_language, require_folders, way_to
+from tl_experts.errors import require_choice
 from tl_experts.jobs.paths import RUNS
 
 if TYPE_CHECKING:
     from tl_experts.experts.experts import Experts
     from tl_experts.models import Model
     from tl_experts.steering import TextMeasures
+
+OBJECTIVES = ("write", "align")
+"""What `tune` searches for."""
 
 SHOWN = 5
 """Trials that `tune` prints."""
@@ -89,6 +94,12 @@ def tune(
         int | None,
         typer.Option(min=1, help="How many trials instead, the same on every machine; the final comes on top."),
     ] = None,
+    objective: Annotated[
+        str,
+        typer.Option(
+            help="write: fluent texts in the language, without repetition; align: sentences find their translations."
+        ),
+    ] = "write",
     rows: Annotated[int, typer.Option(min=2, help="Rows of the bundled corpus to find neurons from.")] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     max_new_tokens: MaxNewTokens = 48,
@@ -97,8 +108,12 @@ def tune(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Search for the setting with which a model writes a language best; a killed search resumes."""
+    """Search for the setting with which a model writes a language best, or aligns translations; see --objective.
+
+    A killed search for writing resumes.
+    """
     code = known_language(to, bundled=True)
+    require_choice(objective, OBJECTIVES, "--objective")
     if seconds is not None and trials is not None:
         raise typer.BadParameter("give seconds or trials, not both", param_hint="--trials")
     from tl_experts.corpus.readers import load_sentences
@@ -112,6 +127,7 @@ def tune(
 
     budget = Budget(trials=trials, seconds=None if trials is not None else seconds or 90.0)
     entry = ENTRIES.get(model)
+    aligning = objective == "align"
     prompts = bundled_tuning_prompts(code, domain=entry.domain if entry else None)
     loaded = load_model(model, device=device)
     sentences = load_sentences("bundled", split="dev", limit=rows)
@@ -120,7 +136,10 @@ def tune(
         *collect_both(loaded, sentences, progress=not quiet),
         collect_statistics(loaded, sentences, reading=residual, progress=not quiet),
     )
-    folder = output or RUNS / f"tune-{Path(model).name}-{code}"
+    folder = output or RUNS / f"{'align' if aligning else 'tune'}-{Path(model).name}-{code}"
+    if aligning:
+        align(loaded, statistics, code, sentences, budget, seed, folder, Output(as_json=as_json), progress=not quiet)
+        return
     result = search(
         loaded,
         statistics,

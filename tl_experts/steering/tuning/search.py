@@ -10,13 +10,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
+from typing import Any
 
 import numpy as np
 
 from tl_experts.errors import TLExpertsError, require_whole
 from tl_experts.steering.tuning.space import VECTOR, SearchSpace, Setting
-from tl_experts.steering.tuning.trials import Trial, joined, trial_of
-from tl_experts.steering.writing.measures import TextMeasures
+from tl_experts.steering.tuning.trials import joined, trial_of
 
 EXPLORING = 0.35
 """Share of the budget for settings that are drawn."""
@@ -33,9 +33,9 @@ FINAL = 0.35
 SIDE_BY_SIDE = 8
 """So many settings are written in the same batches: a pass that reads the weights once serves all of them."""
 
-Measure = Callable[[Sequence[Setting], int], Sequence[tuple[TextMeasures, float]]]
-"""For some settings: each one's texts at a stage, measured, and the seconds that it took. The stages after the last are
-the rounds of the final: a further text for every prompt."""
+Measure = Callable[[Sequence[Setting], int], Sequence[tuple[Any, float]]]
+"""For some settings: each one's texts at a stage, measured (`TextMeasures`), and the seconds that it took. The stages
+after the last are the rounds of the final: a further text for every prompt."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,10 @@ class Budget:
         return 1 if not seconds else max(1, int(left * trials / seconds))
 
 
+def _of_texts(setting: Setting, stage: int, parts: Sequence[Any], seconds: float) -> Any:
+    return trial_of(setting, stage, joined(parts), seconds)
+
+
 @dataclass
 class Search:
     """A search that runs once."""
@@ -128,13 +132,17 @@ class Search:
     advance: Callable[[float, "Search"], object] = lambda share, search: None  # noqa: ARG005
     """Told the share of the whole work that is done, after every trial."""
 
-    trials: dict[Setting, Trial] = field(default_factory=dict)
+    trial: Callable[[Setting, int, Sequence[Any], float], Any] = _of_texts
+    """The trial of a setting from what was measured at every stage so far, and its seconds: a `Trial`, or whatever has
+    its `setting`, `stage`, `stopped`, `seconds` and `rank`."""
+
+    trials: dict[Setting, Any] = field(default_factory=dict)
     _begun: set[Setting] = field(default_factory=set)
-    _parts: dict[Setting, list[TextMeasures]] = field(default_factory=dict)
+    _parts: dict[Setting, list[Any]] = field(default_factory=dict)
     _done: int = 0
     _seconds: float = 0.0
 
-    def run(self) -> tuple[Trial, ...]:
+    def run(self) -> tuple[Any, ...]:
         """The trials, in the order in which their settings were first tried."""
         draws = self._draws()
         first = FIRST_STAGE if self.stages > 1 else 1.0
@@ -183,16 +191,16 @@ class Search:
         for setting, (measures, seconds) in zip(group, self.measure(group, stage), strict=True):
             self._note(setting, min(stage, self.stages), measures, seconds)
 
-    def _note(self, setting: Setting, stage: int, measures: TextMeasures, seconds: float) -> None:
+    def _note(self, setting: Setting, stage: int, measures: Any, seconds: float) -> None:
         self._done += 1
         self._seconds += seconds
         before = self.trials.get(setting)
         parts = self._parts.setdefault(setting, [])
         parts.append(measures)
-        self.trials[setting] = trial_of(setting, stage, joined(parts), seconds + (before.seconds if before else 0.0))
+        self.trials[setting] = self.trial(setting, stage, parts, seconds + (before.seconds if before else 0.0))
         self.advance(self.done, self)
 
-    def _alive(self, stage: int) -> list[Trial]:
+    def _alive(self, stage: int) -> list[Any]:
         """The trials of a stage that were not stopped, best first."""
         found = [trial for trial in self.trials.values() if trial.stage == stage and not trial.stopped]
         return sorted(found, key=lambda trial: trial.rank, reverse=True)

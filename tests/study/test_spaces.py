@@ -1,0 +1,43 @@
+"""Spaces of settings are what `embed` reads inside `steer`; hits by hand."""
+
+import pytest
+import torch
+
+from tl_experts import collect_both, embed, steer
+from tl_experts.steering.tuning.building import builder
+from tl_experts.steering.tuning.space import Setting
+from tl_experts.study import spaces as module
+from tl_experts.study.spaces import every_layer, hits_of, setting_spaces
+
+SETTINGS = [None, Setting("auroc", 5), Setting("all", None), Setting("auroc", 5)]
+
+
+@pytest.mark.parametrize("together", [2**28, 1])
+def test_each_different_setting_is_read_once_as_embed_reads_it(model_of, corpus, monkeypatch, together):
+    monkeypatch.setattr(module, "TOGETHER", together)
+    model = model_of("llama")
+    building = builder(collect_both(model, corpus, progress=False), "de")
+    found = list(setting_spaces(model, building, SETTINGS, corpus, [0, None]))
+    assert [setting for setting, _ in found] == SETTINGS[:3]
+    plain = embed(model, corpus, progress=False).parallel()
+    with steer(model, building.build(SETTINGS[1])):
+        steered = embed(model, corpus, layer=0, progress=False).parallel()
+    for language in corpus.languages:
+        assert torch.equal(found[0][1][None][language], plain[language])
+        assert torch.equal(found[1][1][0][language], steered[language])
+
+
+def test_all_layers_are_the_blocks_and_the_last_state(model_of):
+    model = model_of("llama")
+    assert every_layer(model) == [*range(model.cfg.n_layers), None]
+
+
+def test_hits_by_hand():
+    english = torch.eye(3)
+    # Row 0 finds its translation; rows 1 and 2 are exchanged.
+    german = english[[0, 2, 1]]
+    assert hits_of({"en": english, "de": german}, centred=False).tolist() == [1, 0, 0]
+    # A language that is shifted as a whole finds its translations when it is centred.
+    far = english + torch.tensor([100.0, -50.0, 3.0])
+    assert hits_of({"en": english, "de": far}, centred=False).mean() < 1
+    assert hits_of({"en": english, "de": far}, centred=True).tolist() == [1, 1, 1]

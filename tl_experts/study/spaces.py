@@ -1,0 +1,64 @@
+"""Embeddings of the same sentences under many settings, by language and layer, and how they are viewed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tl_experts.analysis.retrieval import all_pair_ranks
+from tl_experts.analysis.vectors import centre
+from tl_experts.corpus.sentences import Corpus
+from tl_experts.embeddings.conditions import embed_conditions
+from tl_experts.embeddings.embeddings import Layer
+from tl_experts.models import Model
+from tl_experts.steering.tuning.building import Builder
+from tl_experts.steering.tuning.space import Setting
+
+TOGETHER = 2**28
+"""Bytes of embeddings that are held at once, a quarter of a GiB."""
+
+Space = Mapping[str, Float[Tensor, "row dim"]]
+"""Vectors by language, row by row translations of each other."""
+
+Hits = Float[Tensor, " row"]
+"""The share of ordered pairs of languages in which a row's sentence finds its translation."""
+
+
+def every_layer(model: Model) -> list[Layer]:
+    """All blocks, and the last hidden state."""
+    return [*range(int(model.cfg.n_layers)), None]
+
+
+def setting_spaces(
+    model: Model, building: Builder, settings: Sequence[Setting | None], corpus: Corpus, layers: Sequence[Layer]
+) -> Iterator[tuple[Setting | None, dict[Layer, Space]]]:
+    """The embeddings of each different setting by layer and language, as many at once as fit in `TOGETHER` bytes.
+
+    Args:
+        model: either class.
+        building: builds the settings; None among them is no intervention.
+        settings: all possible for the builder.
+        corpus: aligned.
+        layers: as `embed_conditions` takes them.
+    """
+    different = list(dict.fromkeys(settings))
+    size = max(2, TOGETHER // (4 * len(corpus) * len(layers) * int(model.cfg.d_model)))
+    for start in range(0, len(different), size):
+        some = different[start : start + size]
+        conditions = [None if setting is None else building.build(setting) for setting in some]
+        embedded = embed_conditions(model, corpus, conditions, layers=layers, progress=False)
+        for setting, found in zip(some, embedded, strict=True):
+            yield setting, {layer: embeddings.parallel() for layer, embeddings in found.items()}
+
+
+def hits_of(space: Space, *, centred: bool) -> Hits:
+    """Whether each row finds its translations, over all ordered pairs of languages.
+
+    Args:
+        space: at least two languages.
+        centred: subtract each language's mean first.
+    """
+    viewed = {language: centre(vectors) if centred else vectors for language, vectors in space.items()}
+    ranks = torch.stack(list(all_pair_ranks(viewed).values()))
+    return (ranks < 1).double().mean(dim=0)
