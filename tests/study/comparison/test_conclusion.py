@@ -20,8 +20,25 @@ def test_the_first_sentences_name_what_wins(compared):
     assert writing.startswith(f"For writing, {best_writer(compared)} is best of ")
     assert re.search(r"top-1 over all pairs \d+\.\d% against \d+\.\d%", retrieval)
     assert "nats per token" in costs
-    assert re.search(r"At equal cost, .* is best: .* of at most \d+\.\d\d nats per token", equal)
+    assert re.search(r"At equal cost, .* is best.*: .* of at most \d+\.\d\d nats per token", equal)
     assert re.search(r"neurons by auroc .* diagonality of -?\d\.\d\d \[.*\] .* random neurons", cause)
+
+
+def test_rivals_that_are_not_beaten_are_named_at_once(compared):
+    texts, better = compared["texts"].copy(), "prompt in the language"
+    for method, worth in ((best_writer(compared), 0.5), (better, 0.75), ("prompt: answer in the language", 0.25)):
+        texts.loc[texts["method"] == method, "useful"] = worth
+    first = conclusion(replace(compared, tables=compared.tables | {"texts": texts}))[0]
+    assert f"but does not beat the {better}:" in first or f"and the {better}:" in first
+    assert f"against the {better} -25 points (beyond doubt)" in first
+    assert "against the prompt: answer in the language +25 points (beyond doubt)" in first
+
+
+def test_the_language_vector_is_set_against_the_best_other_method(compared):
+    table = compared["writing"].copy()
+    table.loc[table["method"] == "language vector", "dev_score"] = 1.0
+    table.loc[table["method"] == "auroc, set mean", "dev_score"] = 0.9
+    assert "against auroc, set mean " in conclusion(replace(compared, tables=compared.tables | {"writing": table}))[0]
 
 
 def test_what_was_not_measured_is_left_out(compared):

@@ -1,5 +1,6 @@
 """What a comparison shows, in plain words: first what wins for which purpose, by how much, and how sure that is."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,10 +73,12 @@ def _writing(result: CompareResult) -> str:
     table = result["writing"].set_index(["target", "method"])
     share = np.mean([table.loc[(target, best), "share"] for target in result.config.targets])
     worth = useful(result, best)
+    gains = _gains(result, "writing", best)
     return (
-        f"For writing, {best} is best of {len(_tuned(result['writing']))} methods: {_percent(float(share))} of its "
-        f"texts are in the language, and its texts are worth {_percent(float(worth.mean()))} of natural ones "
-        f"(language times quality, mean over {_targets(result)}): {_against(result, best, worth, 'texts')}."
+        f"For writing, {best} is best of {len(_tuned(result['writing']))} methods{_unbeaten(gains)}: "
+        f"{_percent(float(share))} of its texts are in the language, and its texts are worth "
+        f"{_percent(float(worth.mean()))} of natural ones (language times quality, mean over {_targets(result)}): "
+        f"{_against(gains)}."
     )
 
 
@@ -86,24 +89,47 @@ def _equal(result: CompareResult) -> str:
     table = result["equal"]
     best = _best(table, "dev_score")
     worth = useful(result, best, "equal_texts")
+    gains = _gains(result, "equal", best)
     budget = float(table.groupby("target")["budget"].first().mean())
     source = "that of the language vector at its best setting; " if result.config.equal_kl is None else ""
     return (
-        f"At equal cost, {best} is best: its texts are worth {_percent(float(worth.mean()))} of natural ones, "
-        f"{_against(result, best, worth, 'equal_texts')}. Each method is at its best setting of at most {budget:.2f} "
+        f"At equal cost, {best} is best{_unbeaten(gains)}: its texts are worth {_percent(float(worth.mean()))} of "
+        f"natural ones, {_against(gains)}. Each method is at its best setting of at most {budget:.2f} "
         f"nats per token ({source}KL divergence of the next-token distribution from that of the unsteered model, on "
         "text of the other languages). Prompts cost nothing."
     )
 
 
-def _against(result: CompareResult, best: str, worth: Float64[np.ndarray, "target prompt"], table: str) -> str:
-    """The lead over the language vector at the same terms and over both prompts, corrected together (Holm)."""
-    rivals = {name: useful(result, name, table if name == VECTOR else "texts") for name in (VECTOR, ASKED, OWN)}
-    gains = {name: gain_of_texts(result, other, worth) for name, other in rivals.items() if name != best}
-    corrected = dict(zip(gains, holm([gain.p or 1.0 for gain in gains.values()]), strict=True))
-    return "; ".join(
-        f"against the {name} {100 * gain.value:+.0f} points ({_sure(corrected[name])})" for name, gain in gains.items()
+def _gains(result: CompareResult, table: str, best: str) -> dict[str, Estimate]:
+    """The lead of the best method over its rivals, with p corrected for all of them (Holm).
+
+    Rivals are the language vector on the same terms (of the vector: the best other method) and both prompts.
+    """
+    texts = {"writing": "texts", "equal": "equal_texts"}[table]
+    rows = result[table]
+    rival = VECTOR if best != VECTOR else _best(rows[rows["method"] != VECTOR], "dev_score")
+    before = {rival: useful(result, rival, texts)} | {name: useful(result, name) for name in (ASKED, OWN)}
+    gains = {name: gain_of_texts(result, other, useful(result, best, texts)) for name, other in before.items()}
+    corrected = holm([gain.p or 1.0 for gain in gains.values()])
+    return {name: replace(gain, p=p) for (name, gain), p in zip(gains.items(), corrected, strict=True)}
+
+
+def _unbeaten(gains: dict[str, Estimate]) -> str:
+    """The rivals that are not beaten, said first."""
+    ahead = [_named(name) for name, gain in gains.items() if gain.value <= 0]
+    return f", but does not beat {' and '.join(ahead)}" if ahead else ""
+
+
+def _against(gains: dict[str, Estimate]) -> str:
+    said = (
+        f"against {_named(name)} {100 * gain.value:+.0f} points ({_sure(gain.p or 1.0)})"
+        for name, gain in gains.items()
     )
+    return "; ".join(said)
+
+
+def _named(method: str) -> str:
+    return f"the {method}" if method in (VECTOR, ASKED, OWN) else method
 
 
 def _cause(result: CompareResult) -> str:
