@@ -144,7 +144,7 @@ INNER = {
     ),
     "cli": (
         ("demo", "options", "output"),
-        ("catalogue", "demo_tables", "groups", "steered", "aligning"),
+        ("catalogue", "demo_tables", "groups", "steered", "aligning", "streaming"),
         ("comparing", "finding", "inspecting", "writing", "embedding", "generating"),
         ("commands",),
     ),

@@ -10,6 +10,7 @@ from tl_experts.cli.aligning import align
 from tl_experts.cli.options import Device, Json, MaxNewTokens, ModelName, Quiet, Seed, Temperature, Texts, To
 from tl_experts.cli.output import Output
 from tl_experts.cli.steered import ExpertsFolder, SteeringFolder, known_language, require_folders, way_to
+from tl_experts.cli.streaming import on_a_terminal, print_all, stream_both
 from tl_experts.errors import require_choice
 from tl_experts.jobs.paths import RUNS
 
@@ -41,7 +42,10 @@ def steer(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Continue prompts before and after steering to a language, with the share of texts in it and their fluency."""
+    """Continue prompts before and after steering to a language, with the share of texts in it and their fluency.
+
+    On a terminal the texts appear as they are written.
+    """
     code = known_language(to, bundled=experts is None and steering is None)
     require_folders(code, experts, steering)
     from contextlib import nullcontext
@@ -54,31 +58,31 @@ def steer(
     loaded = load_model(model, device=device)
     way = way_to(loaded, model, code, experts, steering, progress=progress)
     decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature)
-    written = []
-    for block in (nullcontext(), steered(loaded, way.steering)):
-        with block:
-            options: dict[str, Any] = {"texts": seeds, "seed": seed, "decoding": decoding, "progress": progress}
-            written.append(continue_prompts(loaded, prompt, **options))
-    rows = [
-        {
-            "prompt": text,
-            "before": before,
-            "after": after,
-            "measures": {
-                "before": _measures(loaded, text, before, code).to_dict(),
-                "after": _measures(loaded, text, after, code).to_dict(),
-            },
-        }
-        for text, before, after in zip(prompt, *written, strict=True)
-    ]
+    options: dict[str, Any] = {"texts": seeds, "seed": seed, "decoding": decoding}
+    if progress and on_a_terminal():
+        written = stream_both(loaded, prompt, way.steering, **options)
+    else:
+        written = []
+        for block in (nullcontext(), steered(loaded, way.steering)):
+            with block:
+                written.append(continue_prompts(loaded, prompt, **options, progress=progress))
+        if not json_:
+            print_all(prompt, written)
     if json_:
+        rows = [
+            {
+                "prompt": text,
+                "before": before,
+                "after": after,
+                "measures": {
+                    "before": _measures(loaded, text, before, code).to_dict(),
+                    "after": _measures(loaded, text, after, code).to_dict(),
+                },
+            }
+            for text, before, after in zip(prompt, *written, strict=True)
+        ]
         typer.echo(json.dumps(_without_nan(rows), ensure_ascii=False, indent=1))
         return
-    for row in rows:
-        typer.echo("")
-        for when in ("before", "after"):
-            for text in row[when]:
-                typer.echo(f"{when:>6}: {row['prompt']}{text}".replace("\n", "\n        "))
     for when, texts in zip(("before", "after"), written, strict=True):
         flat = [text for own in texts for text in own]
         before = [text for text, own in zip(prompt, texts, strict=True) for _ in own]
