@@ -7,7 +7,16 @@ import pytest
 
 from tests.steering.tuning.fakes import NATURAL, measures
 from tl_experts.errors import TLExpertsError
-from tl_experts.steering.tuning.search import FINAL, FINAL_TEXTS, SIDE_BY_SIDE, Budget, Search, drawn, stage_bounds
+from tl_experts.steering.tuning.search import (
+    FINAL,
+    FINAL_TEXTS,
+    SIDE_BY_SIDE,
+    Budget,
+    Search,
+    drawn,
+    likely,
+    stage_bounds,
+)
 from tl_experts.steering.tuning.space import SearchSpace
 from tl_experts.steering.tuning.trials import best_of, front_of, joined, trial_of
 
@@ -183,3 +192,17 @@ def test_a_budget_is_one_positive_number(options):
     with pytest.raises(TLExpertsError, match=r"expected|give one"):
         Budget(**options)
     assert Budget(trials=3).used(1, 99) == pytest.approx(1 / 3)
+
+
+def test_a_search_begins_with_language_vectors_of_strength_one_spread_over_the_layers():
+    space = SearchSpace().for_layers(range(18))
+    begun = likely(space.settings())
+    assert {setting.layers for setting in begun} == {(2,), (5,), (7,), (10,)}
+    assert {(setting.scoring, setting.strength, setting.source) for setting in begun} == {("vector", 1.0, "en")}
+    tried = search(lambda _: (0.5,), Budget(trials=40, finalists=0), space=space)[0]
+    assert [trial.setting for trial in tried[: len(begun)]] == begun
+
+
+def test_a_space_without_vectors_of_one_layer_begins_at_random():
+    assert likely(SPACE.settings()) == []
+    assert likely(SearchSpace(scorings=("lape",)).settings()) == []
