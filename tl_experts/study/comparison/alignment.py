@@ -1,17 +1,13 @@
 """Which method brings translations together: top-1 retrieval over all pairs of languages, beside baselines."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from torch import Tensor
 
 from tl_experts.analysis.retrieval import all_pair_ranks
 from tl_experts.analysis.statistics import detectable_difference, mean_interval, paired_gain
 from tl_experts.analysis.subspace import LanguageSubspace, language_subspace
-from tl_experts.corpus.sentences import Corpus
-from tl_experts.embeddings.conditions import embed_conditions
 from tl_experts.embeddings.embeddings import Layer
 from tl_experts.jobs.stages import Row, Tables
 from tl_experts.steering.tuning.space import Setting
@@ -22,8 +18,6 @@ from tl_experts.study.comparison.views import (
     BEST,
     LAST,
     VIEWS,
-    Hits,
-    Space,
     best_rank,
     hits_by_kind,
     language_groups,
@@ -32,9 +26,7 @@ from tl_experts.study.comparison.views import (
     space_measures,
     viewed,
 )
-
-TOGETHER = 2**28
-"""Bytes of embeddings that are held at once, a quarter of a GiB."""
+from tl_experts.study.spaces import Hits, Space, every_layer, setting_spaces
 
 CHOOSING = 60
 """Most rows of the dev split on which settings and layers are chosen."""
@@ -118,7 +110,8 @@ def _choices(
     corpus = bench.dev.head(CHOOSING).only(bench.test.languages)
     ranks: dict[Layer, int] = {}
     found: dict[Setting | None, dict[str, _Choice]] = {}
-    for setting, spaces in _spaces(bench, target, settings, corpus, _wanted(bench)):
+    layers = every_layer(bench.model)
+    for setting, spaces in setting_spaces(bench.model, bench.builder(target), settings, corpus, layers):
         ranks = ranks or {layer: best_rank(space) for layer, space in spaces.items()}
         subspaces = {layer: language_subspace(space, rank=ranks[layer]) for layer, space in spaces.items()}
         found[setting] = {}
@@ -139,7 +132,7 @@ def _all_seen(
     settings = [choice.setting for choice in chosen.values()]
     layers = sorted({choice.layer for choice in chosen.values()}, key=lambda layer: (layer is None, layer or 0))
     found = {}
-    for setting, spaces in _spaces(bench, target, settings, bench.test, layers):
+    for setting, spaces in setting_spaces(bench.model, bench.builder(target), settings, bench.test, layers):
         for (name, view), choice in chosen.items():
             if choice.setting == setting:
                 found[name, view] = _see(viewed(spaces[choice.layer], view, choice.subspace), target)
@@ -153,24 +146,6 @@ def _see(space: Space, target: str) -> _Seen:
         {name: hits_by_kind(ranks, own, target) for name, own in groups.items()},
         {name: space_measures({language: space[language] for language in own}) for name, own in groups.items()},
     )
-
-
-def _spaces(
-    bench: CompareBench, target: str, settings: Sequence[Setting | None], corpus: Corpus, layers: Sequence[Layer]
-) -> Iterator[tuple[Setting | None, dict[Layer, dict[str, Tensor]]]]:
-    """The embeddings of each setting by language and layer, as many settings at once as fit in `TOGETHER` bytes."""
-    different = list(dict.fromkeys(settings))
-    size = max(2, TOGETHER // (4 * len(corpus) * len(layers) * int(bench.model.cfg.d_model)))
-    for start in range(0, len(different), size):
-        some = different[start : start + size]
-        conditions = [None if setting is None else bench.builder(target).build(setting) for setting in some]
-        embedded = embed_conditions(bench.model, corpus, conditions, layers=layers, progress=False)
-        for setting, found in zip(some, embedded, strict=True):
-            yield setting, {layer: embeddings.parallel() for layer, embeddings in found.items()}
-
-
-def _wanted(bench: CompareBench) -> list[Layer]:
-    return [*range(int(bench.model.cfg.n_layers)), None]
 
 
 def _told(choice: _Choice) -> dict[str, Any]:

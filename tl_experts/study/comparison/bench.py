@@ -17,7 +17,7 @@ from tl_experts.study.comparison.ceiling import ceiling_space
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.methods import Method, methods
 from tl_experts.study.comparison.prompts import uses_chat
-from tl_experts.study.comparison.views import Space
+from tl_experts.study.spaces import Space
 from tl_experts.study.splits import read_split
 
 

