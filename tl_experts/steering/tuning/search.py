@@ -31,6 +31,9 @@ FINAL_TEXTS = 2
 FINAL = 0.35
 """Share of a budget in seconds that is left for the final."""
 
+LIKELY_DEPTHS = (0.2, 0.4, 0.6, 0.8)
+"""Of the layers of a space: where a search begins."""
+
 SIDE_BY_SIDE = 8
 """So many settings are written in the same batches: a pass that reads the weights once serves all of them."""
 
@@ -229,15 +232,14 @@ class Search:
 
 
 def likely(settings: Sequence[Setting]) -> list[Setting]:
-    """Where a search begins: language vectors from English at strength 1, each at one of four layers of the space.
+    """Where a search begins: language vectors from English at strength 1, each at one of four depths.
 
     Such a vector in the middle of the model writes well more often than not (the results page); a search that draws at
     random may never come near it.
     """
     vectors = [setting for setting in settings if setting.scoring == VECTOR and len(setting.layers or ()) == 1]
     layers = sorted({setting.layers for setting in vectors if setting.layers is not None})
-    inner = np.linspace(0, len(layers) - 1, 6).round().astype(int)[1:-1] if layers else []
-    chosen = {layers[at] for at in inner}
+    chosen = {layers[round(share * (len(layers) - 1))] for share in LIKELY_DEPTHS} if layers else set()
     return [
         setting
         for setting in vectors
