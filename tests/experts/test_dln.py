@@ -89,9 +89,9 @@ def test_equal_histograms_belong_to_all_languages_and_are_never_below_the_bar():
 
 
 def test_what_it_needs_is_named(evidence):
-    plain = replace(
-        evidence.tokens, histogram=np.zeros((0, 0, 0), np.int32), gate_histogram=np.zeros((0, 0, 0), np.int32)
-    )
+    none = np.zeros((0, 0, 0), np.int32)
+    exact = np.zeros((0, 0), np.float32)
+    plain = replace(evidence.tokens, histogram=none, gate_histogram=none, activations=exact)
     with pytest.raises(SelectionError, match="quantiles=True"):
         select(replace(evidence, tokens=plain), scoring="dln")
     with pytest.raises(SelectionError, match="DLN compares languages, and there are 1"):
