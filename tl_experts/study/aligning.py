@@ -1,15 +1,13 @@
 """`tune_alignment`: search for the setting under which translations are found best, beside no intervention."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64
-from tqdm.auto import tqdm
 
 from tl_experts.analysis.statistics import Estimate, mean_interval, paired_gain
 from tl_experts.corpus.sentences import Corpus, require_corpus
@@ -19,7 +17,7 @@ from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.tables import write_table
 from tl_experts.models import Model, require_model
 from tl_experts.steering.tuning.building import Builder, Built, Statistics, builder
-from tl_experts.steering.tuning.search import Budget, Search, stage_bounds
+from tl_experts.steering.tuning.search import Budget, Search, search_bar, stage_bounds
 from tl_experts.steering.tuning.space import SearchSpace, Setting
 from tl_experts.study.spaces import Space, every_layer, hits_of, setting_spaces
 
@@ -245,13 +243,14 @@ def tune_alignment(
     if building.residual is not None:
         space = space.for_layers(building.residual.neurons.layers)
     reader = _Reader(model, building, *_corpora(dev, test), every_layer(model) if layers is None else list(layers))
-    with _bar(building.target, budget, progress) as advance:
+    budget = replace(budget, finalists=0)
+    with search_bar(f"aligning by {building.target}", budget, _told, progress=progress) as advance:
         search = Search(
             space,
             lambda setting: setting.positions != "generated" and building.possible(setting),
             reader.measure,
             len(reader.ends),
-            replace(budget, finalists=0),
+            budget,
             seed,
             advance=advance,
             trial=lambda _setting, _stage, parts, seconds: replace(parts[-1], seconds=seconds),
@@ -342,16 +341,7 @@ def _best_layer(spaces: Mapping[Layer, Space], *, centred: bool) -> tuple[float,
     return top1[best], best
 
 
-@contextmanager
-def _bar(target: str, budget: Budget, progress: bool) -> Iterator[Callable[[float, Search], None]]:
-    total = float(budget.trials or budget.seconds or 1)
-    unit = "trial" if budget.trials is not None else "s"
-    with tqdm(total=round(total), desc=f"aligning by {target}", unit=unit, disable=not progress) as bar:
-
-        def advance(share: float, search: Search) -> None:
-            bar.update(round(share * total) - bar.n)
-            if search.trials:
-                best = max(search.trials.values(), key=lambda trial: trial.rank)
-                bar.set_postfix_str(f"top-1 {best.top1:.3f} of {best.rows} rows: {best.setting}")
-
-        yield advance
+def _told(search: Search) -> str | None:
+    """The best trial so far."""
+    best = max(search.trials.values(), key=lambda trial: trial.rank, default=None)
+    return None if best is None else f"top-1 {best.top1:.3f} of {best.rows} rows: {best.setting}"

@@ -1,6 +1,6 @@
 """Embeddings of the same sentences under many settings, by language and layer, and how they are viewed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -59,6 +59,18 @@ def hits_of(space: Space, *, centred: bool) -> Hits:
         space: at least two languages.
         centred: subtract each language's mean first.
     """
-    viewed = {language: centre(vectors) if centred else vectors for language, vectors in space.items()}
-    ranks = torch.stack(list(all_pair_ranks(viewed).values()))
-    return (ranks < 1).double().mean(dim=0)
+    return mean_hits(all_pair_ranks(centred_space(space) if centred else space).values())
+
+
+def centred_space(space: Space) -> Space:
+    """The vectors with each language's mean subtracted."""
+    return {language: centre(vectors) for language, vectors in space.items()}
+
+
+def mean_hits(ranks: Iterable[Tensor]) -> Hits:
+    """The share of some pairs in which each row's translation ranks first.
+
+    Args:
+        ranks: ``[row]`` of each pair, 0 for the nearest.
+    """
+    return (torch.stack(list(ranks)) < 1).double().mean(dim=0)

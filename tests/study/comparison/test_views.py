@@ -17,11 +17,11 @@ from tl_experts.study.comparison.views import (
     best_rank,
     hits_by_kind,
     language_groups,
-    pair_hits,
     removes,
     space_measures,
     viewed,
 )
+from tl_experts.study.spaces import hits_of
 
 
 def spaces(*offsets: tuple[float, float], rows: int = 12, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -62,7 +62,7 @@ def test_the_rank_is_the_smallest_that_finds_most(offsets, rank):
     space = spaces(*offsets)
     assert best_rank(space) == rank
     found = viewed(space, LAST_REMOVED, language_subspace(space, rank=rank))
-    assert float(pair_hits(found).mean()) == 1
+    assert float(hits_of(found, centred=False).mean()) == 1
 
 
 def test_hits_are_averaged_over_the_pairs_of_a_kind():
@@ -72,7 +72,7 @@ def test_hits_are_averaged_over_the_pairs_of_a_kind():
     assert {kind: float(found.mean()) for kind, found in hits.items()} == pytest.approx(
         {"all": 2 / 6, "from_target": 0, "to_target": 0}
     )
-    assert torch.equal(hits["all"], pair_hits(space))
+    assert torch.equal(hits["all"], hits_of(space, centred=False))
     # Among languages without the target there is no pair with it.
     others = hits_by_kind(all_pair_ranks(space), ("en", "fr"), "ja")
     assert {kind: float(found.mean()) for kind, found in others.items()} == {"all": 1}

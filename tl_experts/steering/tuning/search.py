@@ -9,11 +9,13 @@ halving: Jamieson and Talwalkar 2016 (arXiv 1502.07943).
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
 from typing import Any
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from tl_experts.errors import TLExpertsError, require_whole
 from tl_experts.steering.tuning.space import VECTOR, SearchSpace, Setting
@@ -229,6 +231,33 @@ class Search:
             return False
         self._begun.add(setting)
         return True
+
+
+@contextmanager
+def search_bar(
+    description: str, budget: Budget, told: Callable[["Search"], str | None], *, progress: bool
+) -> Iterator[Callable[[float, Search], None]]:
+    """A bar of a search, in trials or seconds.
+
+    Args:
+        description: what is searched.
+        budget: of the search.
+        told: what is best so far; None: nothing yet.
+        progress: show it.
+
+    Yields:
+        What a `Search` calls as `advance`.
+    """
+    unit = "trial" if budget.trials is not None else "s"
+    with tqdm(total=round(budget.total), desc=description, unit=unit, disable=not progress) as bar:
+
+        def advance(share: float, search: Search) -> None:
+            bar.update(round(share * budget.total) - bar.n)
+            best = told(search)
+            if best is not None:
+                bar.set_postfix_str(best)
+
+        yield advance
 
 
 def likely(settings: Sequence[Setting]) -> list[Setting]:

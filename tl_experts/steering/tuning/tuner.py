@@ -1,14 +1,12 @@
 """`tune`: search for the setting with which a model writes a language best."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from tl_experts.errors import TLExpertsError, require_choice, require_whole
 from tl_experts.jobs.folders import locked
@@ -18,7 +16,7 @@ from tl_experts.jobs.pieces import Pieces
 from tl_experts.models import Model, model_fingerprint
 from tl_experts.steering.tuning.building import Builder, Statistics, builder
 from tl_experts.steering.tuning.result import TuneResult
-from tl_experts.steering.tuning.search import FINAL_TEXTS, Budget, Search, stage_bounds
+from tl_experts.steering.tuning.search import FINAL_TEXTS, Budget, Search, search_bar, stage_bounds
 from tl_experts.steering.tuning.space import SearchSpace, Setting
 from tl_experts.steering.tuning.trials import best_of, hopeless, packed, unpacked
 from tl_experts.steering.writing.continuing import DEFAULT_DECODING, Decoding, continue_side_by_side
@@ -149,7 +147,7 @@ def tune(
         pieces = None if where is None else Pieces(where / "trials", job)
         writer = _Writer(model, building, chosen, decoding, seed, pieces, space.settings())
         natural = writer.natural()
-        with _bar(building.target, budget, progress) as advance:
+        with search_bar(f"tuning {building.target}", budget, _told, progress=progress) as advance:
             search = Search(space, building.possible, writer.measure, len(writer.stages), budget, seed, advance=advance)
             trials = search.run()
         best = best_of(trials)
@@ -254,19 +252,13 @@ class _Writer:
         return measures_of_texts(texts, self.building.target, prompts=prompts, natural=self._natural, seed=self.seed)
 
 
-@contextmanager
-def _bar(target: str, budget: Budget, progress: bool) -> Iterator[Any]:
-    unit = "trial" if budget.trials is not None else "s"
-    with tqdm(total=round(budget.total), desc=f"tuning {target}", unit=unit, disable=not progress) as bar:
-
-        def advance(share: float, search: Search) -> None:
-            bar.update(round(share * budget.total) - bar.n)
-            best = best_of(search.trials.values())
-            if best is not None:
-                final = "final: " if best.stage == search.stages else ""
-                bar.set_postfix_str(f"{final}score {best.score:.2f} over {best.texts} texts: {best.setting}")
-
-        yield advance
+def _told(search: Search) -> str | None:
+    """The best trial so far."""
+    best = best_of(search.trials.values())
+    if best is None:
+        return None
+    final = "final: " if best.stage == search.stages else ""
+    return f"{final}score {best.score:.2f} over {best.texts} texts: {best.setting}"
 
 
 def _job(

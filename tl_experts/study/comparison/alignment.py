@@ -21,12 +21,11 @@ from tl_experts.study.comparison.views import (
     best_rank,
     hits_by_kind,
     language_groups,
-    pair_hits,
     removes,
     space_measures,
     viewed,
 )
-from tl_experts.study.spaces import Hits, Space, every_layer, setting_spaces
+from tl_experts.study.spaces import Hits, Space, every_layer, hits_of, setting_spaces
 
 CHOOSING = 60
 """Most rows of the dev split on which settings and layers are chosen."""
@@ -117,7 +116,8 @@ def _choices(
         found[setting] = {}
         for last, best in zip(LAST, BEST, strict=True):
             top1 = {
-                layer: float(pair_hits(viewed(space, best, subspaces[layer])).mean()) for layer, space in spaces.items()
+                layer: float(hits_of(viewed(space, best, subspaces[layer]), centred=False).mean())
+                for layer, space in spaces.items()
             }
             for view, layer in ((last, None), (best, max(top1, key=lambda one: top1[one]))):
                 removed = subspaces[layer] if removes(view) else None

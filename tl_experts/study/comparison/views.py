@@ -9,11 +9,10 @@ from torch import Tensor
 
 from tl_experts.analysis.distances import language_distances, translation_distance
 from tl_experts.analysis.isotropy import isoscore, mean_random_cosine
-from tl_experts.analysis.retrieval import all_pair_ranks, cosine_similarity, mexa
+from tl_experts.analysis.retrieval import cosine_similarity, mexa
 from tl_experts.analysis.subspace import LanguageSubspace, language_subspace, project_out
-from tl_experts.analysis.vectors import centre
 from tl_experts.corpus.languages import script_of
-from tl_experts.study.spaces import Hits, Space
+from tl_experts.study.spaces import Hits, Space, centred_space, hits_of, mean_hits
 
 LAST_RAW = "last layer"
 LAST_CENTRED = "last layer, centred"
@@ -53,7 +52,7 @@ def viewed(space: Space, view: str, subspace: LanguageSubspace | None) -> Space:
         subspace: what is removed; fitted on other sentences. Used by the views that remove it only.
     """
     if view in (LAST_CENTRED, BEST_CENTRED):
-        return {language: centre(vectors) for language, vectors in space.items()}
+        return centred_space(space)
     if removes(view) and subspace is not None:
         return {language: project_out(vectors, subspace) for language, vectors in space.items()}
     return space
@@ -70,14 +69,9 @@ def best_rank(space: Space) -> int:
 
     def top1(rank: int) -> float:
         part = LanguageSubspace(whole.basis[:rank], whole.spread[:rank])
-        return float(pair_hits(viewed(space, LAST_REMOVED, part)).mean())
+        return float(hits_of(viewed(space, LAST_REMOVED, part), centred=False).mean())
 
     return max(tried, key=top1)
-
-
-def pair_hits(space: Space) -> Hits:
-    """The hits over all ordered pairs."""
-    return _mean_hits(list(all_pair_ranks(space).values()))
 
 
 def hits_by_kind(ranks: Ranks, languages: Collection[str], target: str) -> dict[str, Hits]:
@@ -91,11 +85,7 @@ def hits_by_kind(ranks: Ranks, languages: Collection[str], target: str) -> dict[
         "from_target": [found for (query, _), found in own.items() if query == target],
         "to_target": [found for (_, candidate), found in own.items() if candidate == target],
     }
-    return {kind: _mean_hits(found) for kind, found in kinds.items() if found}
-
-
-def _mean_hits(ranks: list[Tensor]) -> Hits:
-    return (torch.stack(ranks) < 1).double().mean(dim=0)
+    return {kind: mean_hits(found) for kind, found in kinds.items() if found}
 
 
 def space_measures(space: Space) -> dict[str, float]:
