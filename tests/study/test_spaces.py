@@ -7,7 +7,7 @@ from tl_experts import collect_both, embed, steer
 from tl_experts.steering.tuning.building import builder
 from tl_experts.steering.tuning.space import Setting
 from tl_experts.study import spaces as module
-from tl_experts.study.spaces import every_layer, hits_of, setting_spaces
+from tl_experts.study.spaces import every_layer, hits_of, mean_hits, setting_spaces
 
 SETTINGS = [None, Setting("auroc", 5), Setting("all", None), Setting("auroc", 5)]
 
@@ -41,3 +41,7 @@ def test_hits_by_hand():
     far = english + torch.tensor([100.0, -50.0, 3.0])
     assert hits_of({"en": english, "de": far}, centred=False).mean() < 1
     assert hits_of({"en": english, "de": far}, centred=True).tolist() == [1, 1, 1]
+
+
+def test_only_the_nearest_is_a_hit():
+    assert mean_hits([torch.tensor([0, 1, 2]), torch.tensor([0, 0, 1])]).tolist() == [1, 0.5, 0]
