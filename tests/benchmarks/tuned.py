@@ -17,10 +17,11 @@ import torch
 
 from tests.benchmarks.kept import WrittenTexts
 from tl_experts import TokenStatistics, collect_both, collect_statistics, load_model, load_sentences, select_experts
-from tl_experts.experts import Experts, score_responses
+from tl_experts.corpus import Corpus
+from tl_experts.experts import Expertise, Experts, score_responses
 from tl_experts.models import Model
 from tl_experts.models.catalogue import ENTRIES
-from tl_experts.responses import Reading
+from tl_experts.responses import Reading, Responses
 from tl_experts.steering import (
     AffineMap,
     Decoding,
@@ -51,21 +52,30 @@ class Bench:
         return load_model(self.name)
 
     @cached_property
+    def sentences(self) -> Corpus:
+        """What experts, shifts and vectors are found from."""
+        return load_sentences("bundled", split="dev", limit=self.rows)
+
+    @cached_property
+    def collected(self) -> tuple[Responses, TokenStatistics, Expertise]:
+        """Responses, statistics of tokens and scores of every neuron: one pass for all languages."""
+        responses, tokens = collect_both(self.model, self.sentences)
+        return responses, tokens, score_responses(responses)
+
+    @cached_property
     def residual(self) -> TokenStatistics:
         """Statistics of the residual stream, kept."""
         path = self.folder / "residual"
         if not path.is_dir():
-            sentences = load_sentences("bundled", split="dev", limit=self.rows)
             reading = Reading(site="hook_resid_post")
-            collect_statistics(self.model, sentences, reading=reading).save_pretrained(path)
+            collect_statistics(self.model, self.sentences, reading=reading).save_pretrained(path)
         return TokenStatistics.from_pretrained(path)
 
     def experts(self, scoring: str) -> Experts:
         """The experts of a scoring, kept: as many as the demo takes, or as LAPE selects."""
         path = self.folder / "experts" / scoring
         if not path.is_dir():
-            responses, tokens = collect_both(self.model, load_sentences("bundled", split="dev", limit=self.rows))
-            expertise = score_responses(responses)
+            responses, tokens, expertise = self.collected
             paper = select_experts(expertise, k=ENTRIES[self.name].demo_k or 500)
             paper.save_pretrained(self.folder / "experts" / "auroc")
             lape = select_experts(expertise, k=None, scoring="lape", responses=responses, tokens=tokens)
@@ -74,7 +84,7 @@ class Bench:
 
     def steered(self, language: str) -> dict[str, Built | None]:
         """What continues the English prompts, by the name of the method."""
-        tuned = tuned_steering(self.model, language, progress=False)
+        tuned = tuned_steering(self.model, language, statistics=(*self.collected, self.residual), progress=False)
         middle = int(self.model.cfg.n_layers) // 2
         found: dict[str, Built | None] = {
             "without steering": None,
