@@ -27,7 +27,7 @@ from tl_experts.study.comparison.views import (
 )
 from tl_experts.study.spaces import Hits, Space, every_layer, hits_of, setting_spaces
 
-CHOOSING = 60
+CHOOSING = 30
 """Most rows of the dev split on which settings and layers are chosen."""
 
 NOTHING_CHOSEN = {"setting": "", "layer": "", "rank": math.nan, "dev_top1": math.nan}

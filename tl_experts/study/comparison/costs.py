@@ -9,7 +9,7 @@ from tl_experts.steering.interventions import steer
 from tl_experts.study.comparison.bench import CompareBench
 from tl_experts.study.comparison.texts import setting_of
 
-ROWS = 40
+ROWS = 30
 """Most rows of the test split whose texts are read."""
 
 
