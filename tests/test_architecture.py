@@ -120,7 +120,8 @@ INNER = {
         ("bench",),
         ("texts",),
         ("writing", "costs", "equal", "cause", "alignment"),
-        ("conclusion", "run"),
+        ("conclusion", "stages"),
+        ("run",),
     ),
     "study.stages": (
         ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations", "silencing"),

@@ -30,6 +30,7 @@ COMMANDS: list[tuple[list[str], int]] = [
             ("study", ["--n-devices", "-1"]),
             ("find", ["--executor", "spark"]),
             ("study", ["--executor", "dask"]),
+            ("compare", ["--executor", "slurm"]),
             ("study", ["--workers", "0"]),
             ("find", ["a", "b"]),
             ("merge", []),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tl_experts.cli.options import Device, Json, ModelOption, Quiet
+from tl_experts.cli.options import Address, Device, Executor, Gpus, Json, ModelOption, Quiet, Workers, ray_workers
 from tl_experts.cli.output import Output
 
 
@@ -13,6 +13,10 @@ def compare(
     config: Annotated[str, typer.Argument(help="Name of a shipped comparison, or a TOML file.")] = "polyglot-mini",
     model: ModelOption = None,
     device: Device = None,
+    executor: Executor = None,
+    address: Address = None,
+    workers: Workers = None,
+    gpus: Gpus = 0,
     output: Annotated[Path | None, typer.Option(help="Where to save; default: tl-experts-runs/compare-NAME.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -33,7 +37,14 @@ def compare(
     def announce(stage: str) -> None:
         out.say(f"stage: {stage}")
 
-    result = run(asked, output, device=device, progress=not quiet, started=announce)
+    result = run(
+        asked,
+        output,
+        device=device,
+        workers=ray_workers(executor, address, workers, gpus),
+        progress=not quiet,
+        started=announce,
+    )
     path = write_comparison(result)
     paragraphs = conclusion(result)
     out.finish({"conclusion": paragraphs, "folder": result.folder, "tables": list(result), "report": path})

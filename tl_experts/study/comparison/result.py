@@ -79,7 +79,12 @@ class CompareResult(KeptTables):
 def stage_names(config: CompareConfig) -> list[str]:
     """The stages, in the order in which they run."""
     once = [CAUSE] if config.silencing_rows else []
-    return [f"{part}-{target}" for target in config.targets for part in PARTS] + once
+    return [name for target in config.targets for name in target_stages(target)] + once
+
+
+def target_stages(target: str) -> list[str]:
+    """The stages of one target, in the order in which they run."""
+    return [f"{part}-{target}" for part in PARTS]
 
 
 def read_compared(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,15 @@ from tl_experts.jobs.files import write_json
 from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import RUNS, path_of_name, user_path
-from tl_experts.jobs.stages import Tables, read_table, run_stage
+from tl_experts.jobs.workers import Workers
 from tl_experts.models import Model, ModelSource, model_fingerprint
-from tl_experts.study.comparison.alignment import alignment
+from tl_experts.responses.collect_to_disk import worker_loader
 from tl_experts.study.comparison.bench import CompareBench, read_corpora
-from tl_experts.study.comparison.cause import cause
 from tl_experts.study.comparison.ceiling import CEILING, INSTALL, ceiling_version
 from tl_experts.study.comparison.config import CompareConfig
-from tl_experts.study.comparison.costs import costs
-from tl_experts.study.comparison.equal import equal_cost
 from tl_experts.study.comparison.prompts import fingerprint_of_prompts
-from tl_experts.study.comparison.result import CAUSE, MANIFEST, CompareResult, read_compared, stage_names
-from tl_experts.study.comparison.writing import writing
-from tl_experts.study.result import records
+from tl_experts.study.comparison.result import MANIFEST, CompareResult, read_compared, stage_names
+from tl_experts.study.comparison.stages import run_stages, targets_on_workers
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +29,7 @@ def compare(
     *,
     model: Model | None = None,
     device: str | None = None,
+    workers: Workers | None = None,
     progress: bool = True,
     started: Callable[[str], object] | None = None,
 ) -> CompareResult:
@@ -49,15 +45,17 @@ def compare(
         folder: for all results; None: ``tl-experts-runs/compare-NAME``.
         model: a loaded model; None: load the model of the config.
         device: of `load_model`.
-        progress: show progress bars of the pass for the statistics.
-        started: called with the name of each stage that is about to run.
+        workers: data-parallel Ray workers, which load the config's model by its name, share the folder and take a
+            target at a time; None: this process takes one after the other. The tables are the same.
+        progress: show progress bars of the pass for the statistics, or of the targets that workers have finished.
+        started: called with the name of each stage that is about to run in this process.
 
     Raises:
         ArtefactError: the folder holds another comparison, or another process is working in it.
         StudyError: an option does not fit the corpus.
         ModelError: the model cannot be loaded.
         CorpusError: the corpus cannot be read.
-        TLExpertsError: a target without prompts.
+        TLExpertsError: a target without prompts; or as `RayWorkers`.
 
     Examples:
         >>> config = CompareConfig(name="mine", model="polyglot-mini", targets=("es", "fr"))
@@ -67,30 +65,19 @@ def compare(
     target = path_of_name(RUNS, f"compare-{config.name}") if folder is None else user_path(folder)
     if (target / MANIFEST).is_file():
         Job(config.as_dict()).require_same(read_compared(target)["config"], target)
+    source = ModelSource(config.model, device=device, dtype=config.dtype)
+    load = None if workers is None else worker_loader(source, workers)
     dev, test = read_corpora(config)
     prompts = fingerprint_of_prompts(config)
-    loaded = ModelSource(config.model, device=device, dtype=config.dtype).load() if model is None else model
+    loaded = source.load() if model is None else model
     with locked(target):
         about = _begin(config, {"dev": dev.fingerprint, "test": test.fingerprint, "prompts": prompts}, loaded, target)
         ceiling = about.get("ceiling") is not None
         bench = CompareBench(config, loaded, dev, test, target.resolve(), progress, ceiling)
-        for name in stage_names(config):
-            run_stage(target, name, partial(_stage, bench, name), started)
+        if workers is not None and load is not None:
+            targets_on_workers(bench, workers, load)
+        run_stages(bench, stage_names(config), started)
     return CompareResult.load(target)
-
-
-def _stage(bench: CompareBench, name: str) -> Tables:
-    part, _, target = name.partition("-")
-    if part == CAUSE:
-        return cause(bench)
-    if part == "writing":
-        return writing(bench, target)
-    if part == "alignment":
-        return alignment(bench, target)
-    written = records(read_table(bench.folder, f"writing-{target}"))
-    if part == "costs":
-        return costs(bench, target, written)
-    return equal_cost(bench, target, written, records(read_table(bench.folder, f"texts-{target}")))
 
 
 def _begin(config: CompareConfig, texts: dict[str, str], model: Model, folder: Path) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""The stages of a comparison on workers: the tables of one process, and no cluster for nothing."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tl_experts.errors import TLExpertsError
+from tl_experts.jobs.workers import RayWorkers
+from tl_experts.study.comparison import compare
+from tl_experts.study.comparison.result import target_stages
+
+pytestmark = pytest.mark.slow
+
+
+def test_workers_give_the_tables_of_one_process(compared, compare_config, mini, tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    # Workers import what the test imports; they read the targets that are not finished, here two of four stages.
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]), prepend=os.pathsep)
+    folder = tmp_path / "copy"
+    shutil.copytree(compared.folder, folder)
+    for stage in ("costs-es", "equal-es"):
+        (folder / "stages" / f"{stage}.json").unlink()
+    started = []
+    again = compare(
+        compare_config,
+        folder,
+        model=mini,
+        workers=RayWorkers(count=1),
+        progress=False,
+        started=started.append,
+    )
+    assert started == []
+    for name in compared:
+        pd.testing.assert_frame_equal(again[name], compared[name])
+
+
+def test_a_finished_comparison_starts_no_workers(compared, compare_config, mini, monkeypatch):
+    monkeypatch.setattr("tl_experts.study.comparison.stages.opened", lambda *_: pytest.fail("a pool was opened"))
+    again = compare(compare_config, compared.folder, model=mini, workers=RayWorkers(count=1), progress=False)
+    assert len(again["writing"]) == len(compared["writing"])
+
+
+def test_workers_of_another_kind_raise_an_error_before_the_corpus_is_read(compare_config, tmp_path):
+    with pytest.raises(TLExpertsError, match="workers is 2; expected RayWorkers"):
+        compare(compare_config, tmp_path, workers=2, progress=False)
+
+
+def test_the_stages_of_a_target_are_in_the_order_of_what_they_read():
+    assert target_stages("es") == ["writing-es", "costs-es", "equal-es", "alignment-es"]

@@ -1,0 +1,75 @@
+"""The stages of a comparison: in this process, or those of each target on a worker."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from tl_experts.jobs.stages import Tables, is_finished, read_table, run_stage
+from tl_experts.jobs.workers import Workers, opened
+from tl_experts.models import Model
+from tl_experts.study.comparison.alignment import alignment
+from tl_experts.study.comparison.bench import CompareBench, read_corpora
+from tl_experts.study.comparison.cause import cause
+from tl_experts.study.comparison.config import CompareConfig
+from tl_experts.study.comparison.costs import costs
+from tl_experts.study.comparison.equal import equal_cost
+from tl_experts.study.comparison.result import CAUSE, target_stages
+from tl_experts.study.comparison.writing import writing
+from tl_experts.study.result import records
+
+
+def run_stages(bench: CompareBench, names: Iterable[str], started: Callable[[str], object] | None = None) -> None:
+    """Run stages in this process, one after the other; finished ones are passed over.
+
+    Args:
+        bench: the comparison.
+        names: of the stages.
+        started: called with the name of each stage that is about to run.
+    """
+    for name in names:
+        run_stage(bench.folder, name, partial(_tables, bench, name), started)
+
+
+def targets_on_workers(bench: CompareBench, workers: Workers, load: Callable[[], Model]) -> None:
+    """Run the stages of all targets on Ray workers, each of which takes a target at a time.
+
+    Args:
+        bench: the comparison; workers read the same corpus and share its folder.
+        workers: an open pool, or which workers to open one of.
+        load: gives a worker its model.
+
+    Raises:
+        TLExpertsError: as `RayPool`; finished stages are kept.
+    """
+    targets = bench.config.targets
+    unfinished = [
+        number
+        for number, target in enumerate(targets)
+        if not all(is_finished(bench.folder, name) for name in target_stages(target))
+    ]
+    if not unfinished:
+        return
+    work = partial(_take_targets, bench.config, bench.folder, bench.ceiling)
+    with opened(workers, load) as pool:
+        pool.run(work, unfinished, description="targets", progress=bench.progress)
+
+
+def _take_targets(config: CompareConfig, folder: Path, ceiling: bool, model: Model) -> Callable[[int], None]:
+    """What a worker opens once: the statistics of its bench serve all targets that it takes."""
+    dev, test = read_corpora(config)
+    bench = CompareBench(config, model, dev, test, folder, progress=False, ceiling=ceiling)
+    return lambda number: run_stages(bench, target_stages(config.targets[number]))
+
+
+def _tables(bench: CompareBench, name: str) -> Tables:
+    part, _, target = name.partition("-")
+    if part == CAUSE:
+        return cause(bench)
+    if part == "writing":
+        return writing(bench, target)
+    if part == "alignment":
+        return alignment(bench, target)
+    written = records(read_table(bench.folder, f"writing-{target}"))
+    if part == "costs":
+        return costs(bench, target, written)
+    return equal_cost(bench, target, written, records(read_table(bench.folder, f"texts-{target}")))
