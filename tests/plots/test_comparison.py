@@ -4,6 +4,7 @@ import pytest
 
 from tl_experts import plots
 from tl_experts.errors import TLExpertsError
+from tl_experts.experts.scorings import SCORINGS
 from tl_experts.plots.comparison import CEILING
 from tl_experts.study.comparison import ceiling, methods
 
@@ -12,6 +13,8 @@ pytestmark = pytest.mark.slow
 
 def test_every_method_is_a_point_at_its_share(compared):
     figure = plots.writing_front(compared)
+    assert "language vector" in {trace.name for trace in figure.data}
+    assert not {"vector", "all", "auroc"} & {trace.name for trace in figure.data}
     points = {name: (x, y) for trace in figure.data for name, x, y in zip(trace.text, trace.x, trace.y, strict=True)}
     for row in compared["writing"].drop_duplicates("method").itertuples():
         assert points[row.method][0] == pytest.approx(row.share)
@@ -50,6 +53,25 @@ def test_settings_are_points_at_their_cost_and_the_line_is_the_budget(compared):
     assert len(filled) == table["tuned"].sum()
     with pytest.raises(TLExpertsError, match="'de'"):
         plots.cost_front(compared, "de")
+
+
+def test_mexa_is_drawn_by_layer_and_no_intervention_first(compared):
+    figure = plots.mexa_layers(compared)
+    table = compared["layers"]
+    assert figure.data[0].name == "no intervention"
+    assert [trace.name.partition(":")[0] for trace in figure.data[1:]] == ["es"]
+    for trace, (_, rows) in zip(figure.data, table.groupby("method", sort=False), strict=True):
+        assert list(trace.x) == list(rows["layer"])
+        assert list(trace.y) == list(rows["mexa"])
+
+
+def test_a_table_without_qualities_is_named(compared):
+    with pytest.raises(TLExpertsError, match="'quality'"):
+        plots.writing_front({"writing": compared["writing"].drop(columns="quality")})
+
+
+def test_every_scoring_has_words():
+    assert set(SCORINGS) | {"all", "vector"} == set(plots.comparison.WORDS)
 
 
 def test_a_missing_table_is_named():

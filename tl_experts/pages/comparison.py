@@ -1,4 +1,4 @@
-"""One HTML page that reports a comparison: what wins, two figures, the tables. It opens without a network."""
+"""One HTML page that reports a comparison: what wins, figures, the tables. It opens without a network."""
 
 import html
 from pathlib import Path
@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = {
-    "writing": "target method share score perplexity natural_perplexity distinct compression reads_well example",
-    "equal": "target method kl budget dev_score share score perplexity reads_well example",
+    "writing": "target method share quality score perplexity natural_perplexity distinct compression reads_well "
+    "example",
+    "equal": "target method kl budget dev_score share quality score perplexity reads_well example",
     "divergence": "target method setting tuned texts share dev_score kl low high",
     "alignment": "target languages method view layer rank dev_top1 top1 low high from_target to_target gain gain_low "
     "gain_high p detectable",
     "spaces": "target languages method view mexa translation_distance language_distance mean_cosine isoscore",
     "costs": "target method language change low high",
     "silencing_summary": "scoring neurons diagonality low high control_diagonality control_low control_high",
+    "romanised": "target method view layer cyrillic cyrillic_low cyrillic_high romanised romanised_low romanised_high "
+    "from_romanised to_romanised itself gain gain_low gain_high p",
+    "romanised_experts": "target neurons auroc_cyrillic auroc_romanised separate_cyrillic separate_romanised",
 }
 """The columns of each table that are shown; its file has all."""
 
@@ -36,6 +40,9 @@ NOTES = {
     "spaces": "The same vectors as above. Compare rows of the same languages: isotropy depends on their number.",
     "costs": "At the setting for writing; above 0, the text is predicted worse.",
     "silencing_summary": "The same number of neurons by every scoring, beside as many random ones of the same layers.",
+    "romanised": "Top-1 between the target and the other languages, both ways, at the settings and layers of the table "
+    "above on retrieval; p is not corrected.",
+    "romanised_experts": "The target's neurons of highest AUROC on the dev split, measured on the test split.",
 }
 
 
@@ -56,7 +63,8 @@ def comparison_page(result: CompareResult) -> str:
     """The page as HTML."""
     drawn = _pictures(result)
     tables = {name: _shown(result, name) for name in COLUMNS if name in result}
-    paragraphs = "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in conclusion(result))
+    first, *rest = (html.escape(paragraph) for paragraph in conclusion(result))
+    paragraphs = f'<p class="lead">{first}</p>' + "".join(f"<p>{paragraph}</p>" for paragraph in rest)
     return page(
         f"Methods compared: {result.config.model}",
         paragraphs + "".join(picture.section("h2") for picture in drawn),
@@ -98,7 +106,7 @@ def _pictures(result: CompareResult) -> list[Picture]:
             for target in result.config.targets
         },
     )
-    cost, cause = [], []
+    cost, cause, layers = [], [], []
     if "equal" in result:
         cost = [
             Picture(
@@ -107,6 +115,16 @@ def _pictures(result: CompareResult) -> list[Picture]:
                 "Up and to the left is better. Filled points: the best setting of a method. Dashed line: the cost at "
                 "which methods are compared.",
                 {target: plots.cost_front(result, target) for target in dict.fromkeys(result["equal"]["target"])},
+            )
+        ]
+    if "layers" in result:
+        layers = [
+            Picture(
+                "layers",
+                "Where in the model translations are aligned",
+                "Higher is better. Thick line: without intervention. Other lines: the best intervention of each "
+                "target, chosen on the dev split.",
+                {"": plots.mexa_layers(result)},
             )
         ]
     if "silencing" in result:
@@ -118,7 +136,7 @@ def _pictures(result: CompareResult) -> list[Picture]:
                 {"": plots.silencing_maps(result)},
             )
         ]
-    return [writing, *cost, retrieval, *cause]
+    return [writing, *cost, retrieval, *layers, *cause]
 
 
 def _shown(result: CompareResult, name: str) -> "pd.DataFrame":

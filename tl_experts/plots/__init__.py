@@ -5,7 +5,7 @@
 ``retrieval_maps(StudyResult.load(folder))``.
 """
 
-from tl_experts.plots.comparison import alignment_bars, cost_front, writing_front
+from tl_experts.plots.comparison import alignment_bars, cost_front, mexa_layers, writing_front
 from tl_experts.plots.experts import (
     auroc_by_rank,
     expert_overlap,
@@ -55,6 +55,7 @@ __all__ = [
     "layer_retrieval",
     "method_bars",
     "method_means",
+    "mexa_layers",
     "response_distributions",
     "retrieval_maps",
     "silencing_map",

@@ -1,13 +1,13 @@
 """Figures of a comparison: which method writes naturally, at what cost, and which brings translations together."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
 
-from tl_experts.errors import require_choice
-from tl_experts.plots.style import COLOURS, SYMBOLS, Figure, escaped, finish, table_of
+from tl_experts.errors import TLExpertsError, require_choice
+from tl_experts.plots.style import COLOURS, SYMBOLS, Figure, colour_of, dash_of, escaped, finish, symbol_of, table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,20 @@ SHOWN = 8
 LEAST_COST = 1e-4
 """Costs below are drawn there, since the axis is logarithmic."""
 
+WORDS = {
+    "all": "all neurons",
+    "vector": "language vector",
+    "auroc": "AUROC",
+    "ap": "average precision",
+    "mean_difference": "Cohen's d of sentences",
+    "token_mean_difference": "Cohen's d of tokens",
+    "lape": "LAPE",
+    "aligned_lape": "LAPE (Zhu et al.)",
+    "dln": "overlap of histograms (DLN)",
+    "probe": "sparse probe",
+}
+"""What neurons are chosen by, in the words of legends."""
+
 
 def writing_front(result: "Mapping[str, pd.DataFrame]") -> Figure:
     """A point per method, averaged over targets: share of texts in the language against their natural quality.
@@ -30,13 +44,20 @@ def writing_front(result: "Mapping[str, pd.DataFrame]") -> Figure:
         result: a `CompareResult`, or its table ``writing``.
 
     Raises:
-        TLExpertsError: the table is missing or empty.
+        TLExpertsError: the table is missing or empty, or has no column ``quality``.
     """
     table = table_of(result, "writing")
-    means = table.groupby(["method", "scoring"], sort=False, dropna=False)[["share", "score", "perplexity"]].mean()
-    points = means.assign(quality=_quality(means["share"], means["score"])).reset_index()
+    if "quality" not in table:
+        raise TLExpertsError(
+            "the table 'writing' has no column 'quality', which earlier versions did not write; CompareResult.load "
+            "adds it"
+        )
+    measures = ["share", "quality", "score", "perplexity"]
+    points = table.groupby(["method", "scoring"], sort=False, dropna=False)[measures].mean().reset_index()
+    points["quality"] = points["quality"].fillna(0.0)  # earlier versions: unknown, since no text was in the language
     # Every baseline is named in the legend; the methods of one scoring share a colour.
-    points["group"] = [scoring or method for scoring, method in zip(points["scoring"], points["method"], strict=True)]
+    named = zip(points["scoring"], points["method"], strict=True)
+    points["group"] = [WORDS.get(scoring, scoring) or method for scoring, method in named]
     figure = go.Figure()
     for index, (group, rows) in enumerate(points.groupby("group", sort=False)):
         figure.add_scatter(
@@ -76,11 +97,12 @@ def cost_front(result: "Mapping[str, pd.DataFrame]", target: str) -> Figure:
     table, equal = table_of(result, "divergence"), table_of(result, "equal")
     require_choice(target, list(dict.fromkeys(table["target"])), "target")
     figure = go.Figure()
-    for index, (scoring, rows) in enumerate(table[table["target"] == target].groupby("scoring", sort=False)):
+    for index, (key, rows) in enumerate(table[table["target"] == target].groupby("scoring", sort=False)):
+        scoring = str(key)
         symbol = SYMBOLS[index % len(SYMBOLS)]
         named = zip(rows["method"], rows["setting"], strict=True)
         figure.add_scatter(
-            name=escaped(scoring),
+            name=escaped(WORDS.get(scoring, scoring)),
             x=rows["kl"].clip(lower=LEAST_COST),
             y=rows["dev_score"],
             mode="markers",
@@ -142,6 +164,42 @@ def alignment_bars(result: "Mapping[str, pd.DataFrame]", target: str, *, languag
     )
 
 
+def mexa_layers(result: "Mapping[str, pd.DataFrame]") -> Figure:
+    """MEXA by layer, the vectors as they are: without intervention, and with the best one of each target.
+
+    MEXA (Kargaran et al. 2025): the share of sentences nearer to their English translation than any other is.
+
+    Args:
+        result: a `CompareResult`, or its table ``layers``.
+
+    Raises:
+        TLExpertsError: the table is missing or empty.
+    """
+    table = table_of(result, "layers")
+    figure = go.Figure()
+    for keys, rows in table.groupby(["target", "method"], sort=False):
+        target, method = map(str, keys)
+        look = {"color": colour_of(target), "dash": dash_of(target)} if target else {"color": "#000000", "width": 3}
+        figure.add_scatter(
+            name=escaped(f"{target}: {method}" if target else method),
+            x=[str(layer) for layer in rows["layer"]],
+            y=rows["mexa"],
+            mode="lines+markers",
+            line=look,
+            marker={"size": 7, "symbol": symbol_of(target) if target else "circle"},
+            customdata=[escaped(setting) for setting in rows["setting"].fillna("")],
+            hovertemplate="%{fullData.name}, layer %{x}<br>MEXA %{y:.1%}<br>%{customdata}<extra></extra>",
+        )
+    return finish(
+        figure,
+        "Alignment with English, layer by layer",
+        xaxis={"title": "layer", "type": "category"},
+        yaxis={"title": "MEXA", "tickformat": ".0%", "rangemode": "tozero"},
+        legend={"orientation": "h", "y": -0.25, "yanchor": "top"},
+        height=480,
+    )
+
+
 def _line(figure: Figure, rows: "pd.DataFrame", name: str, dash: str) -> None:
     """A line across at the top-1 of a row, if there is one, with its name in the legend."""
     for top1 in rows["top1"]:
@@ -160,10 +218,3 @@ def _bars(rows: "pd.DataFrame", name: str, colour: str) -> go.Bar:
         customdata=np.stack([rows["setting"], rows["layer"]], axis=-1),
         hovertemplate="%{y}<br>top-1 %{x:.1%}, layer %{customdata[1]}<br>%{customdata[0]}<extra></extra>",
     )
-
-
-def _quality(share: Any, score: Any) -> Any:
-    """The quality J of which the score is the harmonic mean with the share F: J = S F / (2 F - S)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = score * share / (2 * share - score)
-    return found.where((share > 0) & (score > 0), 0.0).clip(upper=1.0)

@@ -3,21 +3,21 @@
 import re
 from dataclasses import replace
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from tl_experts.analysis.statistics import mean_interval
 from tl_experts.study.comparison.ceiling import CEILING
-from tl_experts.study.comparison.conclusion import best_writer, conclusion, gain_of_texts, useful
+from tl_experts.study.comparison.conclusion import conclusion
+from tl_experts.study.comparison.evidence import best_writer, named
+from tl_experts.study.comparison.headline import headline
 from tl_experts.study.comparison.views import ALL
 
 pytestmark = pytest.mark.slow
 
 
 def test_the_first_sentences_name_what_wins(compared):
-    writing, equal, retrieval, costs, cause = conclusion(compared)
-    assert writing.startswith(f"For writing, {best_writer(compared)} is best of ")
+    first, writing, equal, retrieval, costs, cause = conclusion(compared)
+    assert first == headline(compared)
+    assert writing.startswith(f"For writing, {named(best_writer(compared))} is best of ")
     assert re.search(r"top-1 over all pairs \d+\.\d% against \d+\.\d%", retrieval)
     assert "nats per token" in costs
     assert re.search(r"At equal cost, .* is best.*: .* of at most \d+\.\d\d nats per token", equal)
@@ -28,7 +28,7 @@ def test_rivals_that_are_not_beaten_are_named_at_once(compared):
     texts, better = compared["texts"].copy(), "prompt in the language"
     for method, worth in ((best_writer(compared), 0.5), (better, 0.75), ("prompt: answer in the language", 0.25)):
         texts.loc[texts["method"] == method, "useful"] = worth
-    first = conclusion(replace(compared, tables=compared.tables | {"texts": texts}))[0]
+    first = conclusion(replace(compared, tables=compared.tables | {"texts": texts}))[1]
     assert f"but does not beat the {better}:" in first or f"and the {better}:" in first
     assert f"against the {better} -25 points (beyond doubt)" in first
     assert "against the prompt: answer in the language +25 points (beyond doubt)" in first
@@ -38,52 +38,12 @@ def test_the_language_vector_is_set_against_the_best_other_method(compared):
     table = compared["writing"].copy()
     table.loc[table["method"] == "language vector", "dev_score"] = 1.0
     table.loc[table["method"] == "auroc, set mean", "dev_score"] = 0.9
-    assert "against auroc, set mean " in conclusion(replace(compared, tables=compared.tables | {"writing": table}))[0]
+    assert "against auroc, set mean " in conclusion(replace(compared, tables=compared.tables | {"writing": table}))[1]
 
 
 def test_what_was_not_measured_is_left_out(compared):
     rest = {name: compared[name] for name in ("writing", "texts", "costs", "alignment")}
-    assert len(conclusion(replace(compared, tables=rest))) == 3
-
-
-def test_the_winner_is_chosen_by_the_search_not_by_the_report(compared):
-    table = compared["writing"].copy()
-    table.loc[table["method"] == "language vector", "dev_score"] = 1.0
-    table.loc[table["method"] == "auroc, set mean", "score"] = 1.0
-    assert best_writer(replace(compared, tables=compared.tables | {"writing": table})) == "language vector"
-
-
-def test_a_method_without_texts_is_worth_nothing(compared):
-    assert np.array_equal(useful(compared, "a method that wrote nothing"), np.zeros((1, 20)))
-
-
-def texts_of(compared, values, copies):
-    """The comparison with two methods: one worth nothing, one of these values by prompt, each in so many texts."""
-    rows = [
-        {"target": "es", "method": method, "row": row, "useful": value * worth}
-        for method, worth in (("nothing", 0), ("something", 1))
-        for row, value in enumerate(values)
-        for _ in range(copies)
-    ]
-    return replace(compared, tables={"texts": pd.DataFrame(rows)})
-
-
-def test_texts_of_one_prompt_are_not_independent(compared):
-    values = np.random.default_rng(0).uniform(-0.5, 1, size=20)
-    once, often = (texts_of(compared, values, copies) for copies in (1, 4))
-    gains = [gain_of_texts(one, useful(one, "nothing"), useful(one, "something")) for one in (once, often)]
-    # Copies of a text say nothing new, so the interval stays; as independent texts they would halve it.
-    assert (gains[0].low, gains[0].high) == pytest.approx((gains[1].low, gains[1].high))
-    texts = often["texts"].query("method == 'something'")["useful"].to_numpy()
-    independent = mean_interval(texts, seed=0, resamples=500)
-    assert (gains[1].high - gains[1].low) > 1.6 * (independent.high - independent.low)
-
-
-def test_a_prompt_is_resampled_with_all_its_targets(compared):
-    values = np.random.default_rng(0).uniform(-0.5, 1, size=(1, 20))
-    alone = gain_of_texts(compared, np.zeros((1, 20)), values)
-    together = gain_of_texts(compared, np.zeros((3, 20)), np.repeat(values, 3, axis=0))
-    assert (together.low, together.high) == pytest.approx((alone.low, alone.high))
+    assert len(conclusion(replace(compared, tables=rest))) == 4
 
 
 def test_the_detectable_difference_is_said_where_the_interval_holds_zero(compared):
@@ -121,4 +81,4 @@ def _with_alignment(result, **columns):
 
 def test_too_few_resamples_are_said_aloud(compared):
     few = replace(compared, config=replace(compared.config, resamples=20))
-    assert "no corrected p can be below" in conclusion(few)[2]
+    assert "no corrected p can be below" in conclusion(few)[3]

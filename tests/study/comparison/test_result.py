@@ -2,21 +2,24 @@
 
 import json
 import shutil
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from tl_experts.errors import ArtefactError, StudyError
 from tl_experts.jobs.files import write_json
 from tl_experts.pages.comparison import comparison_page
 from tl_experts.study.comparison import CompareResult
-from tl_experts.study.comparison.result import MANIFEST, TABLES
+from tl_experts.study.comparison.result import LAYERS, MANIFEST, ROMANISED, TABLES, stage_names, with_quality
 
 pytestmark = pytest.mark.slow
 
 
 def test_every_table_is_there_and_a_missing_one_is_named(compared):
-    assert tuple(compared) == TABLES
-    assert len(compared) == len(TABLES)
+    measured = tuple(name for name in TABLES if not name.startswith("romanised"))  # Spanish is in Latin letters
+    assert tuple(compared) == measured
+    assert len(compared) == len(measured)
     assert "comparison" not in compared
     with pytest.raises(StudyError, match="did you mean 'writing'"):
         compared["writings"]
@@ -51,3 +54,31 @@ def test_a_folder_of_an_earlier_version_is_read(compared, tmp_path):
     page = comparison_page(found)
     assert "An earlier version computed these tables" in page
     assert 'id="table-spaces"' not in page
+
+
+def test_a_folder_without_the_later_stages_and_the_quality_is_read(compared, tmp_path):
+    folder = tmp_path / "older"
+    shutil.copytree(compared.folder, folder)
+    (folder / "stages" / f"{LAYERS}.json").unlink()
+    older = compared["writing"].drop(columns="quality")
+    older.to_parquet(folder / "tables" / "writing-es.parquet")
+    found = CompareResult.load(folder)
+    assert LAYERS not in found
+    known = older["score"] > 0
+    assert known.any()
+    assert found["writing"]["quality"][known].to_numpy() == pytest.approx(compared["writing"]["quality"][known])
+    assert found["writing"]["quality"][~known].isna().all()
+    assert 'id="figure-writing"' in comparison_page(found)
+
+
+def test_the_quality_of_an_earlier_version_is_that_of_its_score():
+    share, quality = pd.Series([0.5, 1.0, 0.0]), pd.Series([0.8, 1.0, 0.3])
+    table = pd.DataFrame({"share": share, "score": 2 * share * quality / (share + quality)})
+    assert with_quality(table)["quality"].to_numpy() == pytest.approx([0.8, 1.0, float("nan")], nan_ok=True)
+    mixed = table.assign(quality=[0.25, None, 0.3])
+    assert list(with_quality(mixed)["quality"]) == [0.25, 1.0, 0.3]
+
+
+def test_only_targets_in_cyrillic_letters_are_romanised(compare_config):
+    assert ROMANISED not in stage_names(compare_config)
+    assert stage_names(replace(compare_config, targets=("es", "ru")))[-2:] == [LAYERS, ROMANISED]

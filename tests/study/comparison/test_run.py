@@ -9,7 +9,7 @@ import pytest
 
 from tl_experts.errors import ArtefactError, StudyError
 from tl_experts.study.comparison import CompareResult, compare
-from tl_experts.study.comparison.result import CAUSE, read_compared
+from tl_experts.study.comparison.result import CAUSE, LAYERS, read_compared
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +37,17 @@ def test_a_part_that_is_missing_is_computed_again_and_is_the_same(
     assert started == stages
     for name in compared:
         pd.testing.assert_frame_equal(again[name], compared[name])
+
+
+def test_a_folder_of_an_earlier_version_is_read_and_completed(compared, compare_config, mini, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(compared.folder, folder)
+    (folder / "stages" / f"{LAYERS}.json").unlink()
+    assert LAYERS not in CompareResult.load(folder)
+    started = []
+    again = compare(compare_config, folder, model=mini, progress=False, started=started.append)
+    assert started == [LAYERS]
+    pd.testing.assert_frame_equal(again[LAYERS], compared[LAYERS])
 
 
 def test_a_ceiling_that_was_begun_needs_its_package(compared, compare_config, mini, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,8 @@ import pytest
 from tl_experts.errors import TLExpertsError
 from tl_experts.jobs.workers import RayWorkers
 from tl_experts.study.comparison import compare
-from tl_experts.study.comparison.result import target_stages
+from tl_experts.study.comparison.result import ROMANISED, stage_names, target_stages
+from tl_experts.study.comparison.stages import possible_stages
 
 pytestmark = pytest.mark.slow
 
@@ -50,3 +52,16 @@ def test_workers_of_another_kind_raise_an_error_before_the_corpus_is_read(compar
 
 def test_the_stages_of_a_target_are_in_the_order_of_what_they_read():
     assert target_stages("es") == ["writing-es", "costs-es", "equal-es", "alignment-es"]
+
+
+def test_text_is_romanised_only_where_the_package_is(compare_config, monkeypatch, caplog):
+    stages = stage_names(replace(compare_config, targets=("ru",)))
+    monkeypatch.setattr("tl_experts.study.comparison.stages.can_romanise", lambda: True)
+    assert possible_stages(stages) == stages
+    assert not caplog.records
+    monkeypatch.setattr("tl_experts.study.comparison.stages.can_romanise", lambda: False)
+    assert possible_stages(stages) == [name for name in stages if name != ROMANISED]
+    assert "pip install 'tl-experts[romanise]'" in caplog.text
+    caplog.clear()
+    assert possible_stages(stage_names(compare_config)) == stage_names(compare_config)
+    assert not caplog.records

@@ -137,6 +137,9 @@ COLUMNS = {
     "view": Column("Vectors", "Which layer sentence vectors are from, and whether each language's mean is subtracted."),
     "share": Column("In the language", "Share of texts in the target language.", "share"),
     "score": Column("Score", "Harmonic mean of that share and the texts' quality beside natural ones.", "number"),
+    "quality": Column(
+        "Quality", "How naturally the texts read beside natural ones, in any language; 0 to 1.", "number"
+    ),
     "natural_perplexity": Column("Natural perplexity", "Median perplexity of the model's own texts.", "number"),
     "reads_well": Column("Reads well", "As fluent and varied as the natural texts, within the usual bounds.", "flag"),
     "example": Column("First text", "What the method wrote for the first prompt.", "text"),
@@ -155,6 +158,17 @@ COLUMNS = {
     "to_target": Column("To the target", "Top-1 with the target as candidate.", "share"),
     "detectable": Column(
         "Detectable", "Smallest gain that this number of rows would show with a probability of 80%.", "points"
+    ),
+    "cyrillic": Column("Cyrillic", "Top-1 of the text as it is written.", "share"),
+    "romanised": Column("Latin letters", "Top-1 of the same text in Latin letters.", "share"),
+    "from_romanised": Column("From Latin letters", "Top-1 with the text in Latin letters as query.", "share"),
+    "to_romanised": Column("To Latin letters", "Top-1 with the text in Latin letters as candidate.", "share"),
+    "itself": Column("Itself", "Top-1 between the two scripts of the same text.", "share"),
+    "auroc_cyrillic": Column("AUROC, Cyrillic", "Mean AUROC of the neurons, text as it is written.", "number"),
+    "auroc_romanised": Column("AUROC, Latin letters", "Mean AUROC of the neurons, text in Latin letters.", "number"),
+    "separate_cyrillic": Column("Separate, Cyrillic", "Share of the neurons with an AUROC of at least 0.9.", "share"),
+    "separate_romanised": Column(
+        "Separate, Latin letters", "The same for text in Latin letters against the other languages.", "share"
     ),
     "mexa": Column("MEXA", "Share of sentences nearer to their English translation than any other is.", "share"),
     "translation_distance": Column("Translations", "Mean cosine distance between translations.", "number"),
@@ -192,6 +206,11 @@ SPECIAL = (
         for table in ("costs", "divergence")
         for end, text in _ENDS.items()
     }
+    | {
+        ("romanised", f"{name}_{end}"): Column(COLUMNS[end].heading, f"{text} over sentences.", "share")
+        for name in ("cyrillic", "romanised")
+        for end, text in _ENDS.items()
+    }
     | {("silencing_summary", end): Column(COLUMNS[end].heading, f"{text}.", "signed") for end, text in _ENDS.items()}
     | {
         ("silencing_summary", f"contrast_{end}"): Column(COLUMNS[end].heading, f"{text} of the contrast.", "nats")
@@ -202,6 +221,10 @@ SPECIAL = (
         ("spaces", "target"): Column("Target", "The language whose neurons steer."),
         ("alignment", "target"): Column("Target", "The language whose neurons steer."),
         ("alignment", "gain"): Column("Gain", "Top-1 minus that of the best baseline.", "points"),
+        ("romanised", "target"): Column("Target", "The language whose neurons steer, and whose text is rewritten."),
+        ("romanised", "gain"): Column("Difference", "Top-1 in Latin letters minus that in Cyrillic ones.", "points"),
+        ("romanised_experts", "target"): Column("Target", "The language whose text is rewritten."),
+        ("romanised_experts", "neurons"): Column("Neurons", "Number of neurons.", "count"),
         ("table1", "pre"): Column("Before", f"Mean cosine distance {_BEFORE}.", "number"),
         ("table1", "pre_se"): Column("Before, ±", "Standard error over targets.", "number"),
         ("table1", "post"): Column("After", f"Mean cosine distance {_AFTER}.", "number"),
@@ -219,6 +242,8 @@ TITLES = {
     "alignment": "Retrieval over all pairs of languages",
     "costs": "What it costs in every language",
     "spaces": "MEXA, distances and isotropy of the same vectors",
+    "romanised": "Language or script: retrieval of text in Latin letters",
+    "romanised_experts": "Language or script: experts on text in Latin letters",
     "baselines": "Methods with and without intervention",
     "gains": "Gains of the intervention",
     "gain_spread": "Gains over candidate languages",

@@ -1,7 +1,7 @@
 """The comparison: every scoring with every intervention, beside what needs no neuron, for writing and for retrieval.
 
-Inner order: `config`; `methods`, `prompts`, `result`; `bench`; `texts`; `writing`, `costs`, `equal`, `cause`,
-`alignment`; `conclusion`, `run`.
+Inner order: `config`, `views`; `methods`, `prompts`, `result`; `bench`; `texts`; `writing`, `costs`, `equal`, `cause`,
+`alignment`; `evidence`, `chosen`; `headline`, `layers`, `romanised`; `conclusion`, `run`.
 """
 
 from tl_experts.study.comparison.config import CompareConfig

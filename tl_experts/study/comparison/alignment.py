@@ -8,6 +8,7 @@ from typing import Any
 from tl_experts.analysis.retrieval import all_pair_ranks
 from tl_experts.analysis.statistics import detectable_difference, mean_interval, paired_gain
 from tl_experts.analysis.subspace import LanguageSubspace, language_subspace
+from tl_experts.corpus.sentences import Corpus
 from tl_experts.embeddings.embeddings import Layer
 from tl_experts.jobs.stages import Row, Tables
 from tl_experts.steering.tuning.space import Setting
@@ -90,6 +91,11 @@ def alignment(bench: CompareBench, target: str) -> Tables:
     return {f"alignment-{target}": rows, f"spaces-{target}": shapes}
 
 
+def choosing_rows(bench: CompareBench) -> Corpus:
+    """The sentences on which settings, layers and ranks are chosen, and language subspaces are fitted."""
+    return bench.dev.head(CHOOSING).only(bench.test.languages)
+
+
 def _tried(bench: CompareBench, target: str) -> dict[str, list[Setting | None]]:
     """The settings of every method that are possible, after no intervention."""
     tried: dict[str, list[Setting | None]] = {UNSTEERED: [None]}
@@ -106,7 +112,7 @@ def _choices(
 
     The rank of the language subspace is chosen for each layer without intervention, which is the first of the settings.
     """
-    corpus = bench.dev.head(CHOOSING).only(bench.test.languages)
+    corpus = choosing_rows(bench)
     ranks: dict[Layer, int] = {}
     found: dict[Setting | None, dict[str, _Choice]] = {}
     layers = every_layer(bench.model)

@@ -9,6 +9,7 @@ from tl_experts.jobs.files import read_json
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.stages import DAMAGED, KeptTables, finished_stages, stage_tables
 from tl_experts.study.comparison.config import CompareConfig
+from tl_experts.study.comparison.romaniser import cyrillic
 from tl_experts.study.comparison.views import ALL
 
 if TYPE_CHECKING:
@@ -21,9 +22,14 @@ PARTS = ("writing", "costs", "equal", "alignment")
 CAUSE = "silencing"
 """What is computed once, unless it is switched off."""
 
+LAYERS = "layers"
+ROMANISED = "romanised"
+LATER = (LAYERS, ROMANISED)
+"""What is computed once, last. Folders of earlier versions lack it, and so does one whose romaniser was missing."""
+
 TABLES = (
     *("writing", "texts", "costs", "divergence", "equal", "equal_texts", "alignment", "spaces"),
-    *("silencing", "silencing_summary"),
+    *("silencing", "silencing_summary", "layers", "romanised", "romanised_experts"),
 )
 
 
@@ -32,7 +38,8 @@ class CompareResult(KeptTables):
     """The tables of a comparison, by name; all targets together.
 
     ``writing``, ``texts``; ``costs``; ``divergence``, ``equal``, ``equal_texts``; ``alignment``, ``spaces``;
-    ``silencing``, ``silencing_summary``. A table without rows is left out.
+    ``silencing``, ``silencing_summary``; ``layers``; ``romanised``, ``romanised_experts``. A table
+    without rows is left out.
 
     Examples:
         >>> result = CompareResult.load("tl-experts-runs/compare-polyglot-mini")  # doctest: +SKIP
@@ -63,28 +70,42 @@ class CompareResult(KeptTables):
         manifest = read_compared(root)
         config = CompareConfig.from_dict(manifest["config"])
         finished = finished_stages(root)
-        if missing := [name for name in stage_names(config) if name not in finished]:
+        stages = [name for name in stage_names(config) if name in finished or name not in LATER]
+        if missing := [name for name in stages if name not in finished]:
             raise StudyError(f"{root}: {', '.join(missing)} are missing; run the same comparison again to finish")
         found: dict[str, list[pd.DataFrame]] = {}
-        for name in stage_names(config):
+        for name in stages:
             for table, rows in stage_tables(root, name, finished[name]).items():
                 found.setdefault(table.partition("-")[0], []).append(rows)
         tables = {table: pd.concat(rows, ignore_index=True) for table, rows in found.items()}
         # Folders of earlier versions have no groups of languages, and no table of spaces.
         groups = tables["alignment"].get("languages", pd.Series(ALL, tables["alignment"].index)).fillna(ALL)
         tables["alignment"] = tables["alignment"].assign(languages=groups)
+        tables |= {name: with_quality(tables[name]) for name in ("writing", "equal") if name in tables}
         return cls(root, config, manifest["about"], tables)
 
 
 def stage_names(config: CompareConfig) -> list[str]:
     """The stages, in the order in which they run."""
     once = [CAUSE] if config.silencing_rows else []
-    return [name for target in config.targets for name in target_stages(target)] + once
+    later = [LAYERS, *([ROMANISED] if cyrillic(config.targets) else [])]
+    return [name for target in config.targets for name in target_stages(target)] + once + later
 
 
 def target_stages(target: str) -> list[str]:
     """The stages of one target, in the order in which they run."""
     return [f"{part}-{target}" for part in PARTS]
+
+
+def with_quality(table: "pd.DataFrame") -> "pd.DataFrame":
+    """A table of texts with its column ``quality``, also where earlier versions did not write it.
+
+    They wrote the share F and the score S = 2FJ / (F + J), so the quality is J = SF / (2F - S); NaN where no text was
+    in the language, since the score is 0 there whatever the quality.
+    """
+    share, score = table["share"], table["score"]
+    of_score = (score * share / (2 * share - score)).where((share > 0) & (score > 0)).clip(upper=1.0)
+    return table.assign(quality=table["quality"].fillna(of_score) if "quality" in table else of_score)
 
 
 def read_compared(folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tl_experts.study.comparison.ceiling import CEILING, INSTALL, ceiling_versio
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.prompts import fingerprint_of_prompts
 from tl_experts.study.comparison.result import MANIFEST, CompareResult, read_compared, stage_names
-from tl_experts.study.comparison.stages import run_stages, targets_on_workers
+from tl_experts.study.comparison.stages import possible_stages, run_stages, targets_on_workers
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,8 @@ def compare(
     For each target: **writing** (every method at the best setting of its own search, on prompts that chose none),
     **costs** (what the same setting costs text in every language), **equal** (every method at the best setting within a
     common KL divergence) and **alignment** (retrieval over all pairs of languages, raw and centred, at the last layer
-    and the best). Settings and layers are chosen on the dev split. Last, the **silencing** matrix of each scoring.
+    and the best). Settings and layers are chosen on the dev split. Last, the **silencing** matrix of each scoring,
+    MEXA of all **layers**, and **romanised** text of targets in Cyrillic letters (with the extra ``romanise``).
 
     Args:
         config: from `load_comparison`, or ``CompareConfig(...)``.
@@ -76,7 +77,7 @@ def compare(
         bench = CompareBench(config, loaded, dev, test, target.resolve(), progress, ceiling)
         if workers is not None and load is not None:
             targets_on_workers(bench, workers, load)
-        run_stages(bench, stage_names(config), started)
+        run_stages(bench, possible_stages(stage_names(config)), started)
     return CompareResult.load(target)
 
 

@@ -1,6 +1,7 @@
 """The stages of a comparison: in this process, or those of each target on a worker."""
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,28 @@ from tl_experts.study.comparison.cause import cause
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.costs import costs
 from tl_experts.study.comparison.equal import equal_cost
-from tl_experts.study.comparison.result import CAUSE, target_stages
+from tl_experts.study.comparison.layers import layers
+from tl_experts.study.comparison.result import CAUSE, LAYERS, ROMANISED, target_stages
+from tl_experts.study.comparison.romanised import romanised
+from tl_experts.study.comparison.romaniser import INSTALL, PACKAGE, can_romanise
 from tl_experts.study.comparison.writing import writing
 from tl_experts.study.result import records
+
+log = logging.getLogger(__name__)
+
+ONCE = {CAUSE: cause, LAYERS: layers, ROMANISED: romanised}
+"""What is computed once for all targets."""
+
+
+def possible_stages(names: Sequence[str]) -> list[str]:
+    """The stages whose packages are installed; one that is left out now is computed by the same call later.
+
+    A warning names what is left out, and the command that installs its package.
+    """
+    if ROMANISED in names and not can_romanise():
+        log.warning("text in Latin letters is not measured without %s: %s", PACKAGE, INSTALL)
+        return [name for name in names if name != ROMANISED]
+    return list(names)
 
 
 def run_stages(bench: CompareBench, names: Iterable[str], started: Callable[[str], object] | None = None) -> None:
@@ -63,8 +83,8 @@ def _take_targets(config: CompareConfig, folder: Path, ceiling: bool, model: Mod
 
 def _tables(bench: CompareBench, name: str) -> Tables:
     part, _, target = name.partition("-")
-    if part == CAUSE:
-        return cause(bench)
+    if part in ONCE:
+        return ONCE[part](bench)
     if part == "writing":
         return writing(bench, target)
     if part == "alignment":

@@ -16,7 +16,7 @@ from tl_experts.study.comparison.bench import CompareBench
 from tl_experts.study.comparison.methods import Method
 from tl_experts.study.comparison.prompts import WritingPrompts, writing_prompts
 
-NOTHING = {"share": 0.0, "score": 0.0, "reads_well": False}
+NOTHING = {"share": 0.0, "score": 0.0, "quality": 0.0, "reads_well": False}
 """The measures of a method of which no setting wrote a text in the language without repeating itself."""
 
 
@@ -64,7 +64,8 @@ class Writer:
         row = {"target": self.target, "method": name, "scoring": scoring, "setting": told}
         if measures is None:
             return row | NOTHING
-        return row | measures.to_dict() | {"example": measures.texts[0]}
+        quality = float(measures.quality.mean())
+        return row | measures.to_dict() | {"quality": quality, "example": measures.texts[0]}
 
     def text_rows(self, method: str, measures: TextMeasures) -> list[Row]:
         """Every text: its prompt, the row of the prompt, and its quality, 0 in another language."""

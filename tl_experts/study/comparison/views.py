@@ -96,16 +96,21 @@ def space_measures(space: Space) -> dict[str, float]:
         NaN without English); ``translation_distance`` and ``language_distance``: mean cosine distance of translations,
         and of any two sentences in different languages; ``mean_cosine`` and ``isoscore``: isotropy.
     """
-    others = [language for language in space if language != PIVOT]
-    scores = [mexa(cosine_similarity(space[one], space[PIVOT])) for one in others] if PIVOT in space else []
     everything = torch.cat(list(space.values()))
     return {
-        "mexa": sum(scores) / len(scores) if scores else float("nan"),
+        "mexa": mean_mexa(space),
         "translation_distance": translation_distance(space),
         "language_distance": language_distances(space).mean_pair(),
         "mean_cosine": mean_random_cosine(everything),
         "isoscore": isoscore(everything),
     }
+
+
+def mean_mexa(space: Space) -> float:
+    """MEXA with English as the pivot, the mean over the other languages; NaN without English."""
+    others = [language for language in space if language != PIVOT]
+    scores = [mexa(cosine_similarity(space[one], space[PIVOT])) for one in others] if PIVOT in space else []
+    return sum(scores) / len(scores) if scores else float("nan")
 
 
 def language_groups(languages: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
