@@ -15,7 +15,7 @@ from tl_experts.models.losses import loss_batches
 
 
 def logits(*probabilities):
-    return torch.tensor([[[math.log(value) for value in probabilities]]])
+    return torch.tensor([[math.log(value) for value in probabilities]])
 
 
 def test_one_position_by_hand_and_the_direction():

@@ -4,6 +4,7 @@ import torch
 
 from tl_experts import Reading, collect_responses
 from tl_experts.models import attached, site_widths
+from tl_experts.models.forward import forward_logits, position_logits
 
 QUIET = {"progress": False}
 
@@ -32,3 +33,18 @@ def test_nothing_is_left_on_the_model(llama, corpus):
         collect_responses(llama, corpus.head(1), **QUIET)
         assert torch.equal(llama(tokens), before)
     assert all(not point.fwd_hooks for point in llama.hook_dict.values())
+
+
+def test_only_the_wanted_positions_are_unembedded(llama):
+    tokens = torch.tensor([[0, 5, 6, 7], [0, 8, 9, 3]])
+    positions = torch.tensor([[False, True, False, True], [True, False, False, False]])
+    whole = forward_logits(llama, tokens)
+    seen = []
+    handle = llama.unembed.register_forward_hook(lambda _module, _args, output: seen.append(output.shape[:2]))
+    try:
+        found = position_logits(llama, tokens, positions)
+        assert torch.equal(forward_logits(llama, tokens), whole)
+    finally:
+        handle.remove()
+    torch.testing.assert_close(found, whole[positions], atol=1e-5, rtol=0)
+    assert seen == [(1, 3), (2, 4)]

@@ -12,9 +12,11 @@ from torch.nn import functional
 
 from tl_experts.errors import ModelError
 from tl_experts.models.batches import Batch, fill_repeats
-from tl_experts.models.forward import forward_logits
 from tl_experts.models.hooks import Model
-from tl_experts.models.losses import loss_batches, scored
+from tl_experts.models.losses import loss_batches, scored, scored_logits
+
+TOGETHER = 32
+"""Positions whose log-probabilities are held at once."""
 
 Condition = Callable[[], AbstractContextManager[object]]
 """Opens the context in which the model is changed: ``partial(steer, model, experts["es"])``."""
@@ -32,18 +34,18 @@ class TextDivergences:
 
 
 def token_divergences(
-    unchanged: Float[Tensor, "batch pos vocabulary"], changed: Float[Tensor, "batch pos vocabulary"]
-) -> Float[Tensor, "batch pos"]:
+    unchanged: Float[Tensor, "pos vocabulary"], changed: Float[Tensor, "pos vocabulary"]
+) -> Float[Tensor, " pos"]:
     """KL(P || Q) of every position, in nats; P is the softmax of the first logits, Q of the second.
 
     It is the mean extra cross-entropy, on text drawn from the unchanged model, of predicting with the changed one.
     """
-    # One text at a time: log-probabilities of a whole batch would take the memory of its logits once more.
+    # A few positions at a time: log-probabilities of all would take the memory of their logits once more.
     found = []
-    for row, other in zip(unchanged, changed, strict=True):
-        before, after = row.float().log_softmax(-1), other.float().log_softmax(-1)
+    for some, other in zip(torch.split(unchanged, TOGETHER), torch.split(changed, TOGETHER), strict=True):
+        before, after = some.float().log_softmax(-1), other.float().log_softmax(-1)
         found.append(functional.kl_div(after, before, reduction="none", log_target=True).sum(-1))
-    return torch.stack(found)
+    return torch.cat(found)
 
 
 def text_divergences(
@@ -70,18 +72,15 @@ def text_divergences(
     tokens = torch.zeros(len(texts), dtype=torch.int64)
     for batch in batches:
         own = scored(batch)
-        before = _logits(model, batch)
+        before = scored_logits(model, batch)
         for column, condition in enumerate(conditions):
             with condition():
-                after = _logits(model, batch)
+                after = scored_logits(model, batch)
+            found = torch.zeros(own.shape, dtype=torch.float64)
             with torch.inference_mode():
-                found = token_divergences(before, after).double().cpu()
-            nats[batch.indices, column] = found.masked_fill(~own, 0).sum(dim=1)
+                found[own] = token_divergences(before, after).double().cpu()
+            nats[batch.indices, column] = found.sum(dim=1)
         tokens[batch.indices] = own.sum(dim=1)
     fill_repeats(nats, texts)
     fill_repeats(tokens, texts)
     return TextDivergences(nats.T.numpy(), tokens.numpy())
-
-
-def _logits(model: Model, batch: Batch) -> Float[Tensor, "batch next d_vocab"]:
-    return forward_logits(model, batch.tokens, attended=batch.needed_mask)[:, :-1]

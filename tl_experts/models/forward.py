@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -72,9 +73,42 @@ def forward_logits(
     model: Model, tokens: Int[Tensor, "batch pos"], *, attended: Bool[Tensor, "batch pos"] | None = None
 ) -> Float[Tensor, "batch pos d_vocab"]:
     """The logits of a pass in evaluation mode, without gradients; arguments as in `forward_pass`."""
+    return _logits(model, tokens, attended)
+
+
+def position_logits(
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    positions: Bool[Tensor, "batch pos"],
+    *,
+    attended: Bool[Tensor, "batch pos"] | None = None,
+) -> Float[Tensor, "chosen d_vocab"]:
+    """The logits of some positions of `forward_logits`, row by row; the others are not unembedded.
+
+    With a large vocabulary the unembedding is half of the pass, and its logits most of the memory.
+
+    Args:
+        model: either class.
+        tokens: token ids.
+        positions: True where logits are wanted.
+        attended: as in `forward_pass`.
+    """
+    with Scope() as scope:
+        handle = model.unembed.register_forward_pre_hook(scope.only(partial(_choose, positions)))
+        try:
+            return _logits(model, tokens, attended)[0]
+        finally:
+            handle.remove()
+
+
+def _logits(model: Model, tokens: Tensor, attended: Tensor | None) -> Tensor:
     with evaluating(model), lean_passes(model), torch.inference_mode():
         logits: Tensor = model(tokens.to(_input_device(model)), return_type="logits", **_arguments(model, attended))
     return logits
+
+
+def _choose(positions: Bool[Tensor, "batch pos"], _module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (args[0][positions.to(args[0].device)][None], *args[1:])
 
 
 def forward_batches(

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int, Int64
 from torch import Tensor
+from torch.nn import functional
 from tqdm import tqdm
 
 from tl_experts.errors import ModelError
 from tl_experts.models.batches import DEFAULT_BATCHING, Batch, Batching, count_tokens, fill_repeats
-from tl_experts.models.forward import forward_logits
+from tl_experts.models.forward import position_logits
 from tl_experts.models.hooks import Model, require_model
 from tl_experts.models.tokens import text_batches
 
@@ -87,8 +88,9 @@ def text_losses(
     with tqdm(total=total, desc=description, unit="tok", unit_scale=True, disable=not progress) as bar:
         for batch in batches:
             own = scored(batch)
-            losses = _token_losses(model, batch).double().cpu()
-            nats[batch.indices] = losses.masked_fill(~own, 0).sum(dim=1)
+            losses = torch.zeros(own.shape, dtype=torch.float64)
+            losses[own] = token_losses(model, batch.tokens, own, attended=batch.needed_mask).double().cpu()
+            nats[batch.indices] = losses.sum(dim=1)
             tokens[batch.indices] = own.sum(dim=1)
             bar.update(int(batch.attended.sum()))
     fill_repeats(nats, texts)
@@ -101,11 +103,36 @@ def scored(batch: Batch) -> Bool[Tensor, "batch next"]:
     return batch.pooled[:, 1:] & batch.attended[:, :-1]
 
 
-def _token_losses(model: Model, batch: Batch) -> Float[Tensor, "batch next"]:
-    logits = forward_logits(model, batch.tokens, attended=batch.needed_mask)[:, :-1]
+def scored_logits(model: Model, batch: Batch) -> Float[Tensor, "scored d_vocab"]:
+    """The logits that predict the tokens of `scored`, text by text."""
+    return position_logits(model, batch.tokens, _predicting(scored(batch)), attended=batch.needed_mask)
+
+
+def token_losses(
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    wanted: Bool[Tensor, "batch next"],
+    *,
+    attended: Bool[Tensor, "batch pos"] | None = None,
+) -> Float[Tensor, " wanted"]:
+    """The cross-entropy of some of the tokens after the first, text by text, in nats.
+
+    Args:
+        model: either class.
+        tokens: token ids.
+        wanted: which tokens after the first.
+        attended: as in `forward_pass`.
+    """
+    logits = position_logits(model, tokens, _predicting(wanted), attended=attended)
     # Of a model on several GPUs the logits come from the last.
-    wanted: Int[Tensor, "batch next 1"] = batch.tokens[:, 1:, None].to(logits.device)
+    own: Int[Tensor, "wanted 1"] = tokens[:, 1:][wanted][:, None].to(logits.device)
     with torch.inference_mode():
+        # Without log_softmax, which would hold a second copy of the logits.
         wide = logits.float()
-        losses: Tensor = wide.logsumexp(-1) - wide.gather(-1, wanted)[..., 0]
+        losses: Tensor = wide.logsumexp(-1) - wide.gather(-1, own)[..., 0]
     return losses
+
+
+def _predicting(wanted: Bool[Tensor, "batch next"]) -> Bool[Tensor, "batch pos"]:
+    """The positions that predict the wanted tokens; nothing follows the last one."""
+    return functional.pad(wanted, (0, 1))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float64
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from tl_experts.errors import ModelError, TLExpertsError
-from tl_experts.models import Batching, Model, evaluating, lean_passes, require_model, token_policy
+from tl_experts.models import Batching, Model, require_model, token_policy
 from tl_experts.models.batches import make_batches, plain_tokens
+from tl_experts.models.losses import token_losses
 
 _LOGITS = 2**27
 """Logits that are held at once: 512 MB in float32."""
@@ -51,31 +51,19 @@ def text_perplexities(
     scorable = [row for row, (ids, start) in enumerate(encoded) if len(ids) > start and len(ids) + lead > 1]
     budget = max(1, min(2048, _LOGITS // int(model.cfg.d_vocab)))
     batches = make_batches([ids for ids, _ in encoded], policy, Batching(token_budget=budget), only=scorable)
-    with (
-        evaluating(model),
-        lean_passes(model),
-        torch.inference_mode(),
-        tqdm(total=len(scorable), desc="fluency", unit="text", disable=not progress) as bar,
-    ):
+    with tqdm(total=len(scorable), desc="fluency", unit="text", disable=not progress) as bar:
         for batch in batches:
-            losses = _losses(model, batch.tokens)
-            for row, index in zip(losses, batch.indices.tolist(), strict=True):
+            wanted = torch.zeros(len(batch.tokens), batch.tokens.shape[1] - 1, dtype=torch.bool)
+            for row, index in enumerate(batch.indices.tolist()):
                 ids, start = encoded[index]
                 # The loss at position p is that of token p + 1.
-                scored = row[max(start + lead - 1, 0) : len(ids) + lead - 1]
-                found[index] = float(scored.double().mean().exp())
+                wanted[row, max(start + lead - 1, 0) : len(ids) + lead - 1] = True
+            losses = token_losses(model, batch.tokens, wanted).double().cpu()
+            parts = torch.split(losses, wanted.sum(dim=1).tolist())
+            for own, index in zip(parts, batch.indices.tolist(), strict=True):
+                found[index] = float(own.mean().exp())
             bar.update(len(batch.indices))
     return found
-
-
-def _losses(model: Model, tokens: Tensor) -> Tensor:
-    """The cross-entropy of each token but the first, ``[batch pos - 1]``."""
-    tokens = tokens.to(next(iter(model.embed.parameters())).device)
-    logits = model(tokens, return_type="logits")[:, :-1].float()
-    # Without log_softmax, which would hold a second copy of the logits.
-    chosen = logits.gather(-1, tokens[:, 1:, None].to(logits.device))[..., 0]
-    losses: Tensor = logits.logsumexp(-1) - chosen
-    return losses.cpu()
 
 
 def _split(tokenizer: object, prompt: str, text: str) -> tuple[list[int], int]:
