@@ -122,7 +122,7 @@ def _pictures(result: CompareResult) -> list[Picture]:
             Picture(
                 "layers",
                 "Where in the model translations are aligned",
-                "Higher is better. Thick line: without intervention. Other lines: the best intervention of each "
+                "Higher is better. Thick grey line: without intervention. Other lines: the best intervention of each "
                 "target, chosen on the dev split.",
                 {"": plots.mexa_layers(result)},
             )

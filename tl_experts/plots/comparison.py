@@ -179,7 +179,7 @@ def mexa_layers(result: "Mapping[str, pd.DataFrame]") -> Figure:
     figure = go.Figure()
     for keys, rows in table.groupby(["target", "method"], sort=False):
         target, method = map(str, keys)
-        look = {"color": colour_of(target), "dash": dash_of(target)} if target else {"color": "#000000", "width": 3}
+        look = {"color": colour_of(target), "dash": dash_of(target)} if target else {"color": "#777777", "width": 4}
         figure.add_scatter(
             name=escaped(f"{target}: {method}" if target else method),
             x=[str(layer) for layer in rows["layer"]],

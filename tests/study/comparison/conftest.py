@@ -15,7 +15,7 @@ CHOICES = [
     (UNSTEERED, LAST_RAW, "", "last", None, 0.1),
     (UNSTEERED, LAST_REMOVED, "", "last", 2, 0.2),
     (UNSTEERED, BEST_CENTRED, "", "4", None, 0.3),
-    ("auroc, set mean", LAST_RAW, SETTING, "last", None, 0.1),
+    ("auroc, set mean", LAST_RAW, "20 by auroc, set 1 x mean, all positions", "last", None, 0.1),
     ("auroc, set mean", BEST_CENTRED, SETTING, "3", None, 0.4),
     ("language vector", BEST_CENTRED, "language vector, add 1 x diffmean, all positions", "3", None, 0.35),
     (CEILING, "its own vectors", "", "", None, float("nan")),
@@ -32,6 +32,6 @@ def russian(compare_config, mini, tmp_path_factory):
     table = pd.DataFrame(CHOICES, columns=columns).assign(target="ru", languages=ALL)
     few = table.assign(languages="Latin script", dev_top1=1.0)
     pd.concat([table, few]).to_parquet(folder / "tables" / "alignment-ru.parquet")
-    config = replace(compare_config, targets=("ru",), languages=("en", "es", "ru"))
+    config = replace(compare_config, targets=("ru",), languages=("en", "es", "ru"), retrieval_counts=(20, 100))
     dev, test = read_corpora(config)
     return CompareBench(config, mini, dev, test, folder, progress=False)

@@ -50,6 +50,18 @@ def test_a_lead_that_may_be_chance_beats_nothing(gain, p):
     assert "for cause, auroc leads, with a diagonality of 0.00" in first
 
 
+def test_a_method_that_is_behind_for_one_target_does_not_beat_the_baselines():
+    found = comparison(GOOD, (0.07, 0.0005), {"auroc": 0.4})
+    table = found["alignment"]
+    last = table.index[-1]  # the other target's neurons
+    table.loc[last, ["top1", "gain"]] = 0.45, -0.05
+    first = headline(found)
+    assert first.startswith(
+        "Nothing beats the baselines for retrieval, but the best method does for writing and for cause"
+    )
+    assert "1.0 points ahead of the best layer, centred without intervention (beyond doubt for 1 of 2 targets)" in first
+
+
 def test_the_vector_is_a_method_and_its_rival_the_best_other_one():
     first = headline(comparison(GOOD | {VECTOR: 0.9}, (0.07, 0.0005), {"auroc": 0.4}))
     assert "for writing, the language vector wins, 10.0 points ahead of auroc, set mean (beyond doubt)" in first
