@@ -19,6 +19,7 @@ def test_the_first_sentences_name_what_wins(compared):
     assert first == headline(compared)
     assert writing.startswith(f"For writing, {named(best_writer(compared))} is best of ")
     assert re.search(r"top-1 over all pairs \d+\.\d% against \d+\.\d%", retrieval)
+    assert writing.endswith("no method can be far ahead of them.")
     assert "nats per token" in costs
     assert re.search(r"At equal cost, .* is best.*: .* of at most \d+\.\d\d nats per token", equal)
     assert re.search(r"neurons by auroc .* diagonality of -?\d\.\d\d \[.*\] .* random neurons", cause)

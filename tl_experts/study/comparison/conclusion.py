@@ -26,6 +26,11 @@ from tl_experts.study.comparison.views import ALL, LAST_RAW
 if TYPE_CHECKING:
     import pandas as pd
 
+NATURAL = (
+    "Texts after the prompt in the language are the natural ones by which quality is measured, so no method can be far "
+    "ahead of them."
+)
+
 EARLIER = (
     "An earlier version computed these tables: they lack the language subspace, MEXA, distances, isotropy and "
     "languages of one script. To add them, delete stages/alignment-*.json in the folder and run the same "
@@ -55,7 +60,7 @@ def _writing(result: CompareResult) -> str:
         f"For writing, {named(best)} is best of {len(_tuned(result['writing']))} methods{_unbeaten(gains)}: "
         f"{percent(float(share))} of its texts are in the language, and its texts are worth "
         f"{percent(float(worth.mean()))} of natural ones (language times quality, mean over {_targets(result)}): "
-        f"{_against(gains)}."
+        f"{_against(gains)}. {NATURAL}"
     )
 
 
