@@ -55,6 +55,18 @@ def test_settings_are_points_at_their_cost_and_the_line_is_the_budget(compared):
         plots.cost_front(compared, "de")
 
 
+def test_a_scoring_looks_the_same_in_every_figure(compared):
+    def marks(figure):
+        symbols = {trace.name: trace.marker.symbol for trace in figure.data}
+        plain = {name: symbol if isinstance(symbol, str) else symbol[0] for name, symbol in symbols.items()}
+        return {trace.name: (trace.marker.color, plain[trace.name].removesuffix("-open")) for trace in figure.data}
+
+    writing, costs = marks(plots.writing_front(compared)), marks(plots.cost_front(compared, "es"))
+    assert len(set(writing.values())) == len(writing)
+    assert costs
+    assert costs.items() <= writing.items()
+
+
 def test_mexa_is_drawn_by_layer_and_no_intervention_first(compared):
     figure = plots.mexa_layers(compared)
     table = compared["layers"]

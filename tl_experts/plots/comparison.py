@@ -1,6 +1,6 @@
 """Figures of a comparison: which method writes naturally, at what cost, and which brings translations together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,15 +58,17 @@ def writing_front(result: "Mapping[str, pd.DataFrame]") -> Figure:
     # Every baseline is named in the legend; the methods of one scoring share a colour.
     named = zip(points["scoring"], points["method"], strict=True)
     points["group"] = [WORDS.get(scoring, scoring) or method for scoring, method in named]
+    groups = points.groupby("group", sort=False)
+    others = [group for group in groups.groups if group not in WORDS.values()]
     figure = go.Figure()
-    for index, (group, rows) in enumerate(points.groupby("group", sort=False)):
+    for group, rows in groups:
         figure.add_scatter(
             name=escaped(group),
             x=rows["share"],
             y=rows["quality"],
             mode="markers",
             text=[escaped(method) for method in rows["method"]],
-            marker={"size": 11, "color": COLOURS[index % len(COLOURS)], "symbol": SYMBOLS[index % len(SYMBOLS)]},
+            marker={"size": 11, **_mark(str(group), others)},
             customdata=rows[["score", "perplexity"]],
             hovertemplate="%{text}<br>share %{x:.0%}, quality %{y:.2f}, score %{customdata[0]:.2f}, perplexity "
             "%{customdata[1]:.3g}<extra></extra>",
@@ -97,9 +99,9 @@ def cost_front(result: "Mapping[str, pd.DataFrame]", target: str) -> Figure:
     table, equal = table_of(result, "divergence"), table_of(result, "equal")
     require_choice(target, list(dict.fromkeys(table["target"])), "target")
     figure = go.Figure()
-    for index, (key, rows) in enumerate(table[table["target"] == target].groupby("scoring", sort=False)):
+    for key, rows in table[table["target"] == target].groupby("scoring", sort=False):
         scoring = str(key)
-        symbol = SYMBOLS[index % len(SYMBOLS)]
+        mark = _mark(WORDS.get(scoring, scoring), [scoring])
         named = zip(rows["method"], rows["setting"], strict=True)
         figure.add_scatter(
             name=escaped(WORDS.get(scoring, scoring)),
@@ -109,8 +111,8 @@ def cost_front(result: "Mapping[str, pd.DataFrame]", target: str) -> Figure:
             text=[f"{escaped(method)}<br>{escaped(setting)}" for method, setting in named],
             marker={
                 "size": 10,
-                "color": COLOURS[index % len(COLOURS)],
-                "symbol": [symbol if tuned else f"{symbol}-open" for tuned in rows["tuned"]],
+                "color": mark["color"],
+                "symbol": [mark["symbol"] if tuned else f"{mark['symbol']}-open" for tuned in rows["tuned"]],
             },
             hovertemplate="%{text}<br>score %{y:.2f}, KL %{x:.3g} nats per token<extra></extra>",
         )
@@ -218,3 +220,9 @@ def _bars(rows: "pd.DataFrame", name: str, colour: str) -> go.Bar:
         customdata=np.stack([rows["setting"], rows["layer"]], axis=-1),
         hovertemplate="%{y}<br>top-1 %{x:.1%}, layer %{customdata[1]}<br>%{customdata[0]}<extra></extra>",
     )
+
+
+def _mark(group: str, others: Sequence[str]) -> dict[str, str]:
+    """Colour and symbol, the same in every figure for what neurons are chosen by; others follow in their order."""
+    number = [*WORDS.values(), *others].index(group)
+    return {"color": COLOURS[number % len(COLOURS)], "symbol": SYMBOLS[number % len(SYMBOLS)]}
