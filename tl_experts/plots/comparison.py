@@ -59,7 +59,7 @@ def writing_front(result: "Mapping[str, pd.DataFrame]") -> Figure:
     named = zip(points["scoring"], points["method"], strict=True)
     points["group"] = [WORDS.get(scoring, scoring) or method for scoring, method in named]
     groups = points.groupby("group", sort=False)
-    others = [group for group in groups.groups if group not in WORDS.values()]
+    others = [str(group) for group in groups.groups if group not in WORDS.values()]
     figure = go.Figure()
     for group, rows in groups:
         figure.add_scatter(
