@@ -66,7 +66,7 @@ INNER = {
         ("hooks", "lean_block"),
         ("evaluation", "probe", "lean"),
         ("forward", "passes", "tokens", "identity", "decoding"),
-        ("branches", "sites", "placement", "bridge", "wheels", "weights", "losses"),
+        ("branches", "sites", "placement", "bridge", "wheels", "weights", "losses", "shared_weights"),
         ("conversion", "divergence"),
         ("loading",),
         ("source",),
@@ -279,6 +279,8 @@ TESTS_OF_MORE = {
     "bad_inputs/test_bad_inputs": "bad inputs of every public function",
     "cli/test_interrupt": "whole runs that are interrupted, by several processes and on a full disk",
     "fuzzing/test_fuzzing": "damaged files of every kind",
+    "benchmarks/test_rehearsal": "the script of its name",
+    "benchmarks/test_scale": "the script of its name",
     "pages/inspector/test_browser": "the inspector in a real browser",
     "plots/test_plots": "what holds of every figure",
 }

@@ -19,6 +19,7 @@ from tl_experts.models.lens import HookedTransformer
 from tl_experts.models.placement import spread_blocks
 from tl_experts.models.probe import NotConvertible, rotary_kinds
 from tl_experts.models.quiet import quiet_lens
+from tl_experts.models.shared_weights import share_weights
 from tl_experts.models.windows import set_windows
 
 # transformer_lens reads the architecture off these words if they occur anywhere in a path.
@@ -65,7 +66,8 @@ def convert(
     from transformer_lens import loading_from_pretrained as lens
 
     try:
-        with quiet_lens(), neutral_folder() as scratch:
+        # Not in a caller's inference mode: parameters of which only some are of that kind make a pass fail.
+        with torch.inference_mode(False), quiet_lens(), neutral_folder() as scratch:
             cfg, key = _configuration(lens, hf_model.config, known_as, scratch, dtype)
             set_windows(cfg, hf_model.config)
             set_activation(cfg, hf_model.config)
@@ -74,15 +76,7 @@ def convert(
             cfg.device = str(device)
             state = lens.get_pretrained_state_dict(key, cfg, hf_model, dtype=dtype)
             model = HookedTransformer(cfg, tokenizer, move_to_device=False)
-            model.load_and_process_state_dict(
-                state,
-                fold_ln=False,
-                center_writing_weights=False,
-                center_unembed=False,
-                fold_value_biases=False,
-                refactor_factored_attn_matrices=False,
-            )
-            del state
+            share_weights(model, state)
             if n_devices > 1:
                 spread_blocks(model, n_devices)
             else:
@@ -123,16 +117,18 @@ def lay_out(model: Any) -> None:
     """Put weights into the order in memory in which a pass reads them; shapes and values stay the same.
 
     HookedTransformer multiplies by ``W.T.contiguous()`` and the like, which copies every matrix in every pass: for
-    Gemma-3-270M's unembedding 670 MB a token. Where the transpose is contiguous already, nothing is copied.
+    Gemma-3-270M's unembedding 670 MB a token. Where the transpose is contiguous already, nothing is copied. It is so
+    for most weights as Hugging Face stores them, which therefore stay where they are.
     """
     for module in model.modules():
         parameters = dict(module.named_parameters(recurse=False))
         layout = _LAYOUT | (_GATED_LAYOUT if "W_gate" in parameters else {})
         for name, parameter in parameters.items():
             order = layout.get(name.removeprefix("_"))  # "_W_K": a matrix that several heads share
-            if order is not None and parameter.ndim == len(order):
-                back = sorted(range(len(order)), key=order.__getitem__)
-                parameter.data = parameter.data.permute(order).contiguous().permute(back)
+            if order is None or parameter.ndim != len(order):
+                order = tuple(range(parameter.ndim))
+            back = sorted(range(len(order)), key=order.__getitem__)
+            parameter.data = parameter.data.permute(order).contiguous().permute(back)
 
 
 def set_activation(cfg: Any, hf_config: Any) -> None:
