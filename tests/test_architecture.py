@@ -138,7 +138,7 @@ INNER = {
     "pages.inspector": (
         ("gather", "saved", "measured", "distribution", "effects"),
         ("weight_view", "asked"),
-        ("records",),
+        ("records", "sampled"),
         ("page",),
         ("inspection",),
         ("live",),

@@ -207,7 +207,8 @@ def study(
         started=announce,
     )
     announce("inspector")
-    open_run(result.folder).inspection(loaded, progress=not quiet).save(result.folder / INSPECTOR_PAGE)
+    inspection = open_run(result.folder).inspection(loaded, progress=not quiet)
+    inspection.save(result.folder / INSPECTOR_PAGE, report=True)
     path = write_report(result)
     seconds = sum(stage["seconds"] for stage in result.stages.values())
     paragraphs = verdict(result)

@@ -24,16 +24,17 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Open the experts of a run in the browser: what activates them, what they promote, what steering does."""
-    from tl_experts.jobs.files import INSPECTOR_PAGE
+    from tl_experts.jobs.files import INSPECTOR_PAGE, REPORT_PAGE
     from tl_experts.pages.inspector.page import saved_data
 
     out = Output(as_json=as_json)
-    page = run / INSPECTOR_PAGE
+    page, report = run / INSPECTOR_PAGE, run / REPORT_PAGE
     if save or k is not None or not page.is_file() or saved_data(page.read_text("utf-8", "replace")) is None:
         from tl_experts.pages.inspector.runs import open_run
 
         opened = open_run(run)
-        opened.inspection(opened.load_model(device), k=k, progress=not quiet).save(page)
+        inspection = opened.inspection(opened.load_model(device), k=k, progress=not quiet)
+        inspection.save(page, report=report.is_file())
     if save:
         out.finish({"page": page})
         out.say(f"{page}: open it in a browser; it works offline")
@@ -50,7 +51,9 @@ def inspect(
 
         return open_run(run).live(device, say)
 
-    served = make_app(page.read_text("utf-8"), Loading(make, steps=4), expert_counts(run), host=host)
+    loading = Loading(make, steps=4, then=lambda live: live.prepare())
+    said = report.read_text("utf-8") if report.is_file() else None
+    served = make_app(page.read_text("utf-8"), loading, expert_counts(run), host=host, report=said)
     out.finish({"address": f"http://{host}:{port}"})
     out.say(f"http://{host}:{port}  (Ctrl-C to stop)")
     serve(served, host, port)

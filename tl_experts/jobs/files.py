@@ -19,6 +19,7 @@ from tl_experts.jobs.paths import user_path
 log = logging.getLogger(__name__)
 
 INSPECTOR_PAGE = "inspector.html"
+REPORT_PAGE = "report.html"
 """The page of a run's experts, in its folder."""
 
 BLOCK = 1 << 20

@@ -4,7 +4,7 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tl_experts.jobs.files import write_text
+from tl_experts.jobs.files import REPORT_PAGE, write_text
 from tl_experts.pages.reporting.columns import title_of
 from tl_experts.pages.reporting.figures import Picture
 from tl_experts.pages.reporting.page import Section, page
@@ -56,7 +56,7 @@ def write_comparison(result: CompareResult, path: str | Path | None = None) -> P
         >>> from tl_experts import CompareResult
         >>> write_comparison(CompareResult.load("my-comparison"), "report.html")  # doctest: +SKIP
     """
-    return write_text(path or result.folder / "report.html", comparison_page(result))
+    return write_text(path or result.folder / REPORT_PAGE, comparison_page(result))
 
 
 def comparison_page(result: CompareResult) -> str:

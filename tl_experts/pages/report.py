@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_experts.analysis.distances import LEVELS, MEDOIDS
-from tl_experts.jobs.files import INSPECTOR_PAGE, write_text
+from tl_experts.jobs.files import INSPECTOR_PAGE, REPORT_PAGE, write_text
 from tl_experts.pages.reporting.columns import title_of
 from tl_experts.pages.reporting.figures import method_picture, pictures
 from tl_experts.pages.reporting.page import Section, page
@@ -74,7 +74,7 @@ def write_report(result: StudyResult, path: str | Path | None = None) -> Path:
         >>> from tl_experts import StudyResult
         >>> write_report(StudyResult.load("my-study"), "report.html")  # doctest: +SKIP
     """
-    return write_text(path or result.folder / "report.html", report(result))
+    return write_text(path or result.folder / REPORT_PAGE, report(result))
 
 
 def report(result: StudyResult) -> str:

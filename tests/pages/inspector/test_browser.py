@@ -35,6 +35,10 @@ SHADED = """[...document.querySelectorAll('#sentences .sentence span')]
     .filter((s) => Number((s.style.background.match(/[\\d.]+\\)$/) || ['0'])[0].replace(')', '')) > 0.3).length"""
 
 
+OPENED = """[...document.querySelectorAll('#sentences details[open]')].every((box) =>
+    [...box.querySelectorAll('.sentence span')].some((piece) => / in layer 7/.test(piece.title)))"""
+
+
 @pytest.fixture(scope="module")
 def driver():
     with chromium() as there:
@@ -87,6 +91,7 @@ def test_a_neuron_is_chosen_and_its_tokens_are_shaded(opened, experts):
     first, best = opened.find_element("css selector", "#scores tbody tr").text.split()[:2]
     assert first == "en"
     assert float(best) == pytest.approx(second.statistics["auroc"][1], abs=1e-4)
+    assert opened.find_elements("id", "report") == []
     assert console_errors(opened) == []
     assert {url.split(":")[0] for url in requested(opened)} <= {"file", "data"}
 
@@ -221,7 +226,7 @@ def address(mini, experts, responses, saved):
     from tl_experts.pages.inspector.loading import Loading
     from tl_experts.pages.inspector.server import make_app
 
-    loading = Loading(lambda say: Live(mini, experts, responses), steps=1)
+    loading = Loading(lambda say: Live(mini, experts, responses), steps=1, then=Live.prepare)
     server = make_server("127.0.0.1", 0, make_app(saved.read_text("utf-8"), loading, experts.counts), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.port}/"
@@ -256,6 +261,11 @@ def test_any_neuron_is_shown_and_an_error_is_said_once(lived):
     wait_for(lived, "document.querySelector('#histogram') !== null")
     assert lived.title.startswith("L7 N3 · ")
     assert "promotes" in lived.find_element("css selector", "article").text
+    # The sentences of one language are shaded at once, those of another when it is opened.
+    for _ in range(2):
+        wait_for(lived, OPENED)
+        lived.execute_script("document.querySelector('#sentences details:not([open])').open = true")
+    assert "NaN" not in lived.execute_script("return document.getElementById('app').innerHTML")
     lived.find_element("id", "score").click()
     wait_for(lived, "document.querySelector('#ranks') !== null")
     line = lived.find_element("css selector", "#intervals .sentence")
@@ -273,6 +283,32 @@ def test_any_neuron_is_shown_and_an_error_is_said_once(lived):
     assert [box.text for box in lived.find_elements("css selector", ".warn") if box.text] == [
         "no neuron L70 N3: layers are 0 to 7"
     ]
+
+
+def test_the_page_is_painted_and_works_before_the_model_is_loaded(driver, saved, experts):
+    from werkzeug.serving import make_server
+
+    from tl_experts.pages.inspector.loading import Loading
+    from tl_experts.pages.inspector.server import make_app
+
+    gate = threading.Event()
+    app = make_app(saved.read_text("utf-8"), Loading(lambda say: gate.wait(60), steps=1), experts.counts)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        driver.get("about:blank")
+        driver.get(f"http://127.0.0.1:{server.port}/")
+        painted = "performance.getEntriesByName('first-contentful-paint').length === 1"
+        wait_for(driver, f"{painted} && document.querySelector('#histogram') !== null")
+        name = driver.find_element("id", "name").text
+        driver.find_element("id", "next").click()
+        assert driver.find_element("id", "name").text != name
+        shown = driver.find_element("id", "app")
+        assert "step 1 of 1" in driver.find_element("id", "loading").text
+        assert "NaN" not in shown.get_attribute("innerHTML")
+    finally:
+        gate.set()
+        server.shutdown()
 
 
 def test_one_click_steers_with_a_neuron_and_the_address_holds_it(lived, address):

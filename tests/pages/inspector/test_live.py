@@ -1,5 +1,7 @@
 """Answers about any neuron, and a prompt continued before and after an intervention."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +49,29 @@ def test_the_sentences_of_a_neuron_are_those_at_both_ends_of_the_responses(live,
         mine = sorted(np.flatnonzero(np.array(corpus.labels) == language), key=lambda row: -values[row])
         assert top == mine[:4]
         assert bottom == mine[:3:-1][: len(bottom)]
+
+
+def test_values_at_both_ends_are_those_of_a_pass(live, responses, corpus, llama):
+    index = corpus.languages.index("ja")
+    shown = live.tokens(1, 9)["shown"]
+    rows = [*shown["top"][index], *shown["bottom"][index]]
+    found = gather(llama, corpus.take(rows), [(1, 9)], responses.site, progress=False)
+    expected = np.concatenate([found.drawn(sentence)[:, 0] for sentence in range(len(rows))])
+    assert live.ends(1, 9, "ja") == {"language": "ja", "pieces": packed(expected, np.uint8)}
+    with pytest.raises(SelectionError, match="the corpus has no 'xx'; choose one of 'en'"):
+        live.ends(1, 9, "xx")
+
+
+def test_a_prepared_answer_is_that_of_a_pass_and_takes_none(llama, experts, responses, monkeypatch):
+    fresh = Live(llama, experts, responses)
+    by_a_pass = fresh.tokens(1, 9)
+    fresh.prepare()
+    monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)
+    prepared = fresh.tokens(1, 9)
+    assert prepared["distribution"]["tokens"] == by_a_pass["distribution"]["tokens"]
+    assert prepared["distribution"]["quantiles"] == pytest.approx(by_a_pass["distribution"]["quantiles"], rel=1e-3)
+    assert prepared["shown"]["top"] == by_a_pass["shown"]["top"]
+    assert prepared["neighbours"] == by_a_pass["neighbours"]
 
 
 def test_neighbours_have_the_largest_correlations_in_the_model(live, responses):
@@ -128,7 +153,7 @@ def test_the_shipped_setting_is_offered_for_the_model_that_it_was_found_with(liv
 @pytest.mark.parametrize(("layer", "neuron"), [(2, 0), (-1, 0), (1, 48), (1, -1)])
 def test_a_neuron_that_the_model_lacks_raises_an_error(live, layer, neuron):
     assert live.neuron(1, 47)["neuron"] == [1, 47]
-    for question in (live.neuron, live.tokens, live.scorings):
+    for question in (live.neuron, live.tokens, live.scorings, partial(live.ends, language="ja")):
         with pytest.raises(SelectionError, match=rf"no neuron L{layer} N{neuron}: layers are 0 to 1"):
             question(layer, neuron)
 

@@ -31,6 +31,24 @@ def test_every_step_is_said_until_the_model_is_ready():
     assert loading.get() is made
 
 
+def test_what_is_computed_ahead_begins_when_questions_are_answered():
+    begin, prepared, answered = threading.Event(), threading.Event(), []
+
+    def make(say):
+        begin.wait(10)
+        return "the model"
+
+    def prepare(live):
+        answered.append(loading.get() == live)
+        prepared.set()
+
+    loading = Loading(make, steps=1, then=prepare)
+    begin.set()
+    assert loading.get() == "the model"
+    assert prepared.wait(10)
+    assert answered == [True]
+
+
 def test_a_model_that_cannot_be_loaded_is_said_to_everyone_who_asks():
     def fail(say):
         say("loading")

@@ -38,6 +38,13 @@ def test_the_live_page_is_the_saved_one_with_its_own_server_allowed(llama, exper
     assert "connect-src" not in saved
 
 
+def test_the_page_knows_whether_a_report_lies_beside_it(llama, experts, corpus, tmp_path):
+    found = inspect(llama, experts, corpus, k=1, progress=False)
+    for report in (False, True):
+        path = found.save(tmp_path / "inspector.html", report=report)
+        assert saved_data(path.read_text("utf-8"))["report"] is report
+
+
 @pytest.mark.parametrize("text", ["", "<p>", '<script type="application/json" id="data">{</script>', "{}"])
 def test_another_page_has_no_data_of_this_version(text):
     assert saved_data(text) is None

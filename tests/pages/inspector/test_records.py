@@ -42,14 +42,14 @@ def test_an_outlined_piece_holds_a_token_of_its_interval(activations):
     assert activations.drawn(highest)[piece, 0] == activations.values.max()
 
 
-def test_a_sample_counts_its_own_sentences_under_their_names_in_the_corpus(activations, corpus):
+def test_sentences_have_their_names_in_the_corpus(activations, corpus):
     names = [100 + row for row in range(len(corpus))]
-    sampled = [row for row, label in enumerate(corpus.labels) if label in ("en", "ja")][:6]
-    record = token_record(activations, 0, "en", [([2], [3])], sampled=sampled, names=names)
+    record = token_record(activations, 0, "en", [([2], [3])], names=names)
     found = record["distribution"]
-    assert found["sentences"] == 6
-    assert sum(found["counts"]) == found["tokens"] == sum(len(activations.of(row)) for row in sampled)
-    assert sum(found["own"]) == sum(len(activations.of(row)) for row in sampled if corpus.labels[row] == "en")
+    assert found["sentences"] == len(corpus)
+    assert sum(found["counts"]) == found["tokens"] == len(activations.values)
+    assert sum(found["own"]) == sum(
+        len(activations.of(row)) for row in range(len(corpus)) if corpus.labels[row] == "en"
+    )
     assert record["shown"]["top"] == [[102]]
-    named = {sentence - 100 for tokens in record["shown"]["intervals"] for sentence, _ in tokens}
-    assert named <= set(sampled)
+    assert {sentence for tokens in record["shown"]["intervals"] for sentence, _ in tokens} <= set(names)

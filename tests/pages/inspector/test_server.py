@@ -59,6 +59,14 @@ def test_the_page_is_served_from_memory_and_may_ask_its_own_server_only(client):
         assert client.get(path).status_code == 404
 
 
+def test_the_report_is_served_where_there_is_one(page, loading, client):
+    assert client.get("/report.html").status_code == 404
+    assert '"report":false}' in client.get("/").text
+    beside = make_app(page, loading, COUNTS, report="<p>the report").test_client()
+    assert beside.get("/report.html").text == "<p>the report"
+    assert '"report":true}' in beside.get("/").text
+
+
 def test_what_is_not_a_page_of_this_version_raises_an_error(loading):
     pytest.importorskip("flask")
     with pytest.raises(ArtefactError, match="tl-experts inspect --save"):
@@ -74,6 +82,8 @@ def test_the_steps_of_loading_end_with_what_the_forms_offer(client):
 def test_questions_about_a_neuron_are_answered(client):
     assert client.get("/api/neuron?name=L1 N9").json["neuron"] == [1, 9]
     assert client.get("/api/tokens?name=L1N9").json["distribution"]["tokens"] > 0
+    assert client.get("/api/ends?name=L1N9&language=ja").json["language"] == "ja"
+    assert "has no 'xx'" in client.get("/api/ends?name=L1N9&language=xx").json["error"]
     assert client.get("/api/scorings?name=L1N9").json["neurons"] == 96
     assert set(client.get("/api/slow_scorings?name=L1N9").json["scorings"]) == {"dln", "probe"}
     assert client.get("/api/expected?sentence=0").json["expected"]

@@ -131,7 +131,7 @@ function detail(record) {
     ...(live ? [...scorings(record), ...effects(record)] : []));
 }
 
-// A neuron that is not on the page: first what is known at once, then what takes a pass of the model.
+// A neuron that is not on the page: first what its responses and weights say, then its tokens.
 function aside(neuron) {
   const name = nameOf(neuron);
   if (asides.get(name)?.distribution) return detail(asides.get(name));
@@ -141,7 +141,7 @@ function aside(neuron) {
   const query = `name=${encodeURIComponent(name)}`;
   answerOf(`/api/neuron?${query}`).then((record) => {
     put(record);
-    return answerOf(`/api/tokens?${query}`).then((more) => put({ ...record, ...more }));
+    return answerOf(`/api/tokens?${query}`).then((more) => put({ ...record, ...more, ends: {} }));
   }).catch((error) => { if (current()) app.querySelector("article").replaceChildren(make("h2", { id: "name", text: name }), make("p", { className: "warn", text: reason(error), attributes: { role: "alert" } })); });
   return box;
 }
@@ -201,6 +201,7 @@ function fromAddress() {
 if (live) wishFrom(new URLSearchParams());
 app.append(make("header", {}, make("h1", { text: `Language experts of ${data.title}` }),
   quiet(`${data.records.length} neurons of ${data.site}, ${data.selection}; ${data.pooling} pooling; ${data.sentences.length} sentences of ${data.corpus}`),
+  ...((live ? live.report : data.report) ? [make("a", { id: "report", href: "report.html", text: "Report of the study" })] : []),
   ...(live ? [loadingLine()] : [])), make("div", { className: "bar" }), make("main"));
 addEventListener("hashchange", fromAddress);
 fromAddress();

@@ -109,13 +109,17 @@ class Inspection:
         """The page as HTML: it loads nothing, and texts of corpus and model appear as text."""
         return page(self)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, report: bool = False) -> Path:
         """Write the page.
+
+        Args:
+            path: of the page.
+            report: link to ``report.html`` in the same folder.
 
         Raises:
             ArtefactError: the path cannot be written.
         """
-        return write_text(path, self.to_html())
+        return write_text(path, page(self, report=report))
 
     def _repr_html_(self) -> str:
         # A separate frame keeps the styles of the page and of the notebook apart.

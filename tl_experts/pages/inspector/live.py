@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tl_experts.errors import SelectionError, TLExpertsError
+from tl_experts.errors import SelectionError, TLExpertsError, near
 from tl_experts.experts.evidence import Evidence, require_library
 from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
@@ -25,7 +25,8 @@ from tl_experts.pages.inspector.effects import Effects
 from tl_experts.pages.inspector.gather import first_tokens, gather
 from tl_experts.pages.inspector.inspection import extremes
 from tl_experts.pages.inspector.measured import sentence_measures
-from tl_experts.pages.inspector.records import SHOWN, Row, neuron_record, rounded, token_record, weight_record
+from tl_experts.pages.inspector.records import SHOWN, Row, neuron_record, packed, rounded, token_record, weight_record
+from tl_experts.pages.inspector.sampled import Sampled
 from tl_experts.pages.inspector.weight_view import weight_views
 from tl_experts.responses.collect import Responses
 from tl_experts.responses.reading import Reading
@@ -69,6 +70,7 @@ class Live:
         self._lock = threading.Lock()
         self._tuned: dict[str, Steerable] = {}
         self._effects = Effects(model, responses.corpus)
+        self._sampled = Sampled(model, responses.corpus, responses.neurons, responses.site, self._lock, count=SAMPLED)
         self._languages = responses.corpus.languages
         self._labels = np.array([self._languages.index(label) for label in responses.corpus.labels])
 
@@ -93,32 +95,43 @@ class Live:
         return {**neuron_record((layer, neuron), measures, values), "weights": weight_record(view)}
 
     def tokens(self, layer: int, neuron: int) -> Row:
-        """What a pass over some sentences shows of a neuron (see `records.token_record`), and its neighbours.
+        """What activations at tokens show of a neuron (see `records.token_record`), and its neighbours.
+
+        The sentences at both ends are named, and their values left to `ends`.
 
         Raises:
             SelectionError: the model has no such neuron.
         """
         values = self._values(layer, neuron)
-        ends = [extremes(values, self._labels == language, SHOWN) for language in range(len(self._languages))]
-        share = max(1, SAMPLED // len(self._languages))
-        sampled = [
-            int(row) for language in range(len(ends)) for row in np.flatnonzero(self._labels == language)[:share]
-        ]
-        chosen = sorted({*sampled, *(row for top, bottom in ends for row in (*top, *bottom))})
-        with self._lock:
-            corpus = self.responses.corpus.take(chosen)
-            found = gather(self.model, corpus, [(layer, neuron)], self.responses.site, progress=False)
-        at = {row: index for index, row in enumerate(chosen)}
         measures = sentence_measures(values[:, None], self._labels, len(self._languages))
-        record = token_record(
-            found,
-            0,
-            self._languages[int(measures["auroc"][0].argmax())],
-            [([at[row] for row in top], [at[row] for row in bottom]) for top, bottom in ends],
-            sampled=[at[row] for row in sampled],
-            names=chosen,
-        )
+        home = self._languages[int(measures["auroc"][0].argmax())]
+        none: list[tuple[list[int], list[int]]] = [([], [])] * len(self._languages)
+        record = token_record(self._sampled.of(layer, neuron), 0, home, none, names=self._sampled.rows)
+        found = [self._ends(values, language) for language in range(len(self._languages))]
+        record["shown"] |= {"top": [top for top, _ in found], "bottom": [bottom for _, bottom in found]}
         return {**record, "neighbours": self._neighbours(values, layer, neuron)}
+
+    def ends(self, layer: int, neuron: int, language: str) -> Row:
+        """The activations at the sentences of a language with the largest, then with the smallest responses.
+
+        Raises:
+            SelectionError: the model has no such neuron, or the corpus no such language.
+        """
+        if language not in self._languages:
+            raise SelectionError(f"the corpus has no {language!r}; {near(language, self._languages)}")
+        top, bottom = self._ends(self._values(layer, neuron), self._languages.index(language))
+        with self._lock:
+            corpus = self.responses.corpus.take([*top, *bottom])
+            found = gather(self.model, corpus, [(layer, neuron)], self.responses.site, progress=False)
+        pieces = np.concatenate([found.drawn(sentence)[:, 0] for sentence in range(len(corpus))])
+        return {"language": language, "pieces": packed(pieces, np.uint8)}
+
+    def prepare(self) -> None:
+        """Compute what every answer about a neuron needs, so that the answers take no pass over the sentences."""
+        # What goes wrong here is said in the answer that needs it.
+        with suppress(TLExpertsError):
+            _ = self._spread
+            self._sampled.fill()
 
     def scorings(self, layer: int, neuron: int) -> Row:
         """How a neuron scores for each language by each scoring, and its rank among all neurons.
@@ -268,6 +281,9 @@ class Live:
                 for score, rank in zip(table[column], ranks, strict=True)
             ]
         return {"scorings": found, "neurons": self.responses.neurons.total}
+
+    def _ends(self, values: NDArray[np.float32], language: int) -> tuple[list[int], list[int]]:
+        return extremes(values, self._labels == language, SHOWN)
 
     @cached_property
     def _spread(self) -> NDArray[np.float32]:

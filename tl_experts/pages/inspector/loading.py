@@ -23,14 +23,18 @@ class Loading:
     Args:
         make: loads it, and says before each of its steps what it is.
         steps: how many steps that are.
+        then: what is computed ahead, from the moment when questions are answered.
     """
 
-    def __init__(self, make: "Callable[[Say], Live]", steps: int) -> None:
+    def __init__(
+        self, make: "Callable[[Say], Live]", steps: int, *, then: "Callable[[Live], None] | None" = None
+    ) -> None:
         self._made: "Live | None" = None
         self._error: Exception | None = None
         self._changed = threading.Condition()
         self._stage, self._step, self._steps = "starting", 0, steps
         self._begun = time.monotonic()
+        self._then = then
         threading.Thread(target=self._run, args=(make,), daemon=True).start()
 
     def _run(self, make: "Callable[[Say], Live]") -> None:
@@ -42,6 +46,9 @@ class Loading:
         with self._changed:
             self._made, self._error = made, error
             self._changed.notify_all()
+        if made is not None and self._then is not None:
+            # Not a daemon, which would be torn out of PyTorch when the program ends: `then` must watch for that itself.
+            threading.Thread(target=self._then, args=(made,), daemon=False).start()
 
     def _say(self, stage: str) -> None:
         with self._changed:

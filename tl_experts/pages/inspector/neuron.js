@@ -28,16 +28,20 @@ function shadeScale(low, high) {
   // Nothing below zero is shaded: the neuron is silent there.
   const floor = Math.max(0, low);
   // Light enough for black text to keep WCAG's contrast of 4.5 to 1.
-  return (value) => `rgba(0, 114, 178, ${(high > floor ? Math.max(0, (value - floor) / (high - floor)) * 0.8 : 0).toFixed(3)})`;
+  const share = (value) => (high > floor ? Math.min(1, Math.max(0, (value - floor) / (high - floor))) : 0);
+  return (value) => `rgba(0, 114, 178, ${(share(value) * 0.8).toFixed(3)})`;
 }
 
 function sentenceLine(record, index, values, start, shade, marked, response) {
   const line = make("div", { className: "sentence", dir: "auto" });
   data.sentences[index][1].forEach((piece, offset) => {
-    const value = values[start + offset];
+    const value = values?.[start + offset];
     const text = data.strings[piece];
-    const span = make("span", { text, title: `${JSON.stringify(text)}: ${value.toFixed(3)} in layer ${record.neuron[0]}` });
-    span.style.background = shade(value);
+    const span = make("span", { text, title: JSON.stringify(text) });
+    if (value !== undefined) {
+      span.title += `: ${value.toFixed(3)} in layer ${record.neuron[0]}`;
+      span.style.background = shade(value);
+    }
     if (offset === marked) span.className = "marked";
     line.append(span);
   });
@@ -66,7 +70,8 @@ function legend(low, high) {
 function sentences(record, language) {
   const { shown } = record;
   const values = numbers(shown.pieces, false);
-  const [low, high] = shown.pieces;
+  const [low, most] = shown.pieces;
+  const high = Math.max(most, record.ends ? Math.max(record.distribution.high, record.responses[1]) : most);
   const shade = shadeScale(low, high);
   const pooled = numbers(record.responses, true);
   let start = 0;
@@ -76,9 +81,14 @@ function sentences(record, language) {
     return line;
   };
   const boxes = data.languages.map((code, at) => {
-    const [top, bottom] = ["top", "bottom"].map((which) => shown[which][at].map((index) => next(index, -1, pooled[index])));
-    const box = make("details", { open: code === language || data.languages.length <= 2 }, make("summary", {}, swatch(at), make("span", { text: code })), quiet("largest responses"), ...top);
-    if (bottom.length) box.append(quiet("smallest responses"), ...bottom);
+    const box = make("details", { open: code === language || data.languages.length <= 2 });
+    const put = (line) => {
+      const [top, bottom] = ["top", "bottom"].map((which) => shown[which][at].map((index) => line(index, -1, pooled[index])));
+      box.replaceChildren(make("summary", {}, swatch(at), make("span", { text: code })), quiet("largest responses"), ...top);
+      if (bottom.length) box.append(quiet("smallest responses"), ...bottom);
+    };
+    if (record.ends) shadeLater(record, code, box, put, shade);
+    else put(next);
     return [code === language ? 0 : 1, box];
   });
   const intervals = shown.intervals.map((tokens, level) => {
@@ -101,6 +111,29 @@ function sentences(record, language) {
     quiet("Shaded alike; a character of several tokens by the largest of theirs. The number is the sentence's response."),
     make("div", { id: "sentences" }, ...boxes.sort((a, b) => a[0] - b[0]).map(([, box]) => box)),
   ];
+}
+
+// Sentences of a neuron that is not on the page: their text at once, their shades when the model has read them, which it
+// does when their language is opened.
+function shadeLater(record, code, box, put, shade) {
+  put((index, marked, response) => sentenceLine(record, index, null, 0, shade, marked, response));
+  let asked = false;
+  const ask = async () => {
+    if (!box.open || asked) return;
+    asked = true;
+    try {
+      record.ends[code] ??= await answerOf(`/api/ends?name=${encodeURIComponent(nameOf(record.neuron))}&language=${encodeURIComponent(code)}`);
+      const values = numbers(record.ends[code].pieces, false);
+      let start = 0;
+      put((index, marked, response) => {
+        const line = sentenceLine(record, index, values, start, shade, marked, response);
+        start += data.sentences[index][1].length;
+        return line;
+      });
+    } catch (error) { box.append(make("p", { className: "warn", text: reason(error), attributes: { role: "alert" } })); }
+  };
+  box.addEventListener("toggle", ask);
+  ask();
 }
 
 function tokenBars(title, rows) {

@@ -28,9 +28,14 @@ SCRIPTS = ("base.js", "charts.js", "neuron.js", "ask.js", "steer.js", "app.js")
 _DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 
 
-def page(inspection: "Inspection") -> str:
-    """The whole page."""
-    return _page(safe_json(document(inspection)), POLICY)
+def page(inspection: "Inspection", *, report: bool = False) -> str:
+    """The whole page.
+
+    Args:
+        inspection: what it shows.
+        report: link to ``report.html`` in the folder that it will lie in.
+    """
+    return _page(safe_json({**document(inspection), "report": report}), POLICY)
 
 
 def live_page(saved: str, settings: dict[str, Any]) -> str:

@@ -55,7 +55,6 @@ def token_record(
     language: str,
     ends: Sequence[tuple[Sequence[int], Sequence[int]]],
     *,
-    sampled: Sequence[int] | None = None,
     names: Sequence[int] | None = None,
 ) -> Row:
     """What its activations at tokens show: the distribution, and shaded sentences.
@@ -65,10 +64,9 @@ def token_record(
         column: the neuron's.
         language: whose tokens are shown apart in the histogram.
         ends: for each language, the sentences with the largest and with the smallest responses.
-        sampled: the sentences that the distribution is taken over; None: all.
         names: the index in the page's corpus of every sentence; None: the same.
     """
-    values, sentence_of = _tokens(activations, column, sampled)
+    values, sentence_of = _tokens(activations, column)
     own = np.array([activations.corpus.labels[sentence] == language for sentence in sentence_of])
     found = distribution(values, own)
     intervals = [
@@ -91,15 +89,11 @@ def token_record(
 
 
 def _tokens(
-    activations: TokenActivations, column: int, sampled: Sequence[int] | None
+    activations: TokenActivations, column: int
 ) -> tuple[Float[np.ndarray, " token"], Int64[np.ndarray, " token"]]:
-    """The activations at the tokens of some sentences, and the sentence of each token."""
+    """The activations at all tokens, and the sentence of each token."""
     starts = activations.starts
-    sentence_of = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    if sampled is None:
-        return activations.values[:, column], sentence_of
-    chosen = np.isin(sentence_of, np.asarray(sampled))
-    return activations.values[chosen, column], sentence_of[chosen]
+    return activations.values[:, column], np.repeat(np.arange(len(starts) - 1), np.diff(starts))
 
 
 def _first(sentence_of: NDArray[np.int64], token: int) -> int:

@@ -1,8 +1,8 @@
 """The inspector served live, by default to this machine only.
 
-The page is a string in memory at one address; no address leads to a file. Requests that name another host are
-rejected, so that no page elsewhere can reach the server through a name that points here (DNS rebinding), and questions
-that compute are JSON, which a page elsewhere may not send.
+The page, and the report beside it, are strings in memory; no address leads to a file. Requests that name another host
+are rejected, so that no page elsewhere can reach the server through a name that points here (DNS rebinding), and
+questions that compute are JSON, which a page elsewhere may not send.
 
 Answers that take a while are streamed, as one JSON document a line.
 """
@@ -10,9 +10,11 @@ Answers that take a while are streamed, as one JSON document a line.
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from tl_experts.errors import TLExpertsError
+from tl_experts.jobs.files import REPORT_PAGE
 from tl_experts.pages.inspector.loading import Loading
 from tl_experts.pages.inspector.page import live_page
 from tl_experts.pages.inspector.saved import parse_neuron
@@ -21,9 +23,10 @@ HOST = "127.0.0.1"
 PORT = 8050
 
 _LINES = "application/x-ndjson"
+_HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
-def make_app(page: str, live: Loading, counts: dict[str, int], *, host: str = HOST) -> Any:
+def make_app(page: str, live: Loading, counts: dict[str, int], *, host: str = HOST, report: str | None = None) -> Any:
     """The Flask app.
 
     Args:
@@ -31,6 +34,7 @@ def make_app(page: str, live: Loading, counts: dict[str, int], *, host: str = HO
         live: the model, which may still be loading.
         counts: number of experts of each language.
         host: the host that serves it; requests must name it.
+        report: the page of the study's report, which is served beside it.
 
     Raises:
         TLExpertsError: Flask is not installed.
@@ -43,8 +47,10 @@ def make_app(page: str, live: Loading, counts: dict[str, int], *, host: str = HO
     # Everything is in memory; nothing is read from disk.
     app = Flask("tl_experts_inspector", static_folder=None)
     app.json.sort_keys = False  # languages and scorings keep their order
-    shown = live_page(page, {"counts": counts})
-    app.add_url_rule("/", "page", lambda: (shown, 200, {"Content-Type": "text/html; charset=utf-8"}))
+    shown = live_page(page, {"counts": counts, "report": report is not None})
+    app.add_url_rule("/", "page", lambda: (shown, 200, _HTML))
+    if report is not None:
+        app.add_url_rule(f"/{REPORT_PAGE}", "report", lambda: (report, 200, _HTML))
     _refuse_other_hosts(app, host)
     _answer_about_neurons(app, live)
     _answer_in_lines(app, live)
@@ -54,26 +60,25 @@ def make_app(page: str, live: Loading, counts: dict[str, int], *, host: str = HO
 def _answer_about_neurons(app: Any, live: Loading) -> None:
     from flask import request
 
-    def answer(name: str) -> Callable[[], Any]:
+    def answer(name: str, ask: Callable[[], dict[str, Any]]) -> None:
         def found() -> Any:
             try:
-                layer, neuron = parse_neuron(request.args.get("name", ""))
-                return getattr(live.get(), name)(layer, neuron)
+                return ask()
             except TLExpertsError as error:
                 return {"error": str(error)}, 400
 
+        app.add_url_rule(f"/api/{name}", name, found)
+
+    def about(name: str, *more: str) -> dict[str, Any]:
+        # A name that cannot be read is an error at once, not when the model is loaded.
+        layer, neuron = parse_neuron(request.args.get("name", ""))
+        found: dict[str, Any] = getattr(live.get(), name)(layer, neuron, *more)
         return found
 
     for name in ("neuron", "tokens", "scorings", "slow_scorings"):
-        app.add_url_rule(f"/api/{name}", name, answer(name))
-
-    def expected() -> Any:
-        try:
-            return live.get().expected(request.args.get("sentence", -1, type=int))
-        except TLExpertsError as error:
-            return {"error": str(error)}, 400
-
-    app.add_url_rule("/api/expected", "expected", expected)
+        answer(name, partial(about, name))
+    answer("ends", lambda: about("ends", request.args.get("language", "")))
+    answer("expected", lambda: live.get().expected(request.args.get("sentence", -1, type=int)))
 
 
 def _answer_in_lines(app: Any, live: Loading) -> None:
