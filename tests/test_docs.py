@@ -80,8 +80,9 @@ def python_blocks(page: Path) -> list[str]:
 
 
 def imported_names(code: str) -> set[tuple[str, str]]:
-    found = re.findall(r"^\s*from (tl_experts[\w.]*) import (.+)$", code, re.MULTILINE)
-    return {(module, name.strip()) for module, names in found for name in names.split(",")}
+    found = re.findall(r"^\s*from (tl_experts[\w.]*) import (?:\(([^)]*)\)|(.+))$", code, re.MULTILINE)
+    lists = [(module, (inside or line).split(",")) for module, inside, line in found]
+    return {(module, name.strip()) for module, names in lists for name in names if name.strip()}
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
