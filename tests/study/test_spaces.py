@@ -7,7 +7,7 @@ from tl_experts import collect_both, embed, steer
 from tl_experts.steering.tuning.building import builder
 from tl_experts.steering.tuning.space import Setting
 from tl_experts.study import spaces as module
-from tl_experts.study.spaces import every_layer, hits_of, mean_hits, setting_spaces
+from tl_experts.study.spaces import every_layer, hits_of, layer_name, mean_hits, setting_spaces, spaces_read
 
 SETTINGS = [None, Setting("auroc", 5), Setting("all", None), Setting("auroc", 5)]
 
@@ -25,6 +25,22 @@ def test_each_different_setting_is_read_once_as_embed_reads_it(model_of, corpus,
     for language in corpus.languages:
         assert torch.equal(found[0][1][None][language], plain[language])
         assert torch.equal(found[1][1][0][language], steered[language])
+
+
+def test_each_read_has_the_vectors_of_its_setting_at_its_layer(model_of, corpus):
+    model = model_of("llama")
+    building = builder(collect_both(model, corpus, progress=False), "de")
+    reads = {"a": (SETTINGS[1], 0), "b": (None, None), "c": (SETTINGS[1], None), "d": (None, 0)}
+    found = dict(spaces_read(model, building, reads, corpus))
+    assert found.keys() == reads.keys()
+    for setting, spaces in setting_spaces(model, building, SETTINGS[:2], corpus, [0, None]):
+        for key in [key for key, (own, _) in reads.items() if own == setting]:
+            for language in corpus.languages:
+                assert torch.equal(found[key][language], spaces[reads[key][1]][language])
+
+
+def test_a_layer_in_a_table():
+    assert [layer_name(0), layer_name(None)] == ["0", "last"]
 
 
 def test_all_layers_are_the_blocks_and_the_last_state(model_of):

@@ -13,7 +13,7 @@ from torch.nn import functional
 from tl_experts.errors import ModelError
 from tl_experts.models.batches import Batch, fill_repeats
 from tl_experts.models.hooks import Model
-from tl_experts.models.losses import loss_batches, scored, scored_logits
+from tl_experts.models.losses import loss_batches, scored, scored_logits, text_sums
 
 TOGETHER = 32
 """Positions whose log-probabilities are held at once."""
@@ -76,10 +76,9 @@ def text_divergences(
         for column, condition in enumerate(conditions):
             with condition():
                 after = scored_logits(model, batch)
-            found = torch.zeros(own.shape, dtype=torch.float64)
             with torch.inference_mode():
-                found[own] = token_divergences(before, after).double().cpu()
-            nats[batch.indices, column] = found.sum(dim=1)
+                found = token_divergences(before, after)
+            nats[batch.indices, column] = text_sums(found, own)
         tokens[batch.indices] = own.sum(dim=1)
     fill_repeats(nats, texts)
     fill_repeats(tokens, texts)

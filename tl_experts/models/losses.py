@@ -88,9 +88,8 @@ def text_losses(
     with tqdm(total=total, desc=description, unit="tok", unit_scale=True, disable=not progress) as bar:
         for batch in batches:
             own = scored(batch)
-            losses = torch.zeros(own.shape, dtype=torch.float64)
-            losses[own] = token_losses(model, batch.tokens, own, attended=batch.needed_mask).double().cpu()
-            nats[batch.indices] = losses.sum(dim=1)
+            losses = token_losses(model, batch.tokens, own, attended=batch.needed_mask)
+            nats[batch.indices] = text_sums(losses, own)
             tokens[batch.indices] = own.sum(dim=1)
             bar.update(int(batch.attended.sum()))
     fill_repeats(nats, texts)
@@ -101,6 +100,13 @@ def text_losses(
 def scored(batch: Batch) -> Bool[Tensor, "batch next"]:
     """Which tokens after the first are text that follows BOS or text: those that a model predicts."""
     return batch.pooled[:, 1:] & batch.attended[:, :-1]
+
+
+def text_sums(values: Float[Tensor, " scored"], own: Bool[Tensor, "batch next"]) -> Float64[Tensor, " batch"]:
+    """The sum of each text's values, one for each of its tokens in `own`."""
+    spread = torch.zeros(own.shape, dtype=torch.float64)
+    spread[own] = values.double().cpu()
+    return spread.sum(dim=1)
 
 
 def scored_logits(model: Model, batch: Batch) -> Float[Tensor, "scored d_vocab"]:

@@ -1,6 +1,7 @@
 """Embeddings of the same sentences under many settings, by language and layer, and how they are viewed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -17,6 +18,8 @@ from tl_experts.steering.tuning.space import Setting
 
 TOGETHER = 2**28
 """Bytes of embeddings that are held at once, a quarter of a GiB."""
+
+Key = TypeVar("Key")
 
 Space = Mapping[str, Float[Tensor, "row dim"]]
 """Vectors by language, row by row translations of each other."""
@@ -50,6 +53,28 @@ def setting_spaces(
         embedded = embed_conditions(model, corpus, conditions, layers=layers, progress=False)
         for setting, found in zip(some, embedded, strict=True):
             yield setting, {layer: embeddings.parallel() for layer, embeddings in found.items()}
+
+
+def spaces_read(
+    model: Model, building: Builder, reads: Mapping[Key, tuple[Setting | None, Layer]], corpus: Corpus
+) -> Iterator[tuple[Key, Space]]:
+    """The vectors under each setting at its layer, in the order of the settings; every setting reads the corpus once.
+
+    Args:
+        model: either class.
+        building: builds the settings.
+        reads: a setting and a layer, by a name of the caller's.
+        corpus: aligned.
+    """
+    layers = sorted({layer for _, layer in reads.values()}, key=lambda layer: (layer is None, layer or 0))
+    settings = [setting for setting, _ in reads.values()]
+    for setting, spaces in setting_spaces(model, building, settings, corpus, layers):
+        yield from ((key, spaces[layer]) for key, (own, layer) in reads.items() if own == setting)
+
+
+def layer_name(layer: Layer) -> str:
+    """A layer as tables name it."""
+    return "last" if layer is None else str(layer)
 
 
 def hits_of(space: Space, *, centred: bool) -> Hits:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tl_experts.errors import ModelError, TLExpertsError
-from tl_experts.steering.writing import fluency
+from tl_experts.models import losses
 from tl_experts.steering.writing.fluency import text_perplexities
 
 PROMPTS = ["Die Katze", "Every window", "", "猫は"]
@@ -31,7 +31,7 @@ def test_each_text_is_scored_after_its_prompt(llama):
 
 def test_batches_do_not_change_it(llama, monkeypatch):
     whole = text_perplexities(llama, TEXTS, prompts=PROMPTS, **QUIET)
-    monkeypatch.setattr(fluency, "_LOGITS", 1)
+    monkeypatch.setattr(losses, "LOGITS", 1)
     np.testing.assert_allclose(text_perplexities(llama, TEXTS, prompts=PROMPTS, **QUIET), whole, rtol=1e-5)
 
 

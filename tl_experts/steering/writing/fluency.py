@@ -8,12 +8,9 @@ from jaxtyping import Float64
 from tqdm.auto import tqdm
 
 from tl_experts.errors import ModelError, TLExpertsError
-from tl_experts.models import Batching, Model, require_model, token_policy
+from tl_experts.models import Model, require_model, token_policy
 from tl_experts.models.batches import make_batches, plain_tokens
-from tl_experts.models.losses import token_losses
-
-_LOGITS = 2**27
-"""Logits that are held at once: 512 MB in float32."""
+from tl_experts.models.losses import loss_batching, token_losses
 
 
 def text_perplexities(
@@ -49,8 +46,7 @@ def text_perplexities(
         raise ModelError(f"a text has {longest} tokens, the model reads {policy.context - lead}; shorten it")
     found = np.full(len(texts), np.nan)
     scorable = [row for row, (ids, start) in enumerate(encoded) if len(ids) > start and len(ids) + lead > 1]
-    budget = max(1, min(2048, _LOGITS // int(model.cfg.d_vocab)))
-    batches = make_batches([ids for ids, _ in encoded], policy, Batching(token_budget=budget), only=scorable)
+    batches = make_batches([ids for ids, _ in encoded], policy, loss_batching(model), only=scorable)
     with tqdm(total=len(scorable), desc="fluency", unit="text", disable=not progress) as bar:
         for batch in batches:
             wanted = torch.zeros(len(batch.tokens), batch.tokens.shape[1] - 1, dtype=torch.bool)

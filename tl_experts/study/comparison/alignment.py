@@ -26,7 +26,7 @@ from tl_experts.study.comparison.views import (
     space_measures,
     viewed,
 )
-from tl_experts.study.spaces import Hits, Space, every_layer, hits_of, setting_spaces
+from tl_experts.study.spaces import Hits, Space, every_layer, hits_of, layer_name, setting_spaces, spaces_read
 
 CHOOSING = 30
 """Most rows of the dev split on which settings and layers are chosen."""
@@ -135,14 +135,11 @@ def _all_seen(
     bench: CompareBench, target: str, chosen: Mapping[tuple[str, str], _Choice]
 ) -> dict[tuple[str, str], _Seen]:
     """The test split, which each chosen setting reads once."""
-    settings = [choice.setting for choice in chosen.values()]
-    layers = sorted({choice.layer for choice in chosen.values()}, key=lambda layer: (layer is None, layer or 0))
-    found = {}
-    for setting, spaces in setting_spaces(bench.model, bench.builder(target), settings, bench.test, layers):
-        for (name, view), choice in chosen.items():
-            if choice.setting == setting:
-                found[name, view] = _see(viewed(spaces[choice.layer], view, choice.subspace), target)
-    return found
+    reads = {key: (choice.setting, choice.layer) for key, choice in chosen.items()}
+    return {
+        key: _see(viewed(space, key[1], chosen[key].subspace), target)
+        for key, space in spaces_read(bench.model, bench.builder(target), reads, bench.test)
+    }
 
 
 def _see(space: Space, target: str) -> _Seen:
@@ -157,7 +154,7 @@ def _see(space: Space, target: str) -> _Seen:
 def _told(choice: _Choice) -> dict[str, Any]:
     return {
         "setting": "" if choice.setting is None else str(choice.setting),
-        "layer": "last" if choice.layer is None else str(choice.layer),
+        "layer": layer_name(choice.layer),
         "rank": math.nan if choice.subspace is None else choice.subspace.rank,
         "dev_top1": choice.top1,
     }

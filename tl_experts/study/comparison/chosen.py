@@ -15,7 +15,7 @@ from tl_experts.study.comparison.ceiling import CEILING
 from tl_experts.study.comparison.methods import UNSTEERED
 from tl_experts.study.comparison.views import ALL, viewed
 from tl_experts.study.result import records
-from tl_experts.study.spaces import Space, setting_spaces
+from tl_experts.study.spaces import Space, layer_name, spaces_read
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Chosen:
             "method": self.method,
             "view": self.view,
             "setting": "" if self.setting is None else str(self.setting),
-            "layer": "last" if self.layer is None else str(self.layer),
+            "layer": layer_name(self.layer),
         }
 
 
@@ -85,22 +85,15 @@ def seen(bench: CompareBench, target: str, found: Sequence[Chosen], corpus: Corp
 
     The directions that are removed are those of the dev split, as in retrieval.
     """
-    removing = [one for one in found if one.rank is not None]
+    building = bench.builder(target)
+    reads = {one: (one.setting, one.layer) for one in found}
+    removing = {one: read for one, read in reads.items() if one.rank is not None}
     fitted: dict[Chosen, LanguageSubspace] = {
         one: language_subspace(space, rank=one.rank)
-        for one, space in _spaces(bench, target, removing, choosing_rows(bench))
+        for one, space in spaces_read(bench.model, building, removing, choosing_rows(bench))
     }
-    for one, space in _spaces(bench, target, found, corpus):
+    for one, space in spaces_read(bench.model, building, reads, corpus):
         yield one, viewed(space, one.view, fitted.get(one))
-
-
-def _spaces(
-    bench: CompareBench, target: str, found: Sequence[Chosen], corpus: Corpus
-) -> Iterator[tuple[Chosen, Space]]:
-    layers = sorted({one.layer for one in found}, key=lambda layer: (layer is None, layer or 0))
-    settings = [one.setting for one in found]
-    for setting, spaces in setting_spaces(bench.model, bench.builder(target), settings, corpus, layers):
-        yield from ((one, spaces[one.layer]) for one in found if one.setting == setting)
 
 
 def _rank(row: Row) -> int | None:

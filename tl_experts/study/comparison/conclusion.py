@@ -4,16 +4,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tl_experts.analysis.statistics import POWER, SIGNIFICANT, Estimate, enough_resamples, holm, smallest_p
+from tl_experts.analysis.statistics import POWER, Estimate, enough_resamples, smallest_p
 from tl_experts.study.comparison.ceiling import CEILING, INSTALL
 from tl_experts.study.comparison.evidence import (
+    Retrieval,
     best_of,
-    best_steered,
     best_writer,
     gains_over_rivals,
     mean_top1,
     named,
     percent,
+    retrieval,
     sure,
     useful,
 )
@@ -115,28 +116,20 @@ def _interval(row: "pd.Series", of: str) -> str:
 
 
 def _alignment(result: CompareResult) -> str:
-    table = result["alignment"]
-    table = table[table["method"] != CEILING]
-    everything = table[table["languages"] == ALL]
-    baseline = best_of(everything[everything["method"] == UNSTEERED], "dev_top1", "view")
-    method, view = best_steered(everything)
-    own = everything[(everything["method"] == method) & (everything["view"] == view)]
-    top1, without = (mean_top1(everything, *which) for which in ((method, view), (UNSTEERED, baseline)))
-    raw = mean_top1(everything, UNSTEERED, LAST_RAW)
-    corrected = holm(own["p"].tolist())
-    ahead = sum(p < SIGNIFICANT and gain > 0 for p, gain in zip(corrected, own["gain"], strict=True))
-    behind = sum(p < SIGNIFICANT and gain < 0 for p, gain in zip(corrected, own["gain"], strict=True))
-    verdict = "is ahead of" if top1 > without else "is not ahead of"
+    found = retrieval(result)
+    own = found.rows
+    raw = mean_top1(found.table, UNSTEERED, LAST_RAW)
+    verdict = "is ahead of" if found.top1 > found.without else "is not ahead of"
     said = [
-        f"For retrieval, the best intervention ({method}; {view}) {verdict} the best baseline ({baseline}, no "
-        f"intervention): top-1 over all pairs {percent(top1)} against {percent(without)} ({percent(raw)} for the "
-        f"last layer as it is). Beyond doubt it is ahead for {ahead} and behind for {behind} of {len(own)} targets "
-        "(Holm)."
+        f"For retrieval, the best intervention ({found.method}; {found.view}) {verdict} the best baseline "
+        f"({found.baseline}, no intervention): top-1 over all pairs {percent(found.top1)} against "
+        f"{percent(found.without)} ({percent(raw)} for the last layer as it is). Beyond doubt it is ahead for "
+        f"{found.beyond_doubt(1)} and behind for {found.beyond_doubt(-1)} of {len(own)} targets (Holm)."
     ]
     if result.config.resamples < enough_resamples(len(own)):
         least = smallest_p(result.config.resamples, len(own))
         said.append(f"With {result.config.resamples} resamples no corrected p can be below {least:.2g}.")
-    said += [_power(own), _one_script(table, (method, view), baseline), _ceiling(result["alignment"])]
+    said += [_power(own), _one_script(result["alignment"], found), _ceiling(result["alignment"])]
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -155,14 +148,15 @@ def _power(own: "pd.DataFrame") -> str:
     )
 
 
-def _one_script(table: "pd.DataFrame", best: tuple[str, str], baseline: str) -> str:
+def _one_script(table: "pd.DataFrame", found: Retrieval) -> str:
     """The same comparison among the languages of one script."""
     groups = [group for group in table["languages"].unique() if group != ALL]
     if not groups:
         return ""
     own = table[table["languages"] == groups[0]]
     raw, without, top1 = (
-        percent(mean_top1(own, *which)) for which in ((UNSTEERED, LAST_RAW), (UNSTEERED, baseline), best)
+        percent(mean_top1(own, *which))
+        for which in ((UNSTEERED, LAST_RAW), (UNSTEERED, found.baseline), (found.method, found.view))
     )
     return (
         f"Language or script? Among languages in {groups[0]} only, the same intervention finds {top1}, the same "

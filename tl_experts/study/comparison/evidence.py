@@ -1,14 +1,16 @@
 """What the tables of a comparison prove: who did best where the choice was made, and by how much it leads elsewhere."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64
 
 from tl_experts.analysis.statistics import SIGNIFICANT, Estimate, holm, paired_gain
+from tl_experts.study.comparison.ceiling import CEILING
 from tl_experts.study.comparison.methods import NAMES, UNSTEERED
 from tl_experts.study.comparison.result import CompareResult
+from tl_experts.study.comparison.views import ALL
 from tl_experts.study.comparison.writing import ASKED, OWN
 
 if TYPE_CHECKING:
@@ -71,6 +73,47 @@ def gains_over_rivals(result: CompareResult, table: str, best: str) -> dict[str,
 def named(method: str) -> str:
     """A method in a sentence."""
     return f"the {method}" if method in (VECTOR, ASKED, OWN) else method
+
+
+@dataclass(frozen=True, eq=False)
+class Retrieval:
+    """The best intervention at retrieval over all languages, beside the best view without any."""
+
+    table: "pd.DataFrame"
+    """Rows over all languages, the ceiling left out."""
+
+    baseline: str
+    """The best view without intervention."""
+
+    method: str
+    view: str
+    rows: "pd.DataFrame"
+    """Of the method in this view, one per target."""
+
+    @property
+    def top1(self) -> float:
+        """Of the intervention, averaged over targets."""
+        return mean_top1(self.table, self.method, self.view)
+
+    @property
+    def without(self) -> float:
+        """Of the baseline."""
+        return mean_top1(self.table, UNSTEERED, self.baseline)
+
+    def beyond_doubt(self, sign: int) -> int:
+        """For how many targets it is ahead (sign 1) or behind (-1), with corrected p below 0.05 (Holm)."""
+        found = zip(holm(self.rows["p"].tolist()), self.rows["gain"], strict=True)
+        return sum(p < SIGNIFICANT and sign * gain > 0 for p, gain in found)
+
+
+def retrieval(result: CompareResult) -> Retrieval:
+    """What was chosen on the dev split for retrieval."""
+    table = result["alignment"]
+    table = table[(table["method"] != CEILING) & (table["languages"] == ALL)]
+    baseline = best_of(table[table["method"] == UNSTEERED], "dev_top1", "view")
+    method, view = best_steered(table)
+    own = table[(table["method"] == method) & (table["view"] == view)]
+    return Retrieval(table, baseline, method, view, own)
 
 
 def best_steered(table: "pd.DataFrame") -> tuple[str, str]:

@@ -3,20 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tl_experts.analysis.statistics import SIGNIFICANT, holm
-from tl_experts.study.comparison.ceiling import CEILING
+from tl_experts.analysis.statistics import SIGNIFICANT
 from tl_experts.study.comparison.evidence import (
     best_of,
-    best_steered,
     best_writer,
     gains_over_rivals,
-    mean_top1,
     named,
+    retrieval,
     sure,
 )
-from tl_experts.study.comparison.methods import UNSTEERED
 from tl_experts.study.comparison.result import CompareResult
-from tl_experts.study.comparison.views import ALL
 from tl_experts.study.comparison.writing import ASKED, OWN
 
 
@@ -87,21 +83,16 @@ def _texts(result: CompareResult, table: str, name: str, best: str) -> Purpose:
 
 
 def _retrieval(result: CompareResult) -> Purpose:
-    table = result["alignment"]
-    table = table[(table["method"] != CEILING) & (table["languages"] == ALL)]
-    baseline = best_of(table[table["method"] == UNSTEERED], "dev_top1", "view")
-    method, view = best_steered(table)
-    own = table[(table["method"] == method) & (table["view"] == view)]
-    found = list(zip(holm(own["p"].tolist()), own["gain"], strict=True))
-    ahead, behind = (sum(p < SIGNIFICANT and sign * gain > 0 for p, gain in found) for sign in (1, -1))
-    lead = 100 * (mean_top1(table, method, view) - mean_top1(table, UNSTEERED, baseline))
+    found = retrieval(result)
+    ahead, behind = found.beyond_doubt(1), found.beyond_doubt(-1)
+    lead = 100 * (found.top1 - found.without)
     beaten = lead > 0 and ahead > 0 and behind == 0
-    steered, free = f"{method} ({view})", f"the {baseline} without intervention"
+    steered, free = f"{found.method} ({found.view})", f"the {found.baseline} without intervention"
     if round(lead, 1) == 0:
         return Purpose("for retrieval", beaten, f"{steered} and {free} are level")
     winner, other = (steered, free) if lead > 0 else (free, steered)
     clear = ahead if lead > 0 else behind
-    doubt = f"beyond doubt for {clear} of {len(own)} targets"
+    doubt = f"beyond doubt for {clear} of {len(found.rows)} targets"
     said = f"{winner} {_verb(clear > 0)}, {abs(lead):.1f} points ahead of {other} ({doubt})"
     return Purpose("for retrieval", beaten, said)
 

@@ -5,7 +5,7 @@ from tl_experts.study.comparison.bench import CompareBench
 from tl_experts.study.comparison.chosen import Chosen, best_view, chosen
 from tl_experts.study.comparison.methods import UNSTEERED
 from tl_experts.study.comparison.views import mean_mexa
-from tl_experts.study.spaces import every_layer, setting_spaces
+from tl_experts.study.spaces import every_layer, layer_name, setting_spaces
 
 
 def layers(bench: CompareBench) -> Tables:
@@ -34,8 +34,5 @@ def _rows(bench: CompareBench, target: str, found: list[Chosen]) -> list[Row]:
             "method": methods[setting],
             "setting": "" if setting is None else str(setting),
         }
-        rows += [
-            own | {"layer": "last" if layer is None else str(layer), "mexa": mean_mexa(space)}
-            for layer, space in spaces.items()
-        ]
+        rows += [own | {"layer": layer_name(layer), "mexa": mean_mexa(space)} for layer, space in spaces.items()]
     return rows

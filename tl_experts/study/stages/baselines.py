@@ -7,6 +7,7 @@ from tl_experts.analysis.subspace import language_subspace, project_out
 from tl_experts.analysis.vectors import centre
 from tl_experts.study.bench import Bench, Row, Space, Tables
 from tl_experts.study.measures import KINDS, Ranks, accuracy, hits_by_kind, mean_top1
+from tl_experts.study.spaces import layer_name
 
 LAST = "last layer"
 
@@ -67,7 +68,7 @@ def _layers(bench: Bench) -> tuple[list[Row], Ranks]:
         ranks = all_pair_ranks(space)
         rows.append(
             {
-                "layer": "last" if layer is None else str(layer),
+                "layer": layer_name(layer),
                 "dev_top1": choosing[layer],
                 "top1": mean_top1(ranks.values()),
                 "top1_centred": mean_top1(all_pair_ranks(centred(space)).values()),
