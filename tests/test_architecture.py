@@ -90,7 +90,7 @@ INNER = {
         ("find", "own", "leave_out", "overlap"),
     ),
     "steering": (
-        ("operations", "norms", "positions", "maps", "generation", "matrix", "choices"),
+        ("operations", "norms", "positions", "maps", "generation", "matrix", "choices", "wording"),
         ("edits",),
         ("neurons",),
         ("steering", "affine", "subspaces"),
@@ -115,7 +115,7 @@ INNER = {
         ("run", "verdict"),
     ),
     "study.comparison": (
-        ("config", "views", "romaniser"),
+        ("config", "views", "romaniser", "scaling"),
         ("methods", "result", "prompts", "ceiling"),
         ("bench",),
         ("texts",),

@@ -6,6 +6,7 @@ from tl_experts import plots
 from tl_experts.errors import TLExpertsError
 from tl_experts.experts.scorings import SCORINGS
 from tl_experts.plots.comparison import CEILING
+from tl_experts.steering.wording import in_words
 from tl_experts.study.comparison import ceiling, methods
 
 pytestmark = pytest.mark.slow
@@ -17,11 +18,11 @@ def test_every_method_is_a_point_at_its_share(compared):
     assert not {"vector", "all", "auroc"} & {trace.name for trace in figure.data}
     points = {name: (x, y) for trace in figure.data for name, x, y in zip(trace.text, trace.x, trace.y, strict=True)}
     for row in compared["writing"].drop_duplicates("method").itertuples():
-        assert points[row.method][0] == pytest.approx(row.share)
+        assert points[in_words(row.method)][0] == pytest.approx(row.share)
     assert all(0 <= y <= 1 for _, y in points.values())
     # The harmonic mean of share and quality is the score.
     for row in compared["writing"].dropna(subset=["texts"]).drop_duplicates("method").itertuples():
-        share, quality = points[row.method]
+        share, quality = points[in_words(row.method)]
         if row.score > 0:
             assert 2 * share * quality / (share + quality) == pytest.approx(row.score)
 

@@ -9,6 +9,7 @@ from tl_experts.pages.reporting.columns import title_of
 from tl_experts.pages.reporting.figures import Picture
 from tl_experts.pages.reporting.page import Section, page
 from tl_experts.pages.reporting.tables import as_csv, table_section
+from tl_experts.steering.wording import SCORINGS, in_words
 from tl_experts.study.comparison.conclusion import conclusion
 from tl_experts.study.comparison.result import CompareResult
 from tl_experts.study.comparison.views import ALL
@@ -140,5 +141,8 @@ def _pictures(result: CompareResult) -> list[Picture]:
 
 
 def _shown(result: CompareResult, name: str) -> "pd.DataFrame":
+    """The columns that are shown, methods and scorings in words."""
     table = result[name]
-    return table[[column for column in COLUMNS[name].split() if column in table]]
+    table = table[[column for column in COLUMNS[name].split() if column in table]]
+    words = {"method": in_words, "scoring": lambda scoring: SCORINGS.get(scoring, scoring)}
+    return table.assign(**{column: table[column].map(words[column]) for column in words if column in table})

@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 
 from tl_experts.errors import TLExpertsError, require_choice
 from tl_experts.plots.style import COLOURS, SYMBOLS, Figure, colour_of, dash_of, escaped, finish, symbol_of, table_of
+from tl_experts.steering.wording import SCORINGS as WORDS
+from tl_experts.steering.wording import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,20 +21,6 @@ SHOWN = 8
 
 LEAST_COST = 1e-4
 """Costs below are drawn there, since the axis is logarithmic."""
-
-WORDS = {
-    "all": "all neurons",
-    "vector": "language vector",
-    "auroc": "AUROC",
-    "ap": "average precision",
-    "mean_difference": "Cohen's d of sentences",
-    "token_mean_difference": "Cohen's d of tokens",
-    "lape": "LAPE",
-    "aligned_lape": "LAPE (Zhu et al.)",
-    "dln": "overlap of histograms (DLN)",
-    "probe": "sparse probe",
-}
-"""What neurons are chosen by, in the words of legends."""
 
 
 def writing_front(result: "Mapping[str, pd.DataFrame]") -> Figure:
@@ -67,7 +55,7 @@ def writing_front(result: "Mapping[str, pd.DataFrame]") -> Figure:
             x=rows["share"],
             y=rows["quality"],
             mode="markers",
-            text=[escaped(method) for method in rows["method"]],
+            text=[escaped(in_words(method)) for method in rows["method"]],
             marker={"size": 11, **_mark(str(group), others)},
             customdata=rows[["score", "perplexity"]],
             hovertemplate="%{text}<br>share %{x:.0%}, quality %{y:.2f}, score %{customdata[0]:.2f}, perplexity "
@@ -108,7 +96,7 @@ def cost_front(result: "Mapping[str, pd.DataFrame]", target: str) -> Figure:
             x=rows["kl"].clip(lower=LEAST_COST),
             y=rows["dev_score"],
             mode="markers",
-            text=[f"{escaped(method)}<br>{escaped(setting)}" for method, setting in named],
+            text=[f"{escaped(in_words(method))}<br>{escaped(setting)}" for method, setting in named],
             marker={
                 "size": 10,
                 "color": mark["color"],
@@ -183,7 +171,7 @@ def mexa_layers(result: "Mapping[str, pd.DataFrame]") -> Figure:
         target, method = map(str, keys)
         look = {"color": colour_of(target), "dash": dash_of(target)} if target else {"color": "#777777", "width": 4}
         figure.add_scatter(
-            name=escaped(f"{target}: {method}" if target else method),
+            name=escaped(f"{target}: {in_words(method)}" if target else method),
             x=[str(layer) for layer in rows["layer"]],
             y=rows["mexa"],
             mode="lines+markers",
@@ -214,7 +202,7 @@ def _bars(rows: "pd.DataFrame", name: str, colour: str) -> go.Bar:
         name=name,
         orientation="h",
         x=rows["top1"],
-        y=[view if method == UNSTEERED else f"{method}<br>{view}" for method, view in pairs],
+        y=[view if method == UNSTEERED else f"{in_words(method)}<br>{view}" for method, view in pairs],
         error_x={"array": rows["high"] - rows["top1"], "arrayminus": rows["top1"] - rows["low"]},
         marker_color=colour,
         customdata=np.stack([rows["setting"], rows["layer"]], axis=-1),

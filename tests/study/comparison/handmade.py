@@ -48,7 +48,8 @@ def comparison(worth, top1, silencing, *, equal=None):
         ),
     }
     if equal is not None:
-        tables |= {"equal": _methods(equal).assign(budget=0.2), "equal_texts": _texts(equal)}
+        rows = _methods(equal).dropna(subset=["dev_score"])  # without prompts
+        tables |= {"equal": rows.assign(budget=0.2), "equal_texts": _texts(equal)}
     config = CompareConfig("by-hand", "polyglot-mini", targets=TARGETS, resamples=2000)
     return CompareResult(Path("nowhere"), config, {}, tables)
 

@@ -22,7 +22,7 @@ def test_the_first_sentences_name_what_wins(compared):
     assert writing.endswith("no method can be far ahead of them.")
     assert "nats per token" in costs
     assert re.search(r"At equal cost, .* is best.*: .* of at most \d+\.\d\d nats per token", equal)
-    assert re.search(r"neurons by auroc .* diagonality of -?\d\.\d\d \[.*\] .* random neurons", cause)
+    assert re.search(r"neurons by AUROC .* diagonality of -?\d\.\d\d \[.*\] .* random neurons", cause)
 
 
 def test_rivals_that_are_not_beaten_are_named_at_once(compared):
@@ -39,7 +39,10 @@ def test_the_language_vector_is_set_against_the_best_other_method(compared):
     table = compared["writing"].copy()
     table.loc[table["method"] == "language vector", "dev_score"] = 1.0
     table.loc[table["method"] == "auroc, set mean", "dev_score"] = 0.9
-    assert "against auroc, set mean " in conclusion(replace(compared, tables=compared.tables | {"writing": table}))[1]
+    assert (
+        "against AUROC, set to the mean "
+        in conclusion(replace(compared, tables=compared.tables | {"writing": table}))[1]
+    )
 
 
 def test_what_was_not_measured_is_left_out(compared):

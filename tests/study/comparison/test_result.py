@@ -11,9 +11,20 @@ from tl_experts.errors import ArtefactError, StudyError
 from tl_experts.jobs.files import write_json
 from tl_experts.pages.comparison import comparison_page
 from tl_experts.study.comparison import CompareResult
-from tl_experts.study.comparison.result import LAYERS, MANIFEST, ROMANISED, TABLES, stage_names, with_quality
+from tl_experts.study.comparison.result import (
+    LAYERS,
+    MANIFEST,
+    ROMANISED,
+    TABLES,
+    stage_names,
+    with_quality,
+    without_guesses,
+)
 
 pytestmark = pytest.mark.slow
+
+
+MEASURES = ("share", "score", "quality", "dev_score")
 
 
 def test_every_table_is_there_and_a_missing_one_is_named(compared):
@@ -82,3 +93,14 @@ def test_the_quality_of_an_earlier_version_is_that_of_its_score():
 def test_only_targets_in_cyrillic_letters_are_romanised(compare_config):
     assert ROMANISED not in stage_names(compare_config)
     assert stage_names(replace(compare_config, targets=("es", "ru")))[-2:] == [LAYERS, ROMANISED]
+
+
+def test_the_zeros_of_earlier_versions_for_what_was_not_measured_are_unknown():
+    methods = ["paid", "only stronger ones tried", "never wrote it"]
+    kl = [0.2, float("nan"), float("nan")]
+    equal = pd.DataFrame({"target": "es", "method": methods, "kl": kl} | dict.fromkeys(MEASURES, 0.0))
+    tried = pd.DataFrame({"target": ["es", "es", "de"], "method": [methods[0], methods[1], methods[2]]})
+    found = without_guesses(equal, tried)
+    for name in MEASURES:
+        assert list(found[name].isna()) == [False, True, False]
+    pd.testing.assert_frame_equal(without_guesses(found, tried), found)

@@ -38,7 +38,7 @@ def test_it_says_what_either_script_finds_in_the_best_views():
     assert said.startswith(
         "Language or script? Russian in Latin letters finds and is found by its translations in 25.0% of cases, "
         "against 50.0% in Cyrillic ones (best layer, centred; the difference is beyond doubt); with the best "
-        "intervention (auroc, set mean) in 55.0% of cases, against 60.0% in Cyrillic ones"
+        "intervention (AUROC, set to the mean) in 55.0% of cases, against 60.0% in Cyrillic ones"
     )
     assert "Of the 100 neurons by AUROC, 90.0% separate Russian from the other languages" in said
     assert (

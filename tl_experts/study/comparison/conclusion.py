@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tl_experts.analysis.statistics import POWER, Estimate, enough_resamples, smallest_p
+from tl_experts.steering.wording import SCORINGS
 from tl_experts.study.comparison.ceiling import CEILING, INSTALL
 from tl_experts.study.comparison.evidence import (
     Retrieval,
     best_of,
     best_writer,
+    compared_at_equal_cost,
     gains_over_rivals,
     mean_top1,
     named,
@@ -70,16 +72,21 @@ def _equal(result: CompareResult) -> str:
     if "equal" not in result:
         return ""
     table = result["equal"]
+    budget = float(table.groupby("target")["budget"].first().mean())
+    methods, able = set(table["method"]), compared_at_equal_cost(result)
+    if not able:
+        return f"At equal cost, nothing was compared: no method has a setting of at most {budget:.2g} nats per token."
     best = best_of(table, "dev_score")
     worth = useful(result, best, "equal_texts")
     gains = gains_over_rivals(result, "equal", best)
-    budget = float(table.groupby("target")["budget"].first().mean())
     source = "that of the language vector at its best setting; " if result.config.equal_kl is None else ""
+    left = len(methods) - len(able)
+    without = f" Of {left} of {len(methods)} methods no setting is as mild in every target." if left else ""
     return (
         f"At equal cost, {named(best)} is best{_unbeaten(gains)}: its texts are worth "
         f"{percent(float(worth.mean()))} of natural ones, {_against(gains)}. Each method is at its best setting of at "
         f"most {budget:.2f} nats per token ({source}KL divergence of the next-token distribution from that of the "
-        "unsteered model, on text of the other languages). Prompts cost nothing."
+        f"unsteered model, on text of the other languages).{without} Prompts cost nothing."
     )
 
 
@@ -104,10 +111,10 @@ def _cause(result: CompareResult) -> str:
     best = table.iloc[int(table["diagonality"].argmax())]
     apart = int((table["low"] > table["control_high"]).sum())
     return (
-        f"For cause, neurons by {best['scoring']} matter most to their own language: silenced ({best['neurons']:.0f} a "
-        f"target), they give a diagonality of {_interval(best, '')} from -1 to 1, random neurons of the same "
-        f"layers {_interval(best, 'control_')}. The intervals of {apart} of {len(table)} scorings are above those of "
-        "random neurons."
+        f"For cause, neurons by {SCORINGS[best['scoring']]} matter most to their own language: silenced "
+        f"({best['neurons']:.0f} a target), they give a diagonality of {_interval(best, '')} from -1 to 1, random "
+        f"neurons of the same layers {_interval(best, 'control_')}. The intervals of {apart} of {len(table)} scorings "
+        "are above those of random neurons."
     )
 
 
@@ -121,7 +128,7 @@ def _alignment(result: CompareResult) -> str:
     raw = mean_top1(found.table, UNSTEERED, LAST_RAW)
     verdict = "is ahead of" if found.top1 > found.without else "is not ahead of"
     said = [
-        f"For retrieval, the best intervention ({found.method}; {found.view}) {verdict} the best baseline "
+        f"For retrieval, the best intervention ({named(found.method)}; {found.view}) {verdict} the best baseline "
         f"({found.baseline}, no intervention): top-1 over all pairs {percent(found.top1)} against "
         f"{percent(found.without)} ({percent(raw)} for the last layer as it is). Beyond doubt it is ahead for "
         f"{found.beyond_doubt(1)} and behind for {found.beyond_doubt(-1)} of {len(own)} targets (Holm)."

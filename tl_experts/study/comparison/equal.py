@@ -2,12 +2,14 @@
 
 The cost of a setting is KL(unsteered || steered) of the next-token distribution in nats, averaged over the tokens of
 held-out text in every language but the target: the extra cross-entropy of the steered model on text that the unsteered
-one draws.
+one draws. A method whose best setting costs more than the budget gets a lower strength, so that no method is left out
+because its search tried strong settings only.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -17,14 +19,17 @@ from tl_experts.models.divergence import text_divergences
 from tl_experts.steering.interventions import steer
 from tl_experts.steering.tuning.result import TuneResult
 from tl_experts.steering.tuning.space import VECTOR, Setting
-from tl_experts.steering.tuning.trials import Trial, best_of
+from tl_experts.steering.tuning.trials import Trial, best_of, trial_of
 from tl_experts.study.comparison.bench import CompareBench
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.methods import Method
-from tl_experts.study.comparison.texts import Writer, setting_of
+from tl_experts.study.comparison.scaling import scaled_down
+from tl_experts.study.comparison.texts import UNKNOWN, Writer, setting_of
 
 TRIED = 8
 """Most settings of a method whose cost is measured: the best of its search."""
+
+NAN = float("nan")
 
 
 def equal_cost(bench: CompareBench, target: str, written: Sequence[Row], texts: Sequence[Row]) -> Tables:
@@ -38,7 +43,8 @@ def equal_cost(bench: CompareBench, target: str, written: Sequence[Row], texts: 
 
     Returns:
         ``divergence``: a row per method and setting tried; ``equal``: a row per method, at the setting of highest rank
-        in its search among those within the budget (none: no such setting); ``equal_texts``: the texts of these.
+        among those of its search within the budget and its best one with the strength lowered to the budget (NaN: none
+        is mild enough; 0: no setting of the search wrote the language); ``equal_texts``: the texts of these.
     """
     tried = {method: _tried(bench, target, method) for method in bench.methods}
     costs = _costs(bench, target, [trial.setting for own in tried.values() for trial in own])
@@ -52,7 +58,9 @@ def equal_cost(bench: CompareBench, target: str, written: Sequence[Row], texts: 
     if not rows:  # no method wrote the language
         return tables
     within = _Within(bench, target, budget_of(bench.config, rows), written, texts)
-    return {**tables, **within.tables(tried, costs)}
+    milder = within.milder(tried, costs)
+    rows += [_cost_row(target, method, trial, costs[trial.setting], tuned=False) for method, trial in milder.items()]
+    return {**tables, **within.tables(tried, milder, costs)}
 
 
 def budget_of(config: CompareConfig, rows: Sequence[Row]) -> float:
@@ -80,29 +88,65 @@ class _Within:
     written: Sequence[Row]
     texts: Sequence[Row]
 
-    def tables(self, tried: Mapping[Method, Sequence[Trial]], costs: Mapping[Setting, Estimate]) -> Tables:
-        writer = Writer(self.bench, self.target)
+    @cached_property
+    def writer(self) -> Writer:
+        return Writer(self.bench, self.target)
+
+    def milder(self, tried: Mapping[Method, Sequence[Trial]], costs: dict[Setting, Estimate]) -> dict[Method, Trial]:
+        """The best setting of each method that costs more than the budget, at the strength that costs the budget.
+
+        What these cost is added to `costs`. Their texts for the prompts of the search are measured.
+        """
+
+        def measure(settings: Sequence[Setting]) -> dict[Setting, float]:
+            costs.update(_costs(self.bench, self.target, settings))
+            return {setting: costs[setting].value for setting in settings}
+
+        best = {method: own[0] for method, own in tried.items() if own}
+        dear = {one.setting: costs[one.setting].value for one in best.values()}
+        dear = {setting: cost for setting, cost in dear.items() if cost > self.budget}
+        found = scaled_down(dear, self.budget, measure)
+        return {
+            method: self._trial(found[one.setting], one.stage) for method, one in best.items() if one.setting in found
+        }
+
+    def _trial(self, setting: Setting, stage: int) -> Trial:
+        begun = time.perf_counter()
+        measures = self.writer.searched(self.bench.builder(self.target).build(setting))
+        return trial_of(setting, stage, measures, time.perf_counter() - begun)
+
+    def tables(
+        self,
+        tried: Mapping[Method, Sequence[Trial]],
+        milder: Mapping[Method, Trial],
+        costs: Mapping[Setting, Estimate],
+    ) -> Tables:
+        """What every method writes at its best setting within the budget."""
         rows: list[Row] = []
         texts: list[Row] = []
         for method, own in tried.items():
-            best = best_of(trial for trial in own if costs[trial.setting].value <= self.budget)
-            row, new = self._method(writer, method, best)
-            cost = float("nan") if best is None else costs[best.setting].value
-            score = 0.0 if best is None else best.score
+            affordable = [trial for trial in own if costs[trial.setting].value <= self.budget]
+            lowered = milder.get(method)
+            best = best_of(affordable if lowered is None else [*affordable, lowered]) or lowered
+            row, new = self._method(method, best)
+            if best is None and own:
+                row = {**row, **UNKNOWN}
+            cost = NAN if best is None else costs[best.setting].value
+            score = best.score if best is not None else NAN if own else 0.0
             rows.append({**row, "dev_score": score, "kl": cost, "budget": self.budget})
             texts += new
         return {f"equal-{self.target}": rows, f"equal_texts-{self.target}": texts}
 
-    def _method(self, writer: Writer, method: Method, best: Trial | None) -> tuple[Row, Sequence[Row]]:
+    def _method(self, method: Method, best: Trial | None) -> tuple[Row, Sequence[Row]]:
         """The row and the texts of a method; what `writing` has written at the same setting is taken from there."""
         if best is None:
-            return writer.row(method, None), []
+            return self.writer.row(method, None), []
         for row in self.written:
             if row["method"] == method.name and setting_of(row) == best.setting:
                 return row, [text for text in self.texts if text["method"] == method.name]
         steering = self.bench.builder(self.target).build(best.setting)
-        measures = writer.measured(writer.prompts.report, steering)
-        return writer.row(method, measures, best.setting), writer.text_rows(method.name, measures)
+        measures = self.writer.measured(self.writer.prompts.report, steering)
+        return self.writer.row(method, measures, best.setting), self.writer.text_rows(method.name, measures)
 
 
 def _tried(bench: CompareBench, target: str, method: Method) -> list[Trial]:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from tl_experts.analysis.statistics import SIGNIFICANT, Estimate, holm, paired_gain
+from tl_experts.steering.wording import in_words
 from tl_experts.study.comparison.ceiling import CEILING
 from tl_experts.study.comparison.methods import NAMES, UNSTEERED
 from tl_experts.study.comparison.result import CompareResult
@@ -22,6 +23,14 @@ VECTOR = NAMES["vector"]
 def best_writer(result: CompareResult) -> str:
     """The method whose settings scored best on the prompts of the search, averaged over targets."""
     return best_of(result["writing"], "dev_score")
+
+
+def compared_at_equal_cost(result: CompareResult) -> list[str]:
+    """The methods that have a setting within the budget, in every target; none if nothing was measured."""
+    if "equal" not in result:
+        return []
+    table = result["equal"]
+    return list(dict.fromkeys(table[_has_all(table, "dev_score")]["method"]))
 
 
 def useful(result: CompareResult, method: str, table: str = "texts") -> Float64[np.ndarray, "target prompt"]:
@@ -59,12 +68,18 @@ def gain_of_texts(
 def gains_over_rivals(result: CompareResult, table: str, best: str) -> dict[str, Estimate]:
     """The lead of the best method over its rivals, with p corrected for all of them (Holm).
 
-    Rivals are the language vector on the same terms (of the vector: the best other method) and both prompts.
+    Rivals are the language vector on the same terms (of the vector: the best other method; where it has no value, there
+    is none) and both prompts.
     """
     texts = {"writing": "texts", "equal": "equal_texts"}[table]
     rows = result[table]
-    rival = VECTOR if best != VECTOR else best_of(rows[rows["method"] != VECTOR], "dev_score")
-    before = {rival: useful(result, rival, texts)} | {name: useful(result, name) for name in (ASKED, OWN)}
+    others = rows[_has_all(rows, "dev_score") & (rows["method"] != best)]
+    if best != VECTOR:
+        others = others[others["method"] == VECTOR]
+    rivals = [] if others.empty else [best_of(others, "dev_score")]
+    before = {name: useful(result, name, texts) for name in rivals} | {
+        name: useful(result, name) for name in (ASKED, OWN)
+    }
     gains = {name: gain_of_texts(result, other, useful(result, best, texts)) for name, other in before.items()}
     corrected = holm([gain.p or 1.0 for gain in gains.values()])
     return {name: replace(gain, p=p) for (name, gain), p in zip(gains.items(), corrected, strict=True)}
@@ -72,7 +87,7 @@ def gains_over_rivals(result: CompareResult, table: str, best: str) -> dict[str,
 
 def named(method: str) -> str:
     """A method in a sentence."""
-    return f"the {method}" if method in (VECTOR, ASKED, OWN) else method
+    return f"the {method}" if method in (VECTOR, ASKED, OWN) else in_words(method)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +144,13 @@ def mean_top1(table: "pd.DataFrame", method: str, view: str) -> float:
 
 
 def best_of(table: "pd.DataFrame", column: str, by: str = "method") -> str:
-    """The method (or other group) of the highest mean in a column; rows without a value do not count."""
-    return str(table.dropna(subset=[column]).groupby(by, sort=False)[column].mean().idxmax())
+    """The method (or other group) of the highest mean in a column, of those that have a value in each of their rows."""
+    return str(table[_has_all(table, column, by)].groupby(by, sort=False)[column].mean().idxmax())
+
+
+def _has_all(table: "pd.DataFrame", column: str, by: str = "method") -> "pd.Series":
+    """Of each row: whether its group has a value in all rows."""
+    return table[column].notna().groupby(table[by]).transform("all")
 
 
 def sure(p: float) -> str:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tl_experts.analysis.statistics import SIGNIFICANT
+from tl_experts.steering.wording import SCORINGS
 from tl_experts.study.comparison.evidence import (
     best_of,
     best_writer,
+    compared_at_equal_cost,
     gains_over_rivals,
     named,
     retrieval,
@@ -57,7 +59,7 @@ def _listed(names: list[str]) -> str:
 
 def _purposes(result: CompareResult) -> Iterator[Purpose]:
     yield _texts(result, "writing", "for writing", best_writer(result))
-    if "equal" in result:
+    if compared_at_equal_cost(result):
         yield _texts(result, "equal", "for writing at equal cost", best_of(result["equal"], "dev_score"))
     yield _retrieval(result)
     if "silencing_summary" in result:
@@ -87,7 +89,7 @@ def _retrieval(result: CompareResult) -> Purpose:
     ahead, behind = found.beyond_doubt(1), found.beyond_doubt(-1)
     lead = 100 * (found.top1 - found.without)
     beaten = lead > 0 and ahead > 0 and behind == 0
-    steered, free = f"{found.method} ({found.view})", f"the {found.baseline} without intervention"
+    steered, free = f"{named(found.method)} ({found.view})", f"the {found.baseline} without intervention"
     if round(lead, 1) == 0:
         return Purpose("for retrieval", beaten, f"{steered} and {free} are level")
     winner, other = (steered, free) if lead > 0 else (free, steered)
@@ -104,11 +106,11 @@ def _cause(result: CompareResult) -> Purpose:
     apart = bool(best["low"] > best["control_high"])
     doubt = "beyond doubt" if apart else "not beyond doubt, the intervals overlap"
     says = (
-        f"{best['scoring']} {_verb(apart)}, with a diagonality of {best['diagonality']:.2f} against "
+        f"{SCORINGS[best['scoring']]} {_verb(apart)}, with a diagonality of {best['diagonality']:.2f} against "
         f"{best['control_diagonality']:.2f} for random neurons ({doubt})"
     )
     if len(table) > 1:
         second = table.iloc[1]
         doubt = "beyond doubt" if best["low"] > second["high"] else "not beyond doubt, the intervals overlap"
-        says += f" and {second['diagonality']:.2f} for the next, {second['scoring']} ({doubt})"
+        says += f" and {second['diagonality']:.2f} for the next, {SCORINGS[second['scoring']]} ({doubt})"
     return Purpose("for cause", apart, says)

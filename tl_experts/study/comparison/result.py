@@ -82,6 +82,8 @@ class CompareResult(KeptTables):
         groups = tables["alignment"].get("languages", pd.Series(ALL, tables["alignment"].index)).fillna(ALL)
         tables["alignment"] = tables["alignment"].assign(languages=groups)
         tables |= {name: with_quality(tables[name]) for name in ("writing", "equal") if name in tables}
+        if "equal" in tables:
+            tables["equal"] = without_guesses(tables["equal"], tables["divergence"])
         return cls(root, config, manifest["about"], tables)
 
 
@@ -106,6 +108,19 @@ def with_quality(table: "pd.DataFrame") -> "pd.DataFrame":
     share, score = table["share"], table["score"]
     of_score = (score * share / (2 * share - score)).where((share > 0) & (score > 0)).clip(upper=1.0)
     return table.assign(quality=table["quality"].fillna(of_score) if "quality" in table else of_score)
+
+
+def without_guesses(equal: "pd.DataFrame", divergence: "pd.DataFrame") -> "pd.DataFrame":
+    """The table ``equal`` with NaN for a method that was not measured within the budget.
+
+    Earlier versions wrote 0 there, also where every setting that the search had tried was only too strong.
+    """
+    import pandas as pd
+
+    tried = pd.MultiIndex.from_frame(divergence[["target", "method"]])
+    unknown = equal["kl"].isna() & pd.MultiIndex.from_frame(equal[["target", "method"]]).isin(tried)
+    measures = ["share", "score", "quality", "dev_score"]
+    return equal.assign(**{name: equal[name].mask(unknown) for name in measures})
 
 
 def read_compared(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import langcodes
 
 from tl_experts.jobs.stages import Row
-from tl_experts.study.comparison.evidence import best_of, best_steered, percent, sure
+from tl_experts.study.comparison.evidence import best_of, best_steered, named, percent, sure
 from tl_experts.study.comparison.methods import UNSTEERED
 from tl_experts.study.comparison.result import CompareResult
 from tl_experts.study.comparison.romaniser import INSTALL, cyrillic
@@ -38,7 +38,7 @@ def _target(result: CompareResult, target: str) -> str:
     said = f"{name} in Latin letters finds and is found by its translations in {_found(own[free], free[1])}"
     if steered:
         best = best_steered(table[table["method"] == steered[0]])
-        said += f"; with the best intervention ({best[0]}) in {_found(own[best], best[1])}"
+        said += f"; with the best intervention ({named(best[0])}) in {_found(own[best], best[1])}"
     return f"Language or script? {said}.{_experts(result, target, name)}"
 
 

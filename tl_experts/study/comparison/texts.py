@@ -19,6 +19,9 @@ from tl_experts.study.comparison.prompts import WritingPrompts, writing_prompts
 NOTHING = {"share": 0.0, "score": 0.0, "quality": 0.0, "reads_well": False}
 """The measures of a method of which no setting wrote a text in the language without repeating itself."""
 
+UNKNOWN = {"share": float("nan"), "score": float("nan"), "quality": float("nan"), "reads_well": None}
+"""The measures of a method of which no setting was measured."""
+
 
 @dataclass(frozen=True, eq=False)
 class Writer:
@@ -36,6 +39,15 @@ class Writer:
     def natural(self) -> TextMeasures:
         """The model's own texts after the prompts in the target language."""
         return self._measured(self.prompts.own, None, None)
+
+    @cached_property
+    def _natural_of_search(self) -> TextMeasures:
+        """The model's own texts after the prompts of the search in the target language."""
+        return self._measured(self.prompts.tuning.natural, None, None)
+
+    def searched(self, steering: Steerable) -> TextMeasures:
+        """The texts after the prompts of the search."""
+        return self._measured(self.prompts.tuning.search, steering, self._natural_of_search)
 
     def measured(self, prompts: Sequence[str], steering: Steerable | None) -> TextMeasures:
         """The texts after some prompts; None: without steering."""
