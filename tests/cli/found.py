@@ -1,4 +1,4 @@
-"""`tl-experts find` with many small shards, in a process of its own: `tests.forks` imports this."""
+"""`tl-experts` with many small shards, in a process of its own: `tests.forks` imports this, torchrun runs it."""
 
 import ctypes
 import os
@@ -13,10 +13,10 @@ import tl_experts.responses.collect
 import tl_experts.responses.collect_to_disk
 from tl_experts.cli.commands import main
 
-PART = 96
+PART = 48
 """Sentences per shard."""
 
-FIND = ("find", "polyglot-mini-small", "--limit", "60", "--k", "20", "--quiet", "--output")
+FIND = ("find", "polyglot-mini-small", "--limit", "30", "--k", "20", "--quiet", "--output")
 
 
 def find(folder: str) -> None:
@@ -38,3 +38,8 @@ def find_without_rights(folder: str) -> None:
         if libc.capset(header, held):
             raise OSError(ctypes.get_errno(), "capset")
     find(folder)
+
+
+if __name__ == "__main__":
+    tl_experts.responses.collect.PART = PART
+    main()

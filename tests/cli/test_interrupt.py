@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -33,16 +33,12 @@ def server() -> Iterator[Server]:
         yield found
 
 
-@pytest.fixture
-def again(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+def again(folder: Path) -> None:
     """The same command to its end, in this process."""
-
-    def run(folder: Path) -> None:
-        monkeypatch.setattr("tl_experts.responses.collect.PART", PART)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tl_experts.responses.collect.PART", PART)
         done = CliRunner().invoke(app, [*FIND, str(folder)], catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-
-    return run
+    assert done.exit_code == 0, done.output
 
 
 def code(run: Run) -> int | None:
@@ -55,16 +51,15 @@ def experts_of(folder: Path) -> pd.DataFrame:
     return Experts.from_pretrained(folder / "experts").to_pandas()
 
 
-@pytest.fixture
-def undisturbed(again: Callable[[Path], None], tmp_path: Path) -> pd.DataFrame:
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The experts of a run that nothing disturbs."""
-    again(tmp_path / "undisturbed")
-    return experts_of(tmp_path / "undisturbed")
+    folder = tmp_path_factory.mktemp("undisturbed")
+    again(folder)
+    return experts_of(folder)
 
 
-def test_an_interrupted_run_ends_soon_and_says_how_to_go_on(
-    server: Server, again: Callable[[Path], None], tmp_path: Path
-) -> None:
+def test_an_interrupted_run_ends_soon_and_says_how_to_go_on(server: Server, tmp_path: Path) -> None:
     run = server.start("find", tmp_path / "run", errors=tmp_path / "errors")
     shards = tmp_path / "run" / "responses" / "shards"
     until = time.monotonic() + 120
@@ -110,7 +105,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system that holds three shards of six."""
     place = tmp_path / "small"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1800k", "tmpfs", place], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", place], capture_output=True)
     if mounted.returncode:
         pytest.skip(f"no small file system can be mounted here: {mounted.stderr.decode().strip()}")
     yield place
@@ -119,7 +114,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
 def test_a_run_that_filled_the_disk_goes_on_when_there_is_room(
-    server: Server, small_disk: Path, undisturbed: pd.DataFrame, again: Callable[[Path], None], tmp_path: Path
+    server: Server, small_disk: Path, undisturbed: pd.DataFrame, tmp_path: Path
 ) -> None:
     run = server.start("find", small_disk / "run", errors=tmp_path / "errors")
     assert code(run) == 1, run.errors

@@ -9,6 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from tests.cli.found import PART
 from tl_experts import Batching, Experts, Reading, find_experts, load_sentences
 from tl_experts.cli.commands import app
 from tl_experts.errors import TLExpertsError
@@ -69,19 +70,20 @@ def test_processes_of_a_machine_take_its_gpus_in_turn(monkeypatch):
 
 
 @pytest.mark.slow
-def test_torchrun_divides_a_job_between_two_processes(tmp_path: Path) -> None:
-    command = ["find", "polyglot-mini-small", "--limit", "115", "--k", "20", "--quiet", "--output", str(tmp_path)]
+def test_torchrun_divides_a_job_between_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["find", "polyglot-mini-small", "--limit", "8", "--k", "20", "--quiet", "--output", str(tmp_path)]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
     done = subprocess.run(
-        [*launcher, "-m", "tl_experts", *command, "--shard", "auto"], capture_output=True, text=True, timeout=300
+        [*launcher, "-m", "tests.cli.found", *command, "--shard", "auto"], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("Part auto is done") == 2
     assert len(list((tmp_path / "responses" / "shards").glob("*.npy"))) == 2
+    monkeypatch.setattr("tl_experts.responses.collect.PART", PART)
     merged = CliRunner().invoke(app, ["merge", str(tmp_path), "--k", "20", "--quiet"], catch_exceptions=False)
     assert merged.exit_code == 0, merged.output
     found = Experts.from_pretrained(tmp_path / "experts")
-    sentences = load_sentences("bundled", split="dev", limit=115)
+    sentences = load_sentences("bundled", split="dev", limit=8)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in torchrun's processes: PyTorch's rounding depends on how threads divide the work
     expected = find_experts(
