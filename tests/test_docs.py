@@ -270,6 +270,11 @@ def test_a_page_names_no_repository_but_that_of_pyproject(page):
         assert address.startswith(REPOSITORY)
 
 
+@pytest.mark.parametrize("page", sorted(DOCS.glob("reports/*.html")), ids=lambda page: page.stem)
+def test_a_report_on_the_site_weighs_less_than_two_and_a_half_megabytes(page):
+    assert page.stat().st_size < 2_500_000
+
+
 class Page(HTMLParser):
     """What a test asks of a built page: its anchors, and the addresses that a browser loads unasked."""
 

@@ -39,9 +39,19 @@ def test_a_text_cannot_become_markup(compared):
     assert "<script>alert" not in comparison_page(changed)
 
 
-def test_axe_finds_no_violation(compared, tmp_path):
+def test_axe_finds_no_violation_and_packed_rows_are_unpacked(compared, tmp_path, monkeypatch):
+    monkeypatch.setattr("tl_experts.pages.reporting.tables.PACKED", 20)  # the small comparison has no table of 100 rows
+    packed = {name: len(compared[name]) for name in COLUMNS if name in compared and len(compared[name]) > 20}
+    assert packed
     address = write_comparison(compared, tmp_path / "page.html").as_uri()
     with chromium() as driver:
         driver.get(address)
         wait_for(driver, "document.documentElement.dataset.ready === 'true'")
         assert accessibility_violations(driver) == []
+        for name, rows in packed.items():
+            box = f"document.querySelector('#table-{name}')"
+            assert driver.execute_script(f"return {box}.querySelectorAll('tbody tr').length") == rows
+            # Their headings sort as those of the other tables.
+            driver.execute_script(f"{box}.open = true; {box}.querySelector('th button').click()")
+            wait_for(driver, f"{box}.querySelector('th').ariaSort === 'ascending'")
+            assert driver.execute_script(f"return {box}.querySelectorAll('tbody tr').length") == rows

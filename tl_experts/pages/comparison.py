@@ -4,11 +4,11 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tl_experts.jobs.files import REPORT_PAGE, write_text
+from tl_experts.jobs.files import INSPECTOR_PAGE, REPORT_PAGE, write_text
 from tl_experts.pages.reporting.columns import title_of
 from tl_experts.pages.reporting.figures import Picture
 from tl_experts.pages.reporting.page import Section, page
-from tl_experts.pages.reporting.tables import as_csv, table_section
+from tl_experts.pages.reporting.tables import table_section, tables_data
 from tl_experts.steering.wording import SCORINGS, in_words
 from tl_experts.study.comparison.conclusion import conclusion
 from tl_experts.study.comparison.result import CompareResult
@@ -63,6 +63,7 @@ def write_comparison(result: CompareResult, path: str | Path | None = None) -> P
 def comparison_page(result: CompareResult) -> str:
     """The page as HTML."""
     drawn = _pictures(result)
+    inspector = INSPECTOR_PAGE if (result.folder / INSPECTOR_PAGE).is_file() else None
     tables = {name: _shown(result, name) for name in COLUMNS if name in result}
     first, *rest = (html.escape(paragraph) for paragraph in conclusion(result))
     paragraphs = f'<p class="lead">{first}</p>' + "".join(f"<p>{paragraph}</p>" for paragraph in rest)
@@ -73,13 +74,13 @@ def comparison_page(result: CompareResult) -> str:
             Section(
                 "tables",
                 "Tables",
-                "\n".join(table_section(name, table, NOTES[name], None) for name, table in tables.items()),
+                "\n".join(table_section(name, table, NOTES[name], inspector) for name, table in tables.items()),
                 tuple((f"table-{name}", title_of(name)) for name in tables),
             )
         ],
         {
             "figures": {picture.name: picture.document() for picture in drawn},
-            "tables": {name: as_csv(table) for name, table in tables.items()},
+            **tables_data(tables, inspector),
         },
     )
 

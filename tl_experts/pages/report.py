@@ -15,7 +15,7 @@ from tl_experts.pages.reporting.columns import title_of
 from tl_experts.pages.reporting.figures import method_picture, pictures
 from tl_experts.pages.reporting.page import Section, page
 from tl_experts.pages.reporting.summary import NOTE, first_screen
-from tl_experts.pages.reporting.tables import as_csv, table_section
+from tl_experts.pages.reporting.tables import table_section, tables_data
 from tl_experts.study import paper
 from tl_experts.study.bench import Row
 from tl_experts.study.config import StudyConfig
@@ -106,7 +106,7 @@ def report(result: StudyResult) -> str:
         sections,
         {
             "figures": {picture.name: picture.document() for picture in (first, *drawn)},
-            "tables": {table: as_csv(beside_paper(result, table)) for table in shown},
+            **tables_data({table: beside_paper(result, table) for table in shown}, _inspector(result)),
         },
     )
 
@@ -144,12 +144,15 @@ def _shown(result: StudyResult) -> list[str]:
 
 
 def _tables(result: StudyResult) -> Iterable[str]:
-    inspector = INSPECTOR_PAGE if (result.folder / INSPECTOR_PAGE).is_file() else None
     for name in _shown(result):
         note = f"{NOTES.get(name, '')} {power_note(result, name)}".strip()
-        yield table_section(name, beside_paper(result, name), note, inspector)
+        yield table_section(name, beside_paper(result, name), note, _inspector(result))
     listed = ", ".join(name for name in HIDDEN if name in result)
     yield f'<p class="note">Also in the folder, as .csv and .parquet: {html.escape(listed)}.</p>'
+
+
+def _inspector(result: StudyResult) -> str | None:
+    return INSPECTOR_PAGE if (result.folder / INSPECTOR_PAGE).is_file() else None
 
 
 def beside_paper(result: StudyResult, name: str) -> "pd.DataFrame":

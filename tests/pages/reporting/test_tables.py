@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from tl_experts.pages.reporting.tables import FOLDED, as_csv, table_section
+from tl_experts.pages.reporting.tables import FOLDED, NOT_UNPACKED, PACKED, as_csv, table_section, tables_data
 
 EVIL = "<img src=x onerror=alert(1)>"
 
@@ -40,6 +40,22 @@ def test_long_tables_are_folded(rows):
     text = table_section("gains", pd.DataFrame({"gain": [0.1] * rows}), "", None)
     assert text.startswith('<details class="table" id="table-gains"' + (" open>" if rows <= FOLDED else ">"))
     assert f"<span>{rows} row{'s' if rows > 1 else ''}</span>" in text
+
+
+@pytest.mark.parametrize("rows", [PACKED, PACKED + 1])
+def test_rows_of_the_longest_tables_are_data_and_not_markup(rows):
+    table = pd.DataFrame({"target": [EVIL] * rows, "gain": [0.1] * rows})
+    section, data = table_section("gains", table, "", None), tables_data({"gains": table}, None)
+    held = section if rows == PACKED else data["rows"]["gains"]
+    assert held.count("&lt;img") == held.count("+10.0") == rows
+    assert "<img" not in held
+    assert (NOT_UNPACKED in section) == (rows > PACKED) == ("gains" in data["rows"])
+    assert data["tables"]["gains"].count("\n") == rows + 1
+
+
+def test_languages_in_packed_rows_link_to_their_experts():
+    table = pd.DataFrame({"target": ["en"] * (PACKED + 1)})
+    assert 'href="inspector.html#en"' in tables_data({"gains": table}, "inspector.html")["rows"]["gains"]
 
 
 def test_the_csv_is_that_of_pandas(table):

@@ -1,4 +1,4 @@
-"""The page around a report's sections: contents, style, script, and plotly and the figures, packed.
+"""The page around a report's sections: contents, style, script, and plotly, the figures and long tables, packed.
 
 Plotly and its data are packed by gzip, which browsers unpack themselves (`DecompressionStream`): plotly's package has
 only its full bundle, 4.8 MB as text. A content security policy forbids every request.
@@ -19,7 +19,7 @@ POLICY = (
 )
 
 OLD_BROWSER = (
-    "This browser is too old to draw the figures (it lacks DecompressionStream); all numbers are in the tables."
+    "This browser is too old to draw the figures (it lacks DecompressionStream); their numbers are in the tables."
 )
 
 
@@ -52,7 +52,7 @@ def page(title: str, first: str, sections: Sequence[Section], data: dict[str, An
         title: the page's title.
         first: the first screen, as HTML.
         sections: what follows, in order.
-        data: the script's input: ``figures`` (views by name) and ``tables`` (CSV by name).
+        data: the script's input: ``figures`` (views by name), and what `tables.tables_data` gives.
     """
     return "\n".join(
         [

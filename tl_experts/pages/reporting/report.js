@@ -183,9 +183,11 @@ function whole(box) {
   scroll.style.maxHeight = `${scroll.querySelector("thead").offsetHeight + MOST_ROWS * row.offsetHeight + bars}px`;
 }
 
-function tables(files) {
+function tables(files, rows) {
   for (const box of all("details.table")) {
     const table = box.querySelector("table"), link = box.querySelector(".csv");
+    const packed = rows?.[link.dataset.table];
+    if (packed) table.tBodies[0].innerHTML = packed;  // escaped where it was written, as the other rows
     [...table.tHead.rows[0].cells].forEach((cell, column) => cell.firstElementChild.addEventListener("click", () => sort(table, column)));
     box.querySelector("input").addEventListener("input", (event) => filter(box, event.target.value));
     box.addEventListener("toggle", () => whole(box));
@@ -239,7 +241,7 @@ async function start() {
     return;
   }
   const data = JSON.parse(await unpack("packed-data"));
-  tables(data.tables);
+  tables(data.tables, data.rows);
   const code = await unpack("packed-plotly");
   document.head.append(make("script", { textContent: code }));
   figures(data.figures);

@@ -1,9 +1,12 @@
-"""A study's tables as HTML: headings in words, sortable and filterable, folded if long, each with its CSV file."""
+"""A study's tables as HTML: headings in words, sortable and filterable, folded if long, each with its CSV file.
+
+The rows of the longest tables are packed with the figures: as markup they would be most of a comparison's page.
+"""
 
 import csv
 import html
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -16,6 +19,13 @@ if TYPE_CHECKING:
 FOLDED = 12
 """Tables with more rows are folded."""
 
+PACKED = 100
+"""The rows of tables with more are not in the page's markup: `tables_data` gives them, and the script puts them in."""
+
+NOT_UNPACKED = (
+    "This browser is too old to show so many rows (it lacks DecompressionStream); the folder has them as CSV files."
+)
+
 LINKED = ("language", "target")
 """Columns whose languages link to their experts in the inspector."""
 
@@ -24,6 +34,8 @@ def table_section(name: str, table: "pd.DataFrame", note: str, inspector: str | 
     """A table with its title, note and controls; `inspector`: the inspector's page, if there is one."""
     columns = {str(column): column_of(name, str(column)) for column in table.columns}
     rows = len(table)
+    unpacked = f'<tr><td colspan="{len(columns)}">{NOT_UNPACKED}</td></tr>'
+    body = unpacked if _packed(table) else _body(name, table, inspector)
     count = f"{rows} row{'' if rows == 1 else 's'}"
     return "\n".join(
         [
@@ -35,13 +47,24 @@ def table_section(name: str, table: "pd.DataFrame", note: str, inspector: str | 
             f'download="{html.escape(name)}.csv">Download as CSV</a></div>',
             f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(title_of(name))}"><table>',
             _head(columns),
-            "<tbody>",
-            *(_row(row, columns, inspector) for row in table.itertuples(index=False, name=None)),
-            "</tbody></table></div>",
+            f"<tbody>{body}</tbody></table></div>",
             _meanings(columns),
             "</details>",
         ]
     )
+
+
+def tables_data(tables: Mapping[str, "pd.DataFrame"], inspector: str | None) -> dict[str, dict[str, str]]:
+    """What the page's script needs of its tables: the CSV of each (``tables``), and the rows of long ones (``rows``).
+
+    Args:
+        tables: those of `table_section`, by name.
+        inspector: as there.
+    """
+    return {
+        "tables": {name: as_csv(table) for name, table in tables.items()},
+        "rows": {name: _body(name, table, inspector) for name, table in tables.items() if _packed(table)},
+    }
 
 
 def as_csv(table: "pd.DataFrame") -> str:
@@ -60,6 +83,15 @@ def _head(columns: dict[str, Column]) -> str:
         for column in columns.values()
     )
     return f"<thead><tr>{cells}</tr></thead>"
+
+
+def _packed(table: "pd.DataFrame") -> bool:
+    return len(table) > PACKED
+
+
+def _body(name: str, table: "pd.DataFrame", inspector: str | None) -> str:
+    columns = {str(column): column_of(name, str(column)) for column in table.columns}
+    return "\n".join(_row(row, columns, inspector) for row in table.itertuples(index=False, name=None))
 
 
 def _row(row: Iterable[object], columns: dict[str, Column], inspector: str | None) -> str:
