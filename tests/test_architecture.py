@@ -136,7 +136,7 @@ INNER = {
     "pages": (("reporting",), ("report", "inspector", "comparison")),
     "pages.reporting": (("columns", "page"), ("tables", "figures", "summary")),
     "pages.inspector": (
-        ("gather", "saved", "measured", "distribution", "effects"),
+        ("gather", "saved", "measured", "distribution", "effects", "compared"),
         ("weight_view", "asked"),
         ("records", "sampled"),
         ("page",),

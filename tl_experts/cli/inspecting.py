@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    run: Annotated[Path, typer.Argument(help="Folder of a study, a demo, or `find`.")],
+    run: Annotated[Path, typer.Argument(help="Folder of `study`, `compare`, `find` or `demo`.")],
     k: Annotated[int | None, typer.Option(help="Experts per language on the page; default: 50.", min=1)] = None,
     save: Annotated[bool, typer.Option("--save", help="Write RUN/inspector.html without serving it.")] = False,
     host: Annotated[str, typer.Option(help="Address to serve at; the default is local only.")] = "127.0.0.1",

@@ -1,17 +1,19 @@
-"""The folder of a study or of a demo is opened; any other folder raises an error that says what to give."""
+"""The folder of a study, comparison, `find` or demo is opened; any other raises an error that says what to give."""
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from tl_experts import Batching, Experts, Reading, collect_responses, load_model, load_sentences
+from tl_experts import Batching, Experts, Reading, collect_responses, find_experts, load_model, load_sentences
 from tl_experts.cli.commands import app
-from tl_experts.errors import ArtefactError
+from tl_experts.errors import ArtefactError, StudyError
 from tl_experts.pages.inspector.runs import open_run
+from tl_experts.pages.inspector.saved import expert_counts
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +73,25 @@ def test_the_folder_of_find_without_the_models_name_says_what_to_do(find_folder,
         open_run(folder)
 
 
-def test_a_comparison_has_no_experts_of_its_own_and_says_so(tmp_path):
-    (tmp_path / "comparison.json").write_text("{}")
-    with pytest.raises(ArtefactError, match=r"holds a comparison.*report\.html.*tl-experts find"):
+@pytest.mark.slow
+def test_a_comparison_is_opened_with_the_neurons_of_the_method_that_writes_best(compared, mini, tmp_path):
+    folder = shutil.copytree(compared.folder, tmp_path / "compared")
+    run = open_run(folder)
+    assert run.corpus == load_sentences("bundled", split="dev", limit=8)
+    assert run.model == "polyglot-mini"
+    assert expert_counts(folder) == run.experts.counts
+    assert set(run.experts.counts) == {"es"}
+    assert run.experts.counts["es"] in (20, 100)
+    auroc = find_experts(mini, run.corpus, k=100, progress=False)
+    assert run.experts.neurons_of("es") <= auroc.neurons_of("es")
+    small = replace(run, corpus=run.corpus.only(["en", "es"]))
+    assert small.inspection(mini, k=2, progress=False).experts.counts == {"es": 2}
+    assert run.responses(mini).corpus == run.corpus
+
+
+def test_a_comparison_that_is_not_finished_says_how_to_finish_it(compare_config, tmp_path):
+    (tmp_path / "comparison.json").write_text(json.dumps({"config": compare_config.as_dict(), "about": {}}))
+    with pytest.raises(StudyError, match=r"writing-es.* missing; run the same comparison again"):
         open_run(tmp_path)
 
 

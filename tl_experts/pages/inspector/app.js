@@ -201,7 +201,7 @@ function fromAddress() {
 if (live) wishFrom(new URLSearchParams());
 app.append(make("header", {}, make("h1", { text: `Language experts of ${data.title}` }),
   quiet(`${data.records.length} neurons of ${data.site}, ${data.selection}; ${data.pooling} pooling; ${data.sentences.length} sentences of ${data.corpus}`),
-  ...((live ? live.report : data.report) ? [make("a", { id: "report", href: "report.html", text: "Report of the study" })] : []),
+  ...((live ? live.report : data.report) ? [make("a", { id: "report", href: "report.html", text: "Report" })] : []),
   ...(live ? [loadingLine()] : [])), make("div", { className: "bar" }), make("main"));
 addEventListener("hashchange", fromAddress);
 fromAddress();

@@ -1,7 +1,8 @@
-"""Saved runs for the inspector: the folder of a study, of a demo, or of `find`."""
+"""Saved runs for the inspector: the folder of a study, of a comparison, of `find`, or of a demo."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,16 +15,19 @@ from tl_experts.jobs.files import read_json
 from tl_experts.jobs.paths import user_path
 from tl_experts.models import Batching, Model, load_model
 from tl_experts.models.pooling import Pooling
+from tl_experts.pages.inspector.compared import compared_experts
 from tl_experts.pages.inspector.inspection import Inspection, K, inspect
 from tl_experts.pages.inspector.live import Live
 from tl_experts.pages.inspector.loading import Say
-from tl_experts.pages.inspector.saved import FIND_MANIFEST, RESPONSES
+from tl_experts.pages.inspector.saved import EXPERTS, FIND_MANIFEST, RESPONSES
 from tl_experts.responses.collect import Responses, collect_responses
 from tl_experts.responses.reading import Reading
 from tl_experts.responses.store import ResponseStore, StoredResponses
 from tl_experts.study import StudyConfig
 from tl_experts.study.bench import Bench
+from tl_experts.study.comparison.bench import read_corpora
 from tl_experts.study.comparison.result import MANIFEST as COMPARISON
+from tl_experts.study.comparison.result import CompareResult
 from tl_experts.study.result import MANIFEST
 from tl_experts.study.splits import read_split, read_splits
 
@@ -74,28 +78,28 @@ class Run:
 
 
 def open_run(folder: str | Path) -> Run:
-    """Open the folder of ``tl-experts study``, ``tl-experts demo`` or ``tl-experts find``.
+    """Open the folder of ``tl-experts study``, ``compare``, ``find`` or ``demo``.
+
+    Of a comparison, in which every method has neurons of its own, they are those of the method that writes best; they
+    are saved as ``experts`` in its folder.
 
     Raises:
         ArtefactError: it is none of them, or its experts have not been saved yet.
+        StudyError: the comparison is not finished.
     """
     path = user_path(folder)
-    for manifest, opened in ((MANIFEST, _study), (FIND_MANIFEST, _find), ("settings.json", _demo)):
+    kinds = ((MANIFEST, _study), (COMPARISON, _comparison), (FIND_MANIFEST, _find), ("settings.json", _demo))
+    for manifest, opened in kinds:
         if (path / manifest).is_file():
             return opened(path)
-    if (path / COMPARISON).is_file():
-        raise ArtefactError(
-            f"{path} holds a comparison, in which every method has neurons of its own: open {path / 'report.html'}, or "
-            "run `tl-experts find MODEL` and inspect its folder"
-        )
     if (path / RESPONSES).is_dir():
         raise ArtefactError(
             f"{path} lacks {FIND_MANIFEST}, which names the model: run the same `tl-experts find` again; it keeps the "
             "responses"
         )
     raise ArtefactError(
-        f"{path} does not hold a run; give a folder that `tl-experts study`, `tl-experts find` or `tl-experts demo` "
-        "wrote, such as tl-experts-runs/study-polyglot-mini"
+        f"{path} does not hold a run; give a folder that `tl-experts study`, `tl-experts compare`, `tl-experts find` "
+        "or `tl-experts demo` wrote, such as tl-experts-runs/study-polyglot-mini"
     )
 
 
@@ -110,10 +114,18 @@ def _study(folder: Path) -> Run:
         folder=folder,
         model=config.model,
         dtype=config.dtype,
-        experts=Experts.from_pretrained(folder / "experts"),
+        experts=Experts.from_pretrained(folder / EXPERTS),
         corpus=dev.only(config.probe_languages) if config.probe_languages else dev,
         responses=responses,
     )
+
+
+def _comparison(folder: Path) -> Run:
+    result = CompareResult.load(folder)
+    experts = compared_experts(result)
+    experts.save_pretrained(folder / EXPERTS)  # the live page reads their counts before PyTorch is imported
+    dev, _ = read_corpora(result.config)
+    return Run(folder, result.config.model, result.config.dtype, experts, dev, partial(_collected, experts, dev))
 
 
 def _find(folder: Path) -> Run:
@@ -123,7 +135,7 @@ def _find(folder: Path) -> Run:
         folder=folder,
         model=settings["model"],
         dtype=str(settings.get("dtype", "float32")),
-        experts=Experts.from_pretrained(folder / "experts"),
+        experts=Experts.from_pretrained(folder / EXPERTS),
         corpus=stored.corpus,
         responses=lambda model: stored,  # noqa: ARG005 (they are on disk)
     )
@@ -135,14 +147,14 @@ def _demo(folder: Path) -> Run:
     if rows is not None and (type(rows) is not int or not 1 <= rows < 2**31):
         raise ArtefactError(f"{folder / 'settings.json'}: rows is {rows!r}; expected a count; run the demo again")
     corpus = load_sentences("bundled", split="dev", limit=rows)
-    experts = Experts.from_pretrained(folder / "experts")
+    experts = Experts.from_pretrained(folder / EXPERTS)
+    return Run(folder, str(settings["model"]), "float32", experts, corpus, partial(_collected, experts, corpus))
 
-    def responses(model: Model) -> Responses:
-        pooling = cast("Pooling", experts.pooling)
-        reading = Reading(experts.site, pooling, batching=Batching(truncate=True))
-        return collect_responses(model, corpus, reading=reading, progress=False)
 
-    return Run(folder, str(settings["model"]), "float32", experts, corpus, responses)
+def _collected(experts: Experts, corpus: Corpus, model: Model) -> Responses:
+    """Responses read as the experts' own were."""
+    reading = Reading(experts.site, cast("Pooling", experts.pooling), batching=Batching(truncate=True))
+    return collect_responses(model, corpus, reading=reading, progress=False)
 
 
 def _read(path: Path, needed: tuple[type, str]) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from tl_experts.jobs.artefacts import load_artefact
 FIND_MANIFEST = "find.json"
 """What ``tl-experts find`` notes in its folder: the model, which nothing else there names."""
 
+EXPERTS = "experts"
+"""The experts in the folder of a run."""
+
 RESPONSES = "responses"
 """The store of responses in the folder of ``find``."""
 
@@ -21,7 +24,7 @@ def expert_counts(folder: str | Path) -> dict[str, int]:
     Raises:
         ArtefactError: no experts, or damaged ones.
     """
-    arrays, header = load_artefact(Path(folder) / "experts", "experts")
+    arrays, header = load_artefact(Path(folder) / EXPERTS, "experts")
     try:
         # One count per language, not `bincount`: its memory grows with the largest number, which may be damaged.
         return {str(code): int((arrays["language_of"] == at).sum()) for at, code in enumerate(header["languages"])}

@@ -15,7 +15,7 @@ from tl_experts.steering.tuning.space import Setting
 from tl_experts.steering.writing.continuing import Decoding
 from tl_experts.study.comparison.ceiling import ceiling_space
 from tl_experts.study.comparison.config import CompareConfig
-from tl_experts.study.comparison.methods import Method, methods
+from tl_experts.study.comparison.methods import Method, methods, tuning_folder
 from tl_experts.study.comparison.prompts import uses_chat
 from tl_experts.study.spaces import Space
 from tl_experts.study.splits import read_split
@@ -49,7 +49,7 @@ class CompareBench:
 
     def tuning_folder(self, target: str, method: Method) -> Path:
         """Where the search of a method for a target is kept."""
-        return self.folder / "tuning" / target / method.key
+        return tuning_folder(self.folder, target, method)
 
     @cached_property
     def statistics(self) -> Statistics:

@@ -1,6 +1,7 @@
 """The methods that are compared: each a way to choose neurons and a way to hold them, with the settings it may take."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tl_experts.steering.tuning.space import ALL, SHIFTS, VECTOR, SearchSpace, Setting
 from tl_experts.study.comparison.config import CompareConfig
@@ -58,6 +59,11 @@ class Method:
             return [Setting(self.scoring, None)]
         operation, value = self.hold.split(" ")
         return [Setting(self.scoring, count, operation, value) for count in config.retrieval_counts]
+
+
+def tuning_folder(comparison: Path, target: str, method: Method) -> Path:
+    """Where the search of a method for a target is kept, in the folder of a comparison."""
+    return comparison / "tuning" / target / method.key
 
 
 def methods(config: CompareConfig) -> list[Method]:
