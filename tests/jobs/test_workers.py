@@ -14,6 +14,8 @@ import torch
 from tests.jobs.ray_work import Note, dying, failing, load, opening_fails
 from tl_experts import (
     Batching,
+    Corpus,
+    Experts,
     ModelSource,
     RayWorkers,
     Reading,
@@ -30,6 +32,7 @@ from tl_experts import (
 )
 from tl_experts.errors import TLExpertsError
 from tl_experts.jobs.workers import ATTEMPTS, RayPool
+from tl_experts.models import Model
 from tl_experts.responses.token_statistics import ARRAYS, OPTIONAL
 
 QUIET = {"progress": False}
@@ -128,22 +131,68 @@ def test_missing_gpus_raise_an_error(cluster):
 
 def test_two_workers_give_the_bits_of_one_process(cluster, checkpoint, corpus, tmp_path):
     name = str(checkpoint("llama"))
-    whole = collect_responses(load_model(name), corpus, **QUIET).values
-    options = {"workers": RayWorkers(count=2)}
-    store = store_responses(name, corpus, tmp_path / "store", quantiles=True, **options, **QUIET)
-    assert torch.equal(store.responses().load().values, whole)
-    counted = store.statistics(quantiles=True)
-    alone = collect_statistics(load_model(name), corpus, quantiles=True, **QUIET)
+    # One pool for both: each of its workers imports PyTorch, which takes seconds.
+    with RayPool(partial(load_model, name), RayWorkers(count=2)) as pool:
+        store_by(pool, name, corpus, tmp_path / "store")
+        embed_by(pool, name, corpus, tmp_path / "embeddings")
+    find_what_is_missing(name, corpus, tmp_path / "store")
+    embed_what_is_missing(name, corpus, tmp_path / "embeddings" / "steered")
+
+
+def store_by(pool: RayPool, name: str, corpus: Corpus, folder: Path) -> None:
+    """Responses and statistics by workers are those of this process."""
+    model = load_model(name)
+    store = store_responses(name, corpus, folder, quantiles=True, workers=pool, **QUIET)
+    assert torch.equal(store.responses().load().values, collect_responses(model, corpus, **QUIET).values)
+    counted, alone = store.statistics(quantiles=True), collect_statistics(model, corpus, quantiles=True, **QUIET)
     assert counted.exact
     assert all(getattr(counted, array).tobytes() == getattr(alone, array).tobytes() for array in (*ARRAYS, *OPTIONAL))
-    (tmp_path / "store" / "shards" / "000000.npy").unlink()
-    found = find_experts(
-        name, corpus, k=7, scoring="token_mean_difference", folder=tmp_path / "store", **options, **QUIET
-    )
-    expected = find_experts(name, corpus, k=7, scoring="token_mean_difference", **QUIET)
+
+
+def find_what_is_missing(name: str, corpus: Corpus, folder: Path) -> None:
+    """Workers that are started for the call find the experts of this process, over a shard that was lost."""
+    (folder / "shards" / "000000.npy").unlink()
+    options = {"k": 7, "scoring": "token_mean_difference", **QUIET}
+    found = find_experts(name, corpus, folder=folder, workers=RayWorkers(count=2), **options)
+    expected = find_experts(name, corpus, **options)
     np.testing.assert_array_equal(found.neuron, expected.neuron)
     for statistic, column in expected.statistics.items():
         np.testing.assert_array_equal(found.statistics[statistic], column)
+
+
+def embed_by(pool: RayPool, name: str, corpus: Corpus, root: Path) -> None:
+    """Embeddings by workers are those of this process, with experts held and without."""
+    model = load_model(name)
+    for folder, held in (("plain", None), ("steered", held_experts(model, corpus))):
+        options = EMBEDDING | {"experts": held}
+        here = store_embeddings(model, corpus, root / folder / "here", **options)
+        there = store_embeddings(name, corpus, root / folder / "there", workers=pool, **options)
+        assert list(there) == [0, None]
+        assert all(torch.equal(there[layer].vectors, here[layer].vectors) for layer in here)
+        with steer(model, held) if held else nullcontext():
+            alone = embed(model, corpus, batching=EMBEDDING["batching"], **QUIET)
+        assert torch.equal(alone.vectors, here[None].vectors)
+
+
+def embed_what_is_missing(name: str, corpus: Corpus, folder: Path) -> None:
+    """Workers that are started for the call compute the piece that is missing, and nothing else."""
+    model = load_model(name)
+    written = {path.name: path.stat().st_mtime_ns for path in (folder / "there").glob("*.safetensors")}
+    assert len(written) > 2
+    first, *rest = sorted(written)
+    (folder / "there" / first).unlink()
+    options = EMBEDDING | {"experts": held_experts(model, corpus)}
+    found = store_embeddings(name, corpus, folder / "there", workers=RayWorkers(count=2), **options)
+    here = store_embeddings(model, corpus, folder / "here", **options)
+    assert torch.equal(found[0].vectors, here[0].vectors)
+    assert all((folder / "there" / name).stat().st_mtime_ns == written[name] for name in rest)
+
+
+EMBEDDING = {"layers": [0, None], "batching": Batching(token_budget=32), **QUIET}
+
+
+def held_experts(model: Model, corpus: Corpus) -> Experts:
+    return find_experts(model, corpus, k=5, **QUIET)[corpus.languages[0]]
 
 
 def test_workers_load_the_model_as_the_caller_asks(cluster, checkpoint, corpus, tmp_path):
@@ -154,30 +203,6 @@ def test_workers_load_the_model_as_the_caller_asks(cluster, checkpoint, corpus, 
     alone = store_responses(source, corpus, tmp_path / "alone", **options, **QUIET).responses().load()
     assert torch.equal(found.values, alone.values)
     assert not torch.equal(alone.values.float(), collect_responses(load_model(name), corpus, **QUIET).values)
-
-
-def test_two_workers_embed_to_the_bits_of_one_process(cluster, checkpoint, corpus, tmp_path):
-    name = str(checkpoint("llama"))
-    model = load_model(name)
-    experts = find_experts(model, corpus, k=5, **QUIET)[corpus.languages[0]]
-    with RayPool(partial(load_model, name), RayWorkers(count=2)) as pool:
-        for folder, held in (("plain", None), ("steered", experts)):
-            options = {"layers": [0, None], "experts": held, "batching": Batching(token_budget=32), **QUIET}
-            here = store_embeddings(model, corpus, tmp_path / folder / "here", **options)
-            there = store_embeddings(name, corpus, tmp_path / folder / "there", workers=pool, **options)
-            assert list(there) == [0, None]
-            assert all(torch.equal(there[layer].vectors, here[layer].vectors) for layer in here)
-            with steer(model, held) if held else nullcontext():
-                alone = embed(model, corpus, batching=Batching(token_budget=32), **QUIET)
-            assert torch.equal(alone.vectors, here[None].vectors)
-    # Workers that are started for the call compute what is missing, and nothing else.
-    written = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "steered" / "there").glob("*.safetensors")}
-    assert len(written) > 2
-    first, *rest = sorted(written)
-    (tmp_path / "steered" / "there" / first).unlink()
-    again = store_embeddings(name, corpus, tmp_path / "steered" / "there", workers=RayWorkers(count=2), **options)
-    assert torch.equal(again[0].vectors, here[0].vectors)
-    assert all((tmp_path / "steered" / "there" / name).stat().st_mtime_ns == written[name] for name in rest)
 
 
 def test_a_study_by_two_workers_has_the_tables_of_one_process(cluster, tmp_path):
@@ -191,9 +216,10 @@ def test_a_study_by_two_workers_has_the_tables_of_one_process(cluster, tmp_path)
         sweep_rows=6,
         texts=4,
         text_seeds=1,
-        text_tokens=12,
-        dev_rows=20,
-        test_rows=20,
+        text_tokens=8,
+        dev_rows=12,
+        test_rows=12,
+        control_seeds=2,
         resamples=200,
     )
     here = run_study(config, tmp_path / "here", **QUIET)
