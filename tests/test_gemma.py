@@ -65,7 +65,7 @@ def test_gemma_is_a_hooked_transformer_with_hugging_faces_logits(gemma):
 
 
 def test_the_example_of_the_readme_runs(gemma):
-    sentences = load_sentences("bundled", split="dev").head(12)
+    sentences = load_sentences("bundled", split="dev").head(6)
     experts = find_experts(gemma, sentences, k=500, progress=False)
     table = experts["es"].to_pandas()
     assert list(table.columns[:6]) == ["language", "rank", "layer", "neuron", "auroc", "ap"]

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import socket
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,12 +43,17 @@ def dev():
 
 @pytest.fixture(scope="module")
 def test_rows():
-    return load_sentences("bundled", split="test", limit=80)
+    return load_sentences("bundled", split="test", limit=40)
 
 
 @pytest.fixture(scope="module")
-def expertise(mini, dev):
-    return score_responses(collect_responses(mini, dev, progress=False), progress=False)
+def responses(mini, dev):
+    return collect_responses(mini, dev, progress=False)
+
+
+@pytest.fixture(scope="module")
+def expertise(responses):
+    return score_responses(responses, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -143,14 +149,13 @@ def test_every_language_has_experts(expertise, experts):
         assert experts[language].statistics["auroc"][:100].mean() > 0.85, language
 
 
-def test_experts_found_on_half_are_experts_of_the_other_half(mini, dev):
+def test_experts_found_on_half_are_experts_of_the_other_half(mini, dev, responses):
     rows = dev.parallel()
-    first, second = (
-        dev.take(sorted(index for indices in rows.values() for index in indices[part::2])) for part in (0, 1)
-    )
-    first.require_disjoint(second)
-    found = select_experts(score_responses(collect_responses(mini, first, progress=False), progress=False), k=100)
-    other = score_responses(collect_responses(mini, second, progress=False), progress=False)
+    halves = [sorted(index for indices in rows.values() for index in indices[part::2]) for part in (0, 1)]
+    first, second = (replace(responses, values=responses.values[half], corpus=dev.take(half)) for half in halves)
+    first.corpus.require_disjoint(second.corpus)
+    found = select_experts(score_responses(first, progress=False), k=100)
+    other = score_responses(second, progress=False)
     for language in LANGUAGES:
         columns = found[language].layer * mini.cfg.d_mlp + found[language].neuron
         assert other.auroc[columns, other.column(language)].mean() > 0.8, language
@@ -218,7 +223,7 @@ def no_network(monkeypatch):
 @pytest.mark.usefixtures("no_network")
 def test_the_demo_needs_no_network(tmp_path):
     done = CliRunner().invoke(
-        app, ["demo", "--model", "polyglot-mini", "--rows", "12", "--quiet", "--output", str(tmp_path / "run")]
+        app, ["demo", "--model", "polyglot-mini", "--rows", "4", "--quiet", "--output", str(tmp_path / "run")]
     )
     assert done.exit_code == 0, done.output
     assert "mean es → others" in done.output
@@ -228,8 +233,8 @@ def test_the_demo_needs_no_network(tmp_path):
 @pytest.mark.usefixtures("no_network")
 def test_the_readmes_four_calls_work_on_it(dev):
     model = load_model("polyglot-mini")
-    found = find_experts(model, dev.head(20), k=50, progress=False)
+    found = find_experts(model, dev.head(6), k=50, progress=False)
     with steer(model, found["fr"]):
         assert isinstance(model.generate("Open the file", max_new_tokens=5, verbose=False), str)
-    vectors = embed(model, dev.head(20), progress=False).parallel()
+    vectors = embed(model, dev.head(6), progress=False).parallel()
     assert 0 <= top1_accuracy(vectors["fr"], vectors["en"]) <= 1
