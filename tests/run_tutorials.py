@@ -1,14 +1,15 @@
-"""Run notebooks of a folder from top to bottom: `python tests/run_tutorials.py tutorials [NAME ...] [--store]`.
+"""Run notebooks of a folder from top to bottom: `run_tutorials.py FOLDER [NAME ...] [--store | --short]`.
 
 Exit code 1 if a cell fails, or if the stored outputs hold an error. A notebook whose first cells say that it needs
 the Gemma wheels is passed over, by name, where they are not installed. With ``--store`` a notebook that ran is written
 back with what a reader should see: outputs without stderr, timings and widgets, each figure as plotly's data and as a
-PNG, which is what GitHub shows.
+PNG, which is what GitHub shows. With ``--short`` every cell runs, on fewer sentences and with shorter texts, as in CI.
 """
 
 import argparse
 import base64
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,23 @@ PICTURE = "image/png"
 WIDTH, HEIGHT = 900, 450
 """Pixels of a PNG whose figure states no size of its own."""
 
+ROWS, TEXTS, TOKENS = 12, 8, 8
+"""Sentences per language, generated texts, and tokens of each, of a notebook that runs in short."""
+
+SHORTER = {
+    r"(load_sentences\([^()]*\)\.head\()(\d+)": ROWS,
+    r"(\blimit=)(\d+)": ROWS,
+    r"(\bfor row in range\()(\d+)": ROWS,
+    r"(\bvectors\[:?)(\d+)": ROWS // 2,
+    r"(\bgenerate_texts\(model, )(\d+)": TEXTS,
+    r"(\bfallback_languages\(.*, count=)(\d+)": TEXTS,
+    r"(\bmax_new_tokens=)(\d+)": TOKENS,
+}
+"""The numbers that decide how long a notebook runs, and the largest that runs in short."""
+
+WHOLE = ("06_inside_one_neuron", "07_your_model_and_corpus", "15_ray")
+"""Notebooks that never run in short: their cells count on the tokens, rows or pieces of what they load."""
+
 KEPT_METADATA = ("kernelspec", "language_info")
 
 
@@ -36,7 +54,14 @@ def stored_errors(notebook: nbformat.NotebookNode) -> list[str]:
     return [output["ename"] for output in outputs if output["output_type"] == "error"]
 
 
-def run(path: Path, *, store: bool = False) -> bool:
+def shortened(source: str) -> str:
+    """A cell as a reader runs it who takes fewer sentences and shorter texts."""
+    for pattern, most in SHORTER.items():
+        source = re.sub(pattern, lambda found, most=most: f"{found[1]}{min(int(found[2]), most)}", source)
+    return source
+
+
+def run(path: Path, *, store: bool = False, short: bool = False) -> bool:
     """Run one notebook; True if every cell succeeded and no stored output, unless it is replaced, holds an error."""
     notebook = nbformat.read(path, as_version=4)
     if not store and stored_errors(notebook):
@@ -50,6 +75,8 @@ def run(path: Path, *, store: bool = False) -> bool:
         # The install line is for Colab; here the environment is the one under test.
         if cell.source.lstrip().startswith(("%pip", "!pip")):
             cell.update(source="", outputs=[], execution_count=None)
+        elif short and cell.cell_type == "code" and path.stem not in WHOLE:
+            cell.source = shortened(cell.source)
     started = time.perf_counter()
     try:
         NotebookClient(notebook, timeout=900, kernel_name="python3", record_timing=not store).execute()
@@ -114,9 +141,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Run the tutorials.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="just these notebooks")
-    parser.add_argument("--store", action="store_true", help="write the outputs back into the notebooks")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--store", action="store_true", help="write the outputs back into the notebooks")
+    sizes.add_argument("--short", action="store_true", help="fewer sentences and shorter texts, as in CI")
     arguments = parser.parse_args()
     paths = chosen(arguments.folder, arguments.names)
     sys.stdout.write(f"{len(paths)} notebook(s)\n")
-    results = [run(path, store=arguments.store) for path in paths]
+    results = [run(path, store=arguments.store, short=arguments.short) for path in paths]
     sys.exit(0 if paths and all(results) else 1)
