@@ -183,8 +183,13 @@ def _costs(result: CompareResult) -> str:
     others = table[table["target"] != table["language"]].groupby("method")["change"].mean()
     best = best_writer(result)
     cheapest = str(others.idxmin())
-    mine = f"{best} costs {others[best]:+.2f} nats per token in the other languages" if best in others else ""
-    return f"At these settings {mine}; the cheapest method, {cheapest}, {others[cheapest]:+.2f} (mean over targets)."
+    unit = "nats per token in the other languages"
+    if best not in others:
+        return f"For writing, {named(cheapest)} costs least: {others[cheapest]:+.2f} {unit} (mean over targets)."
+    return (
+        f"At its settings for writing, {named(best)} costs {others[best]:+.2f} {unit}; {named(cheapest)} costs least, "
+        f"{others[cheapest]:+.2f} (means over targets)."
+    )
 
 
 def _tuned(table: "pd.DataFrame") -> list[str]:
