@@ -1,7 +1,8 @@
 """The tutorials as pages of the documentation site, made from the stored notebooks while it is built.
 
 mkdocs calls `on_files` and `on_page_markdown` (`hooks:` in mkdocs.yml). Nothing is run: what a page shows is what the
-notebook holds. The gallery stands where a page has the mark ``<!-- gallery -->``.
+notebook holds. The thumbnails of the tutorials stand where a page has the mark ``<!-- gallery -->``, those of the
+figures of `tl_experts.plots` at ``<!-- figures -->``; `python -m tests.draw_gallery` draws both.
 """
 
 import base64
@@ -17,6 +18,7 @@ from mkdocs.structure.files import File
 FOLDER = Path(__file__).parent
 REPOSITORY = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+THUMBNAILS = FOLDER / "docs" / "pictures" / "gallery"
 PICTURE = "image/png"
 # The badge is an image on another server, and the install line is for Colab: the page links to both instead.
 BADGE = re.compile(r"\[!\[Open In Colab\]\([^)]*\)\]\((?P<colab>[^)]*)\)")
@@ -59,19 +61,33 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """The page, with the gallery at its mark."""
-    return markdown.replace("<!-- gallery -->", gallery()) if "<!-- gallery -->" in markdown else markdown
+    """The page, with the thumbnails at their marks."""
+    for mark, generate in {"<!-- gallery -->": gallery, "<!-- figures -->": figures}.items():
+        if mark in markdown:
+            markdown = markdown.replace(mark, generate())
+    return markdown
 
 
 def gallery() -> str:
-    """A card for each tutorial: its title and its first figure."""
-    cards = []
-    for page in map(rendered, NOTEBOOKS):
-        picture = next(iter(page.pictures), None)
-        card = f"-   **[{page.title}](tutorials/{page.name}.md)**"
-        if picture:
-            card += f"\n\n    [![{page.title}](tutorials/{picture}){{ loading=lazy }}](tutorials/{page.name}.md)"
-        cards.append(card)
+    """A card for each tutorial: its title and its thumbnail."""
+    pages = [(rendered(path).title, path.stem, f"tutorials/{path.stem}.md") for path in NOTEBOOKS]
+    return grid([card(f"[{title}]({address})", name, address) for title, name, address in pages])
+
+
+def figures() -> str:
+    """A card for each figure of `tl_experts.plots`: its name and its thumbnail, which lead to its documentation."""
+    tutorials = {path.stem for path in NOTEBOOKS}
+    names = sorted(path.stem for path in THUMBNAILS.glob("*.png") if path.stem not in tutorials)
+    return grid([card(f"`{name}`", name, f"api/plots.md#tl_experts.plots.{name}") for name in names])
+
+
+def card(title: str, picture: str, target: str) -> str:
+    """A title above a thumbnail that leads somewhere."""
+    return f"-   **{title}**\n\n    [![{picture}](pictures/gallery/{picture}.png){{ loading=lazy }}]({target})"
+
+
+def grid(cards: list[str]) -> str:
+    """Cards side by side."""
     return '<div class="grid cards" markdown>\n\n' + "\n\n".join(cards) + "\n\n</div>"
 
 
