@@ -279,6 +279,7 @@ TESTS_OF_MORE = {
     "bad_inputs/test_bad_inputs": "bad inputs of every public function",
     "cli/test_interrupt": "whole runs that are interrupted, by several processes and on a full disk",
     "fuzzing/test_fuzzing": "damaged files of every kind",
+    "benchmarks/test_pages": "the script of its name",
     "benchmarks/test_rehearsal": "the script of its name",
     "benchmarks/test_scale": "the script of its name",
     "pages/inspector/test_browser": "the inspector in a real browser",
