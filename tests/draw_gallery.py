@@ -20,7 +20,6 @@ from typing import Any
 from urllib.parse import quote
 
 import nbformat
-from PIL import Image, ImageOps
 from plotly.io import write_images
 
 from tests.browser import chromium, screen
@@ -98,6 +97,8 @@ def listing(cells: list[Any]) -> bytes:
 
 def save(name: str, png: bytes) -> None:
     """Write a picture small and with few colours."""
+    from PIL import Image, ImageOps  # here, since pytest looks for doctests in this file and CI has no Pillow
+
     small = ImageOps.pad(Image.open(io.BytesIO(png)).convert("RGB"), SIZE, color="white")
     # The method that keeps colours that few pixels have, such as those of marks.
     few = small.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
