@@ -9,7 +9,7 @@ import pytest
 from tests.browser import accessibility_violations, chromium, wait_for
 from tl_experts.pages.comparison import COLUMNS, comparison_page, write_comparison
 from tl_experts.study.comparison.conclusion import conclusion
-from tl_experts.study.comparison.headline import headline
+from tl_experts.study.comparison.headline import opening, purposes
 
 pytestmark = pytest.mark.slow
 
@@ -18,9 +18,17 @@ def test_the_conclusion_comes_first_and_everything_is_inside(compared, tmp_path)
     text = write_comparison(compared, tmp_path / "page.html").read_text("utf-8")
     body = text.partition("<main>")[2]
     first = body.partition('<p class="lead">')[2]
-    assert html.unescape(first.partition("</p>")[0]) == headline(compared)
-    assert body.index("For writing") < body.index('id="figure-writing"') < body.index('id="table-writing"')
-    assert len(conclusion(compared)) == body.partition("<figure")[0].count("<p")
+    assert html.unescape(first.partition("</p>")[0]) == f"{opening(purposes(compared))}."
+    lines = re.findall(r"<li><b>(.*?)</b>: (.*?)\.</li>", body.partition("<figure")[0])
+    assert [tuple(map(html.unescape, line)) for line in lines] == [
+        (purpose.name.capitalize(), purpose.says) for purpose in purposes(compared)
+    ]
+    order = ("<b>For writing</b>", 'id="figure-writing"', 'id="figures"', 'id="findings"', 'id="table-writing"')
+    assert [body.index(part) for part in order] == sorted(body.index(part) for part in order)
+    findings = body.partition('id="findings"')[2].partition("</section>")[0]
+    assert findings.count("<p>") == len(conclusion(compared)) - 1
+    contents = text.partition("<nav")[2].partition("</nav>")[0]
+    assert all(f'href="#{anchor}"' in contents for anchor in re.findall(r'id="(figure-(?!writing)[a-z]+)"', body))
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", text)
     assert len(text) < 2.5e6
 

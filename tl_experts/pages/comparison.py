@@ -11,6 +11,7 @@ from tl_experts.pages.reporting.page import Section, page
 from tl_experts.pages.reporting.tables import table_section, tables_data
 from tl_experts.steering.wording import SCORINGS, in_words
 from tl_experts.study.comparison.conclusion import conclusion
+from tl_experts.study.comparison.headline import opening, purposes
 from tl_experts.study.comparison.result import CompareResult
 from tl_experts.study.comparison.views import ALL
 
@@ -65,24 +66,38 @@ def comparison_page(result: CompareResult) -> str:
     drawn = _pictures(result)
     inspector = INSPECTOR_PAGE if (result.folder / INSPECTOR_PAGE).is_file() else None
     tables = {name: _shown(result, name) for name in COLUMNS if name in result}
-    first, *rest = (html.escape(paragraph) for paragraph in conclusion(result))
-    paragraphs = f'<p class="lead">{first}</p>' + "".join(f"<p>{paragraph}</p>" for paragraph in rest)
+    writing, *others = drawn
+    _, *paragraphs = conclusion(result)  # the first is the list of the first screen in one sentence
     return page(
         f"Methods compared: {result.config.model}",
-        paragraphs + "".join(picture.section("h2") for picture in drawn),
+        _first_screen(result) + writing.section("h2"),
         [
+            Section(
+                "figures",
+                "Figures",
+                "".join(picture.section() for picture in others),
+                tuple((f"figure-{picture.name}", picture.title) for picture in others),
+            ),
+            Section("findings", "Findings", "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs)),
             Section(
                 "tables",
                 "Tables",
                 "\n".join(table_section(name, table, NOTES[name], inspector) for name, table in tables.items()),
                 tuple((f"table-{name}", title_of(name)) for name in tables),
-            )
+            ),
         ],
         {
             "figures": {picture.name: picture.document() for picture in drawn},
             **tables_data(tables, inspector),
         },
     )
+
+
+def _first_screen(result: CompareResult) -> str:
+    """Whether anything beats the baselines, and a line on what wins for each purpose."""
+    found = purposes(result)
+    lines = "".join(f"<li><b>{html.escape(one.name.capitalize())}</b>: {html.escape(one.says)}.</li>" for one in found)
+    return f'<p class="lead">{html.escape(opening(found))}.</p><ul class="purposes">{lines}</ul>'
 
 
 def _pictures(result: CompareResult) -> list[Picture]:

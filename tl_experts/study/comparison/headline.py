@@ -40,11 +40,17 @@ def headline(result: CompareResult) -> str:
     dev split is ahead of all of them, for retrieval for at least one target and behind for none, with corrected p
     below 0.05; for cause, if the intervals are apart.
     """
-    purposes = list(_purposes(result))
-    return f"{_opening(purposes)}: {'; '.join(f'{purpose.name}, {purpose.says}' for purpose in purposes)}."
+    found = purposes(result)
+    return f"{opening(found)}: {'; '.join(f'{purpose.name}, {purpose.says}' for purpose in found)}."
 
 
-def _opening(purposes: list[Purpose]) -> str:
+def purposes(result: CompareResult) -> list[Purpose]:
+    """What wins for each purpose that was measured."""
+    return list(_purposes(result))
+
+
+def opening(purposes: list[Purpose]) -> str:
+    """For which purposes the baselines are beaten, and for which not; those that are not come first."""
     beaten, open_ = (_listed([one.name for one in purposes if one.beaten is which]) for which in (True, False))
     if not beaten:
         return "Nothing beats the baselines"
