@@ -4,13 +4,13 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tl_experts.jobs.files import INSPECTOR_PAGE, REPORT_PAGE, write_text
+from tl_experts.jobs.files import REPORT_PAGE, write_text
 from tl_experts.pages.reporting.columns import title_of
 from tl_experts.pages.reporting.figures import Picture
 from tl_experts.pages.reporting.page import Section, page
-from tl_experts.pages.reporting.tables import table_section, tables_data
-from tl_experts.steering.wording import SCORINGS, in_words
-from tl_experts.study.comparison.conclusion import conclusion
+from tl_experts.pages.reporting.tables import inspector_page, table_section, tables_data
+from tl_experts.steering.wording import in_words, scoring_in_words
+from tl_experts.study.comparison.conclusion import findings
 from tl_experts.study.comparison.headline import opening, purposes
 from tl_experts.study.comparison.result import CompareResult
 from tl_experts.study.comparison.views import ALL
@@ -64,10 +64,9 @@ def write_comparison(result: CompareResult, path: str | Path | None = None) -> P
 def comparison_page(result: CompareResult) -> str:
     """The page as HTML."""
     drawn = _pictures(result)
-    inspector = INSPECTOR_PAGE if (result.folder / INSPECTOR_PAGE).is_file() else None
+    inspector = inspector_page(result.folder)
     tables = {name: _shown(result, name) for name in COLUMNS if name in result}
     writing, *others = drawn
-    _, *paragraphs = conclusion(result)  # the first is the list of the first screen in one sentence
     return page(
         f"Methods compared: {result.config.model}",
         _first_screen(result) + writing.section("h2"),
@@ -78,7 +77,7 @@ def comparison_page(result: CompareResult) -> str:
                 "".join(picture.section() for picture in others),
                 tuple((f"figure-{picture.name}", picture.title) for picture in others),
             ),
-            Section("findings", "Findings", "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs)),
+            Section("findings", "Findings", "".join(f"<p>{html.escape(text)}</p>" for text in findings(result))),
             Section(
                 "tables",
                 "Tables",
@@ -160,5 +159,5 @@ def _shown(result: CompareResult, name: str) -> "pd.DataFrame":
     """The columns that are shown, methods and scorings in words."""
     table = result[name]
     table = table[[column for column in COLUMNS[name].split() if column in table]]
-    words = {"method": in_words, "scoring": lambda scoring: SCORINGS.get(scoring, scoring)}
+    words = {"method": in_words, "scoring": scoring_in_words}
     return table.assign(**{column: table[column].map(words[column]) for column in words if column in table})

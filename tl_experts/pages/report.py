@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_experts.analysis.distances import LEVELS, MEDOIDS
-from tl_experts.jobs.files import INSPECTOR_PAGE, REPORT_PAGE, write_text
+from tl_experts.jobs.files import REPORT_PAGE, write_text
 from tl_experts.pages.reporting.columns import title_of
 from tl_experts.pages.reporting.figures import method_picture, pictures
 from tl_experts.pages.reporting.page import Section, page
 from tl_experts.pages.reporting.summary import NOTE, first_screen
-from tl_experts.pages.reporting.tables import table_section, tables_data
+from tl_experts.pages.reporting.tables import inspector_page, table_section, tables_data
 from tl_experts.study import paper
 from tl_experts.study.bench import Row
 from tl_experts.study.config import StudyConfig
@@ -106,7 +106,7 @@ def report(result: StudyResult) -> str:
         sections,
         {
             "figures": {picture.name: picture.document() for picture in (first, *drawn)},
-            **tables_data({table: beside_paper(result, table) for table in shown}, _inspector(result)),
+            **tables_data({table: beside_paper(result, table) for table in shown}, inspector_page(result.folder)),
         },
     )
 
@@ -146,13 +146,9 @@ def _shown(result: StudyResult) -> list[str]:
 def _tables(result: StudyResult) -> Iterable[str]:
     for name in _shown(result):
         note = f"{NOTES.get(name, '')} {power_note(result, name)}".strip()
-        yield table_section(name, beside_paper(result, name), note, _inspector(result))
+        yield table_section(name, beside_paper(result, name), note, inspector_page(result.folder))
     listed = ", ".join(name for name in HIDDEN if name in result)
     yield f'<p class="note">Also in the folder, as .csv and .parquet: {html.escape(listed)}.</p>'
-
-
-def _inspector(result: StudyResult) -> str | None:
-    return INSPECTOR_PAGE if (result.folder / INSPECTOR_PAGE).is_file() else None
 
 
 def beside_paper(result: StudyResult, name: str) -> "pd.DataFrame":

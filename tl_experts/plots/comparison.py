@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from tl_experts.errors import TLExpertsError, require_choice
 from tl_experts.plots.style import COLOURS, SYMBOLS, Figure, colour_of, dash_of, escaped, finish, symbol_of, table_of
 from tl_experts.steering.wording import SCORINGS as WORDS
-from tl_experts.steering.wording import in_words
+from tl_experts.steering.wording import in_words, scoring_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def writing_front(result: "Mapping[str, pd.DataFrame]") -> Figure:
     points["quality"] = points["quality"].fillna(0.0)  # earlier versions: unknown, since no text was in the language
     # Every baseline is named in the legend; the methods of one scoring share a colour.
     named = zip(points["scoring"], points["method"], strict=True)
-    points["group"] = [WORDS.get(scoring, scoring) or method for scoring, method in named]
+    points["group"] = [scoring_in_words(scoring) or method for scoring, method in named]
     groups = points.groupby("group", sort=False)
     others = [str(group) for group in groups.groups if group not in WORDS.values()]
     figure = go.Figure()
@@ -89,10 +89,10 @@ def cost_front(result: "Mapping[str, pd.DataFrame]", target: str) -> Figure:
     figure = go.Figure()
     for key, rows in table[table["target"] == target].groupby("scoring", sort=False):
         scoring = str(key)
-        mark = _mark(WORDS.get(scoring, scoring), [scoring])
+        mark = _mark(scoring_in_words(scoring), [scoring])
         named = zip(rows["method"], rows["setting"], strict=True)
         figure.add_scatter(
-            name=escaped(WORDS.get(scoring, scoring)),
+            name=escaped(scoring_in_words(scoring)),
             x=rows["kl"].clip(lower=LEAST_COST),
             y=rows["dev_score"],
             mode="markers",

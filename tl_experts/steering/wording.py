@@ -19,6 +19,16 @@ VALUES = {"mean": "the mean", "token_mean": "the token mean", "diffmean": "the d
 OPERATIONS = {"set": "set to {}", "raise": "raised to {}", "toward": "moved toward {}", "add": "{} added"}
 
 
+def scoring_in_words(scoring: str) -> str:
+    """A scoring in words; one that is not known stays.
+
+    Examples:
+        >>> scoring_in_words("lape")
+        'LAPE'
+    """
+    return SCORINGS.get(scoring, scoring)
+
+
 def held(operation: str, value: str) -> str:
     """What is done to neurons.
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tl_experts.errors import ArtefactError
-from tl_experts.pages.inspector.compared import best_writer, compared_experts
+from tl_experts.pages.inspector.compared import best_chooser, compared_experts
 from tl_experts.steering.tuning.result import TuneResult
 from tl_experts.study.comparison.methods import methods, tuning_folder
 
@@ -21,7 +21,7 @@ def with_scores(compared, scores):
 @pytest.mark.parametrize("best", ["auroc, set mean", "auroc, add diffmean"])
 def test_the_best_writer_is_the_method_of_the_highest_score_that_has_neurons(best, compared):
     changed = with_scores(compared, {best: 0.5, "language vector": 0.9, "prompt in the language": 1.0})
-    assert best_writer(changed).name == best
+    assert best_chooser(changed).name == best
 
 
 def test_the_neurons_are_those_of_its_best_setting(compared):

@@ -10,19 +10,20 @@ from tl_experts.steering.steering import Steering
 from tl_experts.steering.tuning.result import TuneResult
 from tl_experts.steering.tuning.space import SHIFTS
 from tl_experts.steering.wording import in_words
+from tl_experts.study.comparison.evidence import best_of
 from tl_experts.study.comparison.methods import Method, methods, tuning_folder
 from tl_experts.study.comparison.result import CompareResult
 
 
 def compared_experts(result: CompareResult) -> Experts:
-    """The neurons of `best_writer` for every target, as many as its best setting holds.
+    """The neurons of `best_chooser` for every target, as many as its best setting holds.
 
     A target that this method never wrote is left out.
 
     Raises:
         ArtefactError: it wrote none of them, or the results of its search are missing or damaged.
     """
-    method = best_writer(result)
+    method = best_chooser(result)
     tuned = [TuneResult.load(tuning_folder(result.folder, target, method)).found for target in result.config.targets]
     found = [steering.experts for steering in tuned if isinstance(steering, Steering)]
     if not found:
@@ -33,8 +34,8 @@ def compared_experts(result: CompareResult) -> Experts:
     return replace(reduce(or_, found), selection=f"best setting for writing ({in_words(method.name)})")
 
 
-def best_writer(result: CompareResult) -> Method:
+def best_chooser(result: CompareResult) -> Method:
     """The method whose texts have the highest score, mean over targets, of those that choose neurons by a scoring."""
-    scores = result["writing"].groupby("method")["score"].mean()
-    chosen = [method for method in methods(result.config) if method.scoring not in SHIFTS]
-    return max(chosen, key=lambda method: scores.get(method.name, 0.0))
+    chosen = {method.name: method for method in methods(result.config) if method.scoring not in SHIFTS}
+    table = result["writing"]
+    return chosen[best_of(table[table["method"].isin(chosen)], "score")]

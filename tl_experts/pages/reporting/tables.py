@@ -7,9 +7,11 @@ import csv
 import html
 import io
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from tl_experts.jobs.files import INSPECTOR_PAGE
 from tl_experts.pages.reporting.columns import Column, column_of, title_of, written
 from tl_experts.study.stages.retrieval import ALL
 
@@ -83,6 +85,11 @@ def _head(columns: dict[str, Column]) -> str:
         for column in columns.values()
     )
     return f"<thead><tr>{cells}</tr></thead>"
+
+
+def inspector_page(folder: Path) -> str | None:
+    """The inspector's page beside the report in the folder of a run, for links from its tables; None: there is none."""
+    return INSPECTOR_PAGE if (folder / INSPECTOR_PAGE).is_file() else None
 
 
 def _packed(table: "pd.DataFrame") -> bool:

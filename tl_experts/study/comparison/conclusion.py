@@ -42,15 +42,14 @@ EARLIER = (
 
 
 def conclusion(result: CompareResult) -> list[str]:
-    """The sentence about all purposes, then paragraphs: writing, at equal cost, retrieval, script, costs, cause.
+    """The sentence about all purposes, then `findings`."""
+    return [headline(result), *findings(result)]
 
-    What was not measured is left out.
-    """
-    found = [
-        *(headline(result), _writing(result), _equal(result), _alignment(result), scripts(result)),
-        *(_costs(result), _cause(result)),
-    ]
-    return [paragraph for paragraph in found if paragraph]
+
+def findings(result: CompareResult) -> list[str]:
+    """Paragraphs: writing, at equal cost, retrieval, script, costs, cause. What was not measured is left out."""
+    parts = (_writing, _equal, _alignment, scripts, _costs, _cause)
+    return [paragraph for part in parts if (paragraph := part(result))]
 
 
 def _writing(result: CompareResult) -> str:

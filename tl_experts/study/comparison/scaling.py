@@ -40,7 +40,6 @@ Costs = Callable[[Sequence[Setting]], Mapping[Setting, float]]
 class _Search:
     """The strengths of one setting that were tried, and their costs."""
 
-    setting: Setting
     beyond: Point
     """The weakest beyond the budget."""
 
@@ -94,14 +93,14 @@ def scaled_down(costs: Mapping[Setting, float], budget: float, measure: Costs) -
         whose operation does something at strength 0 too, are left out.
     """
     searches = {
-        setting: _Search(setting, (setting.strength, cost))
+        setting: _Search((setting.strength, cost))
         for setting, cost in costs.items()
         if changes_nothing(setting.operation, 0.0)  # type: ignore[arg-type]
     }
     for _ in range(ROUNDS):
         proposed = {
-            one.setting: replace(one.setting, strength=one.next(budget))
-            for one in searches.values()
+            setting: replace(setting, strength=one.next(budget))
+            for setting, one in searches.items()
             if not one.done(budget)
         }
         if not proposed:
