@@ -9,7 +9,6 @@ import os
 import random
 import resource
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,7 @@ def _fuzz(target: Target, seed: int, executions: int | None, seconds: float | No
     def one(data: bytes) -> None:
         if bench.over(executions, seconds):
             bench.__exit__()
-            os.write(writing, json.dumps(asdict(bench.outcome)).encode())
+            os.write(writing, json.dumps(vars(bench.outcome)).encode())
             os._exit(0)  # libFuzzer's own exit runs no Python code
         bench.run(Drawn(data))
 

@@ -12,6 +12,7 @@ import pytest
 
 import tl_experts
 from tests.fuzzing import READERS
+from tests.fuzzing.guided import guided
 from tests.fuzzing.harness import fuzz
 from tests.fuzzing.mutations import huge_safetensors, npy
 from tests.fuzzing.targets import TARGETS, Target
@@ -25,6 +26,20 @@ from tl_experts.jobs.artefacts import load_artefact
 def test_a_damaged_file_is_read_or_raises_an_error(target: Target) -> None:
     outcome = fuzz(target, 0, executions=400)
     assert not outcome.crashes, outcome.examples
+
+
+def test_guided_fuzzing_reports_crashes() -> None:
+    pytest.importorskip("atheris", reason="atheris is for Linux")
+
+    def fails(folder: Path) -> None:
+        if (folder / "a").read_text() != "valid":
+            raise KeyError("a defect")
+
+    target = Target("made up", lambda folder: (folder / "a").write_text("valid"), fails)
+    outcome = guided(target, 0, executions=30)
+    crashes = sum(outcome.crashes.values())
+    assert crashes and crashes + outcome.accepted == 30
+    assert list(outcome.examples) == list(outcome.crashes)
 
 
 def test_a_declared_terabyte_raises_an_error(tmp_path: Path) -> None:
