@@ -125,6 +125,7 @@ INNER = {
         ("conclusion", "stages"),
         ("run",),
     ),
+    "study.aligning": (("space", "trials"), ("reader",), ("result",), ("tuner",)),
     "study.stages": (
         ("experts", "sweep", "space", "retrieval", "baselines", "controls", "paraphrases", "correlations", "silencing"),
     ),

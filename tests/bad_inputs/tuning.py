@@ -3,7 +3,7 @@
 from tests.bad_inputs import INF, NAN, QUIET, Row
 from tl_experts import Budget, SearchSpace, TuningPrompts, tune
 from tl_experts.steering.tuning import Setting, bundled_tuning_prompts
-from tl_experts.study import tune_alignment
+from tl_experts.study import AlignmentSpace, tune_alignment
 
 
 def prompts(**changed):
@@ -25,8 +25,17 @@ TUNING: list[Row] = [
         for seed in (-1, 0.5)
     ),
     ("align without statistics", lambda m: align(m, None), ("NoneType", "collect_both")),
-    ("align in a space of 5", lambda m: align(m, [], space=5), ("int", "SearchSpace")),
+    ("align in a space of 5", lambda m: align(m, [], space=5), ("int", "AlignmentSpace")),
+    ("align in a space of texts", lambda m: align(m, [], space=SearchSpace()), ("SearchSpace", "AlignmentSpace")),
     ("align seed -1", lambda m: align(m, [], seed=-1), ("-1",)),
+    *(
+        (f"embedding layers {value!r}", lambda _, v=value: AlignmentSpace(embedding_layers=v), words)
+        for value, words in [
+            ((), ("embedding_layers", "at least one")),
+            (3, ("embedding_layers", "3", "tuple")),
+            ((2.5,), ("layer", "2.5", "whole number")),
+        ]
+    ),
     ("budget of nothing", lambda _: Budget(), ("give one of the two",)),
     ("budget of both", lambda _: Budget(trials=5, seconds=5), ("5", "give one of the two")),
     *((f"budget trials {value!r}", lambda _, v=value: Budget(trials=v), (repr(value),)) for value in (0, 2.5, True)),

@@ -7,7 +7,7 @@ import torch
 from tl_experts import Batching, Reading
 from tl_experts.embeddings.embeddings import embed_pieces
 from tl_experts.jobs.job import Job
-from tl_experts.jobs.pieces import Pieces, resume
+from tl_experts.jobs.pieces import Pieces, once_together, resume
 from tl_experts.responses.collect import collect_pieces
 
 DOCUMENT = {"model": "abc", "layers": [0, 1], "note": None}
@@ -178,3 +178,20 @@ def test_a_finished_pass_does_not_run_the_model(llama, corpus, tmp_path, monkeyp
     monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)
     for one, other in zip(passes(llama, corpus, pieces), expected, strict=True):
         assert torch.equal(one, other)
+
+
+def test_pieces_that_share_batches_are_computed_together_unless_all_are_kept(tmp_path):
+    calls = iter(range(9))
+
+    def compute():
+        call = next(calls)
+        return [{"a": np.array([call, number])} for number in (4, 2)]
+
+    def values(pieces):
+        return [arrays["a"].tolist() for arrays in once_together(pieces, [4, 2], compute)]
+
+    pieces = Pieces(tmp_path, JOB)
+    assert values(None) == [[0, 4], [0, 2]]
+    assert values(pieces) == values(pieces) == [[1, 4], [1, 2]]
+    (tmp_path / "000002.safetensors").write_bytes(b"")
+    assert values(pieces) == values(pieces) == [[1, 4], [2, 2]]  # the one that is whole stays

@@ -27,7 +27,7 @@ def align(
     *,
     progress: bool,
 ) -> None:
-    """Search, save and print.
+    """Search or resume, save and print.
 
     Args:
         model: from `load_model`.
@@ -36,7 +36,7 @@ def align(
         dev: rows of the bundled corpus to choose on; as many of its test split are reported on.
         budget: of the search.
         seed: of the draws.
-        folder: where the steering and the table of trials are saved.
+        folder: where trials are kept while the search runs, and its result in the end.
         out: what prints.
         progress: show a bar.
     """
@@ -44,8 +44,9 @@ def align(
     from tl_experts.study import tune_alignment
 
     test = load_sentences("bundled", split="test", limit=max(dev.counts.values()))
-    result = tune_alignment(model, statistics, code, dev, test, budget=budget, seed=seed, progress=progress)
-    result.save(folder)
+    result = tune_alignment(
+        model, statistics, code, dev, test, budget=budget, seed=seed, folder=folder, progress=progress
+    )
     best_first = sorted(result.trials, key=lambda trial: trial.rank, reverse=True)
     for trial in (result.unsteered, *best_first[:SHOWN]):
         setting = "no intervention" if trial.setting is None else trial.setting

@@ -114,7 +114,7 @@ def tune(
 ) -> None:
     """Search for the setting with which a model writes a language best, or aligns translations; see --objective.
 
-    A killed search for writing resumes.
+    A killed search resumes with the same command.
     """
     code = known_language(to, bundled=True)
     require_choice(objective, OBJECTIVES, "--objective")

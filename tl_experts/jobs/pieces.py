@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,26 @@ class Pieces:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"
+
+
+def once_together(
+    pieces: Pieces | None, numbers: Sequence[int], compute: Callable[[], Iterable[Arrays]]
+) -> list[Arrays]:
+    """Pieces that share batches: if one is missing, all are computed, so that a resumed job has the same batches.
+
+    Args:
+        pieces: where they are kept; None: nowhere.
+        numbers: of the pieces.
+        compute: all of them, in this order. A kept one stays as it is.
+    """
+    kept = [None if pieces is None else pieces.load(number) for number in numbers]
+    computed = [None] * len(kept) if all(arrays is not None for arrays in kept) else list(compute())
+    found = []
+    for number, before, now in zip(numbers, kept, computed, strict=True):
+        if before is None and now is not None and pieces is not None:
+            pieces.save(number, now)
+        found.append(cast("Arrays", now if before is None else before))
+    return found
 
 
 def resume(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -47,6 +47,16 @@ class Builder:
     def scorings(self) -> set[str]:
         """The scorings that these statistics allow."""
         return {*SCORINGS, ALL, *([VECTOR] if self.residual is not None else [])}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the statistics are of and which language is held, for the document of a `Job`."""
+        tokens = [part for part in (self.evidence.tokens, self.residual) if part is not None]
+        return {
+            "statistics": [[part.site, *part.corpora] for part in tokens],
+            "pooling": self.evidence.expertise.pooling,
+            "target": self.target,
+        }
 
     def possible(self, setting: Setting) -> bool:
         """Whether the statistics allow a setting: enough neurons that can be selected, a source that was counted."""

@@ -1,9 +1,9 @@
 """What a search tries: settings, the space they are drawn from, and the budget."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
-from typing import Any
+from typing import Any, Self
 
 from tl_experts.errors import TLExpertsError, require_choice, require_whole
 from tl_experts.experts.scorings import SCORINGS
@@ -140,8 +140,9 @@ class SearchSpace:
 
     def __post_init__(self) -> None:
         """Check that there is a combination, and that each is defined."""
+        defaults = {field.name: field.default for field in fields(self)}
         for name, value in vars(self).items():
-            if name == "vector_layers" and value is None:
+            if value is None and defaults[name] is None:
                 continue
             if isinstance(value, str) or not isinstance(value, Sequence) or not value:
                 raise TLExpertsError(f"{name} is {value!r}; expected a tuple of at least one option")
@@ -155,7 +156,7 @@ class SearchSpace:
                 "no combination of these options is defined; is every strength beyond the bounds of its operation?"
             )
 
-    def for_layers(self, layers: Sequence[int]) -> "SearchSpace":
+    def for_layers(self, layers: Sequence[int]) -> Self:
         """This space with language vectors at every layer at once, or at one layer before the last quarter.
 
         One well-chosen layer often writes best (CLaS-Bench: Gurgurov et al. 2026, arXiv 2601.08331); late layers decide

@@ -12,7 +12,7 @@ from tl_experts.errors import TLExpertsError, require_choice, require_whole
 from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import user_path
-from tl_experts.jobs.pieces import Pieces
+from tl_experts.jobs.pieces import Arrays, Pieces, once_together
 from tl_experts.models import Model, model_fingerprint
 from tl_experts.steering.tuning.building import Builder, Statistics, builder
 from tl_experts.steering.tuning.result import TuneResult
@@ -218,19 +218,16 @@ class _Writer:
         seed: int | None = None,
         stop: bool = False,
     ) -> list[tuple[TextMeasures, float]]:
-        """What is kept; if anything is missing, all are written, so that a resumed search has the same batches."""
-        kept = {} if self.pieces is None else {number: self.pieces.load(number) for number in numbers}
-        found = {number: arrays for number, arrays in kept.items() if arrays is not None}
-        if len(found) < len(numbers):
+        """What is kept, or written; a resumed search has the same batches."""
+
+        def write() -> list[Arrays]:
             begun = time.perf_counter()
             written = self._written(settings, prompts, self.seed if seed is None else seed, stop=stop)
             seconds = (time.perf_counter() - begun) / len(settings)
-            for number, measures in zip(numbers, written, strict=True):
-                if number not in found:
-                    found[number] = packed(measures, seconds)
-                    if self.pieces is not None:
-                        self.pieces.save(number, found[number])
-        return [unpacked(found[number], self.building.target, self._natural, self.seed) for number in numbers]
+            return [packed(measures, seconds) for measures in written]
+
+        found = once_together(self.pieces, numbers, write)
+        return [unpacked(arrays, self.building.target, self._natural, self.seed) for arrays in found]
 
     def _written(
         self, settings: Sequence[Setting | None], prompts: Sequence[str], seed: int, *, stop: bool
@@ -265,15 +262,11 @@ def _job(
     model: Model, building: Builder, prompts: TuningPrompts, space: SearchSpace, decoding: Decoding, seed: int
 ) -> Job:
     """What decides the texts of a setting; the budget does not."""
-    evidence = building.evidence
-    tokens = [part for part in (evidence.tokens, building.residual) if part is not None]
     return Job(
         {
             "kind": "tuning",
             "model": model_fingerprint(model),
-            "statistics": [[part.site, *part.corpora] for part in tokens],
-            "pooling": evidence.expertise.pooling,
-            "target": building.target,
+            **building.identity,
             "prompts": asdict(prompts),
             "space": asdict(space),
             "decoding": asdict(decoding),
