@@ -137,7 +137,7 @@ INNER = {
     "pages": (("reporting",), ("report", "inspector", "comparison")),
     "pages.reporting": (("columns", "page"), ("tables", "figures", "summary")),
     "pages.inspector": (
-        ("gather", "saved", "measured", "distribution", "effects", "compared"),
+        ("gather", "saved", "measured", "distribution", "effects", "compared", "turns", "kept"),
         ("weight_view", "asked"),
         ("records", "sampled"),
         ("page",),

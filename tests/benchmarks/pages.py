@@ -3,9 +3,10 @@
     python -m tests.benchmarks.pages STUDY/report.html FIND/inspector.html ... [--live FIND] [--times 5]
 
 Headless Chromium opens every page `times` times, each in a fresh document; the numbers are medians. With ``--live``,
-`tl-experts inspect FIND` is started `times` times: its first paint and its loaded model count from the command, and
-then neurons that are not on the page are asked for, from the change of the address to the drawn histogram: one at once,
-the others when what the server computes ahead should be done.
+`tl-experts inspect FIND` is started `times` times without the activations that it keeps in the folder (they are
+deleted), and once more with them. First paint and loaded model count from the command. Then neurons that are not on the
+page are asked for, from the change of the address to the table of scores and to the histogram: one as soon as the model
+is loaded, others once the activations are kept.
 """
 
 import argparse
@@ -23,13 +24,14 @@ from typing import Any
 
 from tests.browser import chromium, wait_for
 from tl_experts.jobs.files import INSPECTOR_PAGE
+from tl_experts.pages.inspector.kept import array_file, note_file
 from tl_experts.pages.inspector.page import saved_data
 
 Times = Mapping[str, float]
 """Milliseconds by what was timed."""
 
-SETTLED = 20
-"""Seconds that the server has for what it computes ahead once the model is loaded."""
+SETTLED = 300
+"""Seconds that the server has at most for the activations that it keeps."""
 
 FIGURE = ".plot .main-svg, #histogram"
 """The first figure of a report, or of a neuron's page."""
@@ -52,9 +54,11 @@ return {
 ASK = """
 const [name, done] = arguments, begun = performance.now();
 location.hash = name.replace(" ", "");
+let first = null;
 const look = () => {
-  const shown = document.getElementById("name")?.textContent === name && document.getElementById("histogram");
-  if (shown) done(performance.now() - begun);
+  const there = (id) => document.getElementById("name")?.textContent === name && document.getElementById(id);
+  if (there("scores")) first ??= performance.now() - begun;
+  if (there("histogram")) done([first, performance.now() - begun]);
   else requestAnimationFrame(look);
 };
 look();
@@ -94,27 +98,53 @@ def opened(driver: Any, page: Path | str) -> Times:
 
 
 def live(driver: Any, folder: Path, seed: int, *, neurons: int = 5) -> Times:
-    """Start the live inspector, open it, wait for the model, and ask for neurons that are not on its page."""
+    """Start the live inspector without and with kept activations, and ask for neurons that are not on its page."""
     data = saved_data((folder / INSPECTOR_PAGE).read_text("utf-8"))
     if data is None:
         raise SystemExit(f"{folder} has no page of this version; write it first: tl-experts inspect {folder} --save")
+    known = {tuple(record["neuron"]) for record in data["records"]}
+    for file in (array_file(folder), note_file(folder)):
+        file.unlink(missing_ok=True)
+    with loaded(driver, folder) as found:
+        first, *rest = unseen(driver, known, seed, neurons + 1)
+        at_once = ask(driver, first)
+        deadline = time.time() + SETTLED
+        while not note_file(folder).is_file() and time.time() < deadline:
+            time.sleep(0.1)
+        answers = [ask(driver, one) for one in rest]
+    with loaded(driver, folder):
+        (again,) = unseen(driver, known, seed + 1000, 1)
+        later = ask(driver, again)
+    return {
+        **found,
+        "scores of a neuron, as soon as the model is loaded": at_once[0],
+        "its histogram": at_once[1],
+        "scores of a neuron, once activations are kept": median(scores for scores, _ in answers),
+        "its histogram, once activations are kept": median(histogram for _, histogram in answers),
+        "scores of a neuron, as soon as the model is loaded the next time": later[0],
+        "its histogram, the next time": later[1],
+    }
+
+
+@contextmanager
+def loaded(driver: Any, folder: Path) -> Iterator[Times]:
+    """The live inspector, opened and with its model loaded: how long that took from the command."""
     with serving(folder) as (begun, address):
         found = opened(driver, address)
         shift = found["origin"] - begun * 1000
         wait_for(driver, "document.querySelector('#loading') === null", 600)
-        ready = time.time() - begun
-        names = unseen(driver, {tuple(record["neuron"]) for record in data["records"]}, seed, neurons + 1)
-        first, *rest = (f"L{layer} N{neuron}" for layer, neuron in names)
-        at_once = driver.execute_async_script(ASK, first)
-        time.sleep(SETTLED)
-        answers = [driver.execute_async_script(ASK, name) for name in rest]
-    return {
-        "first paint": shift + found["first paint"],
-        "first figure": shift + found["first figure"],
-        "model loaded": ready * 1000,
-        "a neuron asked for at once": at_once,
-        f"any neuron, {SETTLED} s later": median(answers),
-    }
+        yield {
+            "first paint": shift + found["first paint"],
+            "first figure": shift + found["first figure"],
+            "model loaded": (time.time() - begun) * 1000,
+        }
+
+
+def ask(driver: Any, neuron: tuple[int, int]) -> tuple[float, float]:
+    """Milliseconds until the scores of a neuron are shown, and until its histogram is."""
+    layer, index = neuron
+    scores, histogram = driver.execute_async_script(ASK, f"L{layer} N{index}")
+    return scores, histogram
 
 
 def unseen(driver: Any, known: set[tuple[int, ...]], seed: int, count: int) -> list[tuple[int, int]]:

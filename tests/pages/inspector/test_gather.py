@@ -13,7 +13,7 @@ from tl_experts import Reading, collect_responses, find_experts
 from tl_experts.errors import SiteError
 from tl_experts.models import hook_name, token_policy
 from tl_experts.pages.inspector import inspect
-from tl_experts.pages.inspector.gather import TokenActivations, first_tokens, gather, joined
+from tl_experts.pages.inspector.gather import TokenActivations, first_tokens, gather
 from tl_experts.pages.inspector.page import document
 
 NEURONS = [(1, 7), (0, 3), (1, 0)]
@@ -49,17 +49,6 @@ def test_every_token_has_its_piece_of_the_sentence(corpus, found):
         assert "".join(found.pieces[sentence]) == text
         assert len(found.pieces[sentence]) == len(found.of(sentence))
     assert found.starts[-1] == len(found.values)
-
-
-def test_parts_are_joined_in_order(llama, corpus, found):
-    ranges = (range(3), range(3, len(corpus)))
-    parts = [gather(llama, corpus.take(rows), NEURONS, SITE, progress=False) for rows in ranges]
-    whole = joined(parts)
-    assert (whole.corpus, whole.pieces, whole.starts.tolist()) == (found.corpus, found.pieces, found.starts.tolist())
-    np.testing.assert_allclose(whole.values, found.values, rtol=1e-4, atol=1e-5)
-    one = whole.only(2)
-    assert one.neurons == (NEURONS[2],)
-    np.testing.assert_array_equal(one.of(4), whole.of(4)[:, 2:])
 
 
 def test_a_site_that_the_model_lacks_raises_an_error(llama, corpus):

@@ -1,5 +1,6 @@
 """Answers about any neuron, and a prompt continued before and after an intervention."""
 
+import threading
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from tl_experts import Steering, collect_statistics, steer
 from tl_experts.errors import SelectionError, TLExpertsError
 from tl_experts.experts.evidence import Evidence
 from tl_experts.experts.scorings import SCORINGS, scored
+from tl_experts.pages.inspector import sampled
 from tl_experts.pages.inspector.asked import Held, Wish
 from tl_experts.pages.inspector.gather import gather
 from tl_experts.pages.inspector.live import Live
@@ -19,6 +21,7 @@ from tl_experts.pages.inspector.weight_view import weight_views
 from tl_experts.steering.writing.continuing import Decoding, continue_prompts
 
 PROMPT = "The cat"
+PARTS = ("measures", "weights", "distribution")
 EXPERTS = {"prompt": PROMPT, "by": "experts", "language": "ja", "k": 3, "tokens": 6, "seed": 4}
 
 
@@ -27,24 +30,29 @@ def live(llama, experts, responses):
     return Live(llama, experts, responses)
 
 
+def last(steps):
+    *_, found = steps
+    return found
+
+
 def column(responses, layer, neuron):
     return responses.values[:, responses.neurons.span(layer).start + neuron].numpy()
 
 
 def test_a_neuron_has_scikit_learns_scores_its_responses_and_its_weights(live, responses, corpus, llama):
-    found = live.neuron(1, 9)
+    found = next(live.answer(1, 9))
     values = column(responses, 1, 9)
     for index, language in enumerate(corpus.languages):
         mine = np.array(corpus.labels) == language
         assert found["measures"]["auroc"][index] == pytest.approx(roc_auc_score(mine, values), abs=1e-4)
         assert found["measures"]["ap"][index] == pytest.approx(average_precision_score(mine, values), abs=1e-4)
     assert found["responses"] == packed(values, np.uint16)
-    assert found["weights"] == weight_record(weight_views(llama, [(1, 9)], "mlp.hook_post")[0])
+    assert list(live.answer(1, 9))[1] == {"weights": weight_record(weight_views(llama, [(1, 9)], "mlp.hook_post")[0])}
 
 
 def test_the_sentences_of_a_neuron_are_those_at_both_ends_of_the_responses(live, responses, corpus):
     values = column(responses, 0, 4)
-    shown = live.tokens(0, 4)["shown"]
+    shown = last(live.tokens(0, 4))["shown"]
     for language, top, bottom in zip(corpus.languages, shown["top"], shown["bottom"], strict=True):
         mine = sorted(np.flatnonzero(np.array(corpus.labels) == language), key=lambda row: -values[row])
         assert top == mine[:4]
@@ -53,7 +61,7 @@ def test_the_sentences_of_a_neuron_are_those_at_both_ends_of_the_responses(live,
 
 def test_values_at_both_ends_are_those_of_a_pass(live, responses, corpus, llama):
     index = corpus.languages.index("ja")
-    shown = live.tokens(1, 9)["shown"]
+    shown = last(live.tokens(1, 9))["shown"]
     rows = [*shown["top"][index], *shown["bottom"][index]]
     found = gather(llama, corpus.take(rows), [(1, 9)], responses.site, progress=False)
     expected = np.concatenate([found.drawn(sentence)[:, 0] for sentence in range(len(rows))])
@@ -62,20 +70,68 @@ def test_values_at_both_ends_are_those_of_a_pass(live, responses, corpus, llama)
         live.ends(1, 9, "xx")
 
 
-def test_a_prepared_answer_is_that_of_a_pass_and_takes_none(llama, experts, responses, monkeypatch):
-    fresh = Live(llama, experts, responses)
-    by_a_pass = fresh.tokens(1, 9)
+def parts(lines):
+    """What the lines of an answer are about."""
+    return ["how far" if "of" in line else next(name for name in PARTS if name in line) for line in lines]
+
+
+def require_same_tokens(found, expected):
+    assert found["distribution"]["tokens"] == expected["distribution"]["tokens"]
+    assert found["distribution"]["quantiles"] == pytest.approx(expected["distribution"]["quantiles"], rel=1e-3)
+    assert found["shown"]["top"] == expected["shown"]["top"]
+    assert found["neighbours"] == expected["neighbours"]
+
+
+def test_a_prepared_answer_is_that_of_a_pass_and_takes_none(llama, experts, responses, monkeypatch, tmp_path):
+    fresh = Live(llama, experts, responses, folder=tmp_path)
+    by_a_pass = list(fresh.answer(1, 9))
+    assert parts(by_a_pass) == ["measures", "weights", "how far", "how far", "distribution"]
     fresh.prepare()
+    later = Live(llama, experts, responses, folder=tmp_path)
     monkeypatch.setattr("tl_experts.models.forward.forward_pass", None)
-    prepared = fresh.tokens(1, 9)
-    assert prepared["distribution"]["tokens"] == by_a_pass["distribution"]["tokens"]
-    assert prepared["distribution"]["quantiles"] == pytest.approx(by_a_pass["distribution"]["quantiles"], rel=1e-3)
-    assert prepared["shown"]["top"] == by_a_pass["shown"]["top"]
-    assert prepared["neighbours"] == by_a_pass["neighbours"]
+    later.load()
+    for live in (fresh, later):
+        prepared = list(live.answer(1, 9))
+        # Nothing is waited for: the weights of a large vocabulary take longest.
+        assert parts(prepared) == ["measures", "distribution", "weights"]
+        assert (prepared[0], prepared[2]) == tuple(by_a_pass[:2])
+        require_same_tokens(prepared[1], by_a_pass[-1])
+
+
+def test_a_neuron_is_answered_before_what_is_computed_ahead_goes_on(llama, experts, responses, monkeypatch):
+    monkeypatch.setattr(sampled, "CHUNK", 5)
+    expected = last(Live(llama, experts, responses).tokens(1, 9))
+    live = Live(llama, experts, responses)
+    begun, go_on, passes = threading.Event(), threading.Event(), []
+
+    def pass_of(model, corpus, neurons, *args, **options):
+        passes.append("ahead" if len(neurons) > 1 else "asked")
+        if len(passes) == 2:  # the second chunk of what is computed ahead
+            begun.set()
+            assert go_on.wait(10)
+        return gather(model, corpus, neurons, *args, **options)
+
+    monkeypatch.setattr(sampled, "gather", pass_of)
+    ahead = threading.Thread(target=live.prepare)
+    ahead.start()
+    assert begun.wait(10)
+    answer = live.answer(1, 9)
+    # The model is busy; what takes no pass is there, and how far the rest is.
+    found = [next(answer) for _ in range(3)]
+    assert parts(found) == ["measures", "weights", "how far"]
+    assert found[2] == {"done": 5, "of": len(responses.corpus)}
+    go_on.set()
+    found += answer
+    ahead.join(10)
+    asked = passes.count("asked")
+    assert passes[2 : 2 + asked] == ["asked"] * asked, "the question went first"
+    assert [line["done"] for line in found if "of" in line] == [5, *range(10, len(responses.corpus), 5)]
+    assert passes.count("ahead") == -(-len(responses.corpus) // 5), "and then the rest was computed ahead"
+    require_same_tokens(found[-1], expected)
 
 
 def test_neighbours_have_the_largest_correlations_in_the_model(live, responses):
-    found = live.tokens(1, 9)["neighbours"]
+    found = last(live.tokens(1, 9))["neighbours"]
     everything = np.corrcoef(responses.values.numpy().T)[responses.neurons.span(1).start + 9]
     best = np.sort(np.nan_to_num(everything, nan=-1))[::-1][1:11]
     assert [r for *_, r in found] == pytest.approx(best.tolist(), abs=1e-3)
@@ -153,7 +209,9 @@ def test_the_shipped_setting_is_offered_for_the_model_that_it_was_found_with(liv
 @pytest.mark.parametrize(("layer", "neuron"), [(2, 0), (-1, 0), (1, 48), (1, -1)])
 def test_a_neuron_that_the_model_lacks_raises_an_error(live, layer, neuron):
     assert live.neuron(1, 47)["neuron"] == [1, 47]
-    for question in (live.neuron, live.tokens, live.scorings, partial(live.ends, language="ja")):
+    questions = (live.neuron, live.scorings, partial(live.ends, language="ja"))
+    steps = [lambda *asked, step=step: next(step(*asked)) for step in (live.answer, live.tokens)]
+    for question in (*questions, *steps):
         with pytest.raises(SelectionError, match=rf"no neuron L{layer} N{neuron}: layers are 0 to 1"):
             question(layer, neuron)
 

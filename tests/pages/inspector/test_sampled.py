@@ -8,13 +8,36 @@ import pytest
 from tl_experts.pages.inspector import sampled
 from tl_experts.pages.inspector.gather import gather
 from tl_experts.pages.inspector.sampled import Sampled
+from tl_experts.pages.inspector.turns import Turns
 
 
 @pytest.fixture
 def make(llama, corpus, responses, monkeypatch):
     monkeypatch.setattr(sampled, "CHUNK", 5)
-    lock = threading.Lock()
-    return lambda **options: Sampled(llama, corpus, responses.neurons, responses.site, lock, **options)
+    return lambda **options: Sampled(llama, corpus, responses.neurons, responses.site, Turns(), **options)
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """How many neurons each pass of the model was for."""
+    found, whole = [], sampled.gather
+
+    def pass_of(model, corpus, neurons, *args, **options):
+        found.append(len(neurons))
+        return whole(model, corpus, neurons, *args, **options)
+
+    monkeypatch.setattr(sampled, "gather", pass_of)
+    return found
+
+
+def ask(found, layer, neuron):
+    """The activations, and how far they were before every pass."""
+    steps, far = found.of(layer, neuron), []
+    while True:
+        try:
+            far.append(next(steps))
+        except StopIteration as end:
+            return end.value, far
 
 
 def test_every_language_has_its_first_sentences(make, corpus):
@@ -25,52 +48,65 @@ def test_every_language_has_its_first_sentences(make, corpus):
 
 def test_what_is_kept_is_that_of_a_pass(make, llama, corpus, responses):
     found = make(count=12)
-    by_a_pass = found.of(1, 9)
     expected = gather(llama, corpus.take(found.rows), [(1, 9)], responses.site, progress=False)
-    np.testing.assert_array_equal(by_a_pass.values, expected.values)
+    by_passes, far = ask(found, 1, 9)
+    assert far == [{"done": done, "of": 12} for done in (0, 5, 10)]
     found.fill()
-    kept = found.of(1, 9)
-    assert (kept.neurons, kept.pieces, kept.corpus) == (((1, 9),), expected.pieces, expected.corpus)
-    np.testing.assert_array_equal(kept.starts, expected.starts)
-    np.testing.assert_allclose(kept.values, expected.values, rtol=1e-4, atol=1e-5)
+    kept, far = ask(found, 1, 9)
+    assert far == []
+    for one in (by_passes, kept):
+        assert (one.neurons, one.pieces, one.corpus) == (((1, 9),), expected.pieces, expected.corpus)
+        np.testing.assert_array_equal(one.starts, expected.starts)
+        np.testing.assert_allclose(one.values, expected.values, rtol=1e-4, atol=1e-5)
 
 
-def test_what_is_kept_takes_no_pass_and_too_much_is_not_kept(make, monkeypatch):
-    passes = []
-    whole = sampled.gather
-    monkeypatch.setattr(sampled, "gather", lambda *args, **options: passes.append(1) or whole(*args, **options))
+def test_what_is_kept_takes_no_pass_and_too_much_is_not_kept(make, passes, monkeypatch):
     found = make(count=12)
     monkeypatch.setattr(sampled, "KEPT_BYTES", 1000)
     found.fill()
     assert passes == []
-    found.of(0, 3)
-    assert len(passes) == 1
+    ask(found, 0, 3)
+    assert passes == [1] * 3
     monkeypatch.setattr(sampled, "KEPT_BYTES", 2**30)
     found.fill()
-    before = len(passes)
-    found.of(0, 3)
-    assert len(passes) == before == 1 + -(-len(found.rows) // 5)
+    ask(found, 0, 3)
+    assert passes == [1] * 3 + [96] * 3
 
 
-def test_it_stops_when_the_program_ends(make, monkeypatch):
+def test_it_stops_when_the_program_ends_and_the_next_question_runs_the_rest(make, passes, monkeypatch):
     found = make(count=12)
     ended = threading.Thread(target=len)  # a thread that does not run
-    monkeypatch.setattr(sampled.threading, "main_thread", lambda: ended)
-    monkeypatch.setattr(sampled, "gather", None)
+    threads = [threading.main_thread(), ended]
+    monkeypatch.setattr("tl_experts.pages.inspector.turns.threading.main_thread", lambda: threads.pop(0))
     found.fill()
+    assert passes == [96]
+    assert not found.complete
+    _, far = ask(found, 0, 3)
+    assert far == [{"done": done, "of": 12} for done in (5, 10)]
 
 
-def test_a_question_gets_its_turn_between_chunks(llama, corpus, responses, monkeypatch):
-    lock, turns = threading.Lock(), []
+def test_what_is_on_disk_takes_no_pass_the_next_time(make, passes, tmp_path):
+    first = make(count=12, folder=tmp_path)
+    assert not first.load()
+    first.fill()
+    expected, _ = ask(first, 1, 9)
+    passes.clear()
+    later = make(count=12, folder=tmp_path)
+    assert later.load()
+    later.fill()
+    found, _ = ask(later, 1, 9)
+    assert passes == []
+    assert (found.pieces, found.corpus) == (expected.pieces, expected.corpus)
+    np.testing.assert_array_equal(found.values, expected.values)
 
-    def pause(seconds):
-        assert lock.acquire(blocking=False)
-        lock.release()
-        turns.append(seconds)
 
-    monkeypatch.setattr(sampled, "CHUNK", 5)
-    monkeypatch.setattr(sampled.time, "sleep", pause)
-    found = Sampled(llama, corpus, responses.neurons, responses.site, lock, count=12)
-    found.fill()
-    assert len(turns) == -(-len(found.rows) // 5)
-    assert all(turns)
+def test_what_is_on_disk_of_another_model_site_or_corpus_is_not_taken(llama, corpus, responses, tmp_path, monkeypatch):
+    def stored(corpus=corpus, site=responses.site):
+        return Sampled(llama, corpus, responses.neurons, site, Turns(), count=12, folder=tmp_path)
+
+    stored().fill()
+    assert stored().load()
+    assert not stored(corpus=corpus.take(range(len(corpus))[::-1])).load()
+    assert not stored(site="mlp.hook_pre").load()
+    monkeypatch.setattr(sampled, "model_fingerprint", lambda model: {"weights": "others"})
+    assert not stored().load()

@@ -80,8 +80,10 @@ def test_the_steps_of_loading_end_with_what_the_forms_offer(client):
 
 
 def test_questions_about_a_neuron_are_answered(client):
-    assert client.get("/api/neuron?name=L1 N9").json["neuron"] == [1, 9]
-    assert client.get("/api/tokens?name=L1N9").json["distribution"]["tokens"] > 0
+    first, *rest = lines(client.get("/api/neuron?name=L1 N9"))
+    assert first["neuron"] == [1, 9]
+    assert rest[0]["weights"]
+    assert rest[-1]["distribution"]["tokens"] > 0
     assert client.get("/api/ends?name=L1N9&language=ja").json["language"] == "ja"
     assert "has no 'xx'" in client.get("/api/ends?name=L1N9&language=xx").json["error"]
     assert client.get("/api/scorings?name=L1N9").json["neurons"] == 96
@@ -95,9 +97,11 @@ def test_questions_about_a_neuron_are_answered(client):
     [("nonsense", "write it as L12 N847"), ("", "write it as L12 N847"), ("L9 N0", "layers are 0 to 1")],
 )
 def test_an_error_is_a_sentence(text, message, client):
-    answer = client.get("/api/neuron", query_string={"name": text})
+    answer = client.get("/api/scorings", query_string={"name": text})
     assert answer.status_code == 400
     assert message in answer.json["error"]
+    (only,) = lines(client.get("/api/neuron", query_string={"name": text}))
+    assert message in only["error"]
 
 
 def test_a_prompt_is_continued_line_by_line(client):

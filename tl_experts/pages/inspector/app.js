@@ -126,23 +126,36 @@ function detail(record) {
     make("h2", { id: "name", text: nameOf(record.neuron) }), membership(record), actions(record), steerLinks(record),
     make("h3", { text: "How it tells each language from the others" }), measures(record),
     make("h3", { text: "Responses" }), sized((width) => strip(record, width)),
-    ...(record.distribution ? sentences(record, state.language) : []),
+    ...(record.distribution ? sentences(record, state.language) : [make("h3", { text: "Activations at tokens" }), make("div", { id: "computing", className: "quiet", text: "computing…", attributes: { role: "status" } })]),
     make("h3", { text: "Its weights and its neighbours" }), weights(record, follow),
-    ...(live ? [...scorings(record), ...effects(record)] : []));
+    ...(live ? [make("div", { id: "asked" }, ...scorings(record), ...effects(record))] : []));
 }
 
-// A neuron that is not on the page: first what its responses and weights say, then its tokens.
+// A neuron that is not on the page: its parts are shown as they come. Asked for again, it waits for the same answer.
 function aside(neuron) {
   const name = nameOf(neuron);
-  if (asides.get(name)?.distribution) return detail(asides.get(name));
+  const known = asides.get(name);
+  if (known) return detail(known);
   const box = make("article", {}, make("h2", { id: "name", text: name }), quiet(settings ? "asking…" : "waiting for the model…"));
   const current = () => state.view === "neurons" && state.neuron && nameOf(state.neuron) === name;
-  const put = (record) => { asides.set(name, record); if (current()) { app.querySelector("article").replaceWith(detail(record)); drawFigures(); } };
-  const query = `name=${encodeURIComponent(name)}`;
-  answerOf(`/api/neuron?${query}`).then((record) => {
-    put(record);
-    return answerOf(`/api/tokens?${query}`).then((more) => put({ ...record, ...more, ends: {} }));
-  }).catch((error) => { if (current()) app.querySelector("article").replaceChildren(make("h2", { id: "name", text: name }), make("p", { className: "warn", text: reason(error), attributes: { role: "alert" } })); });
+  const take = (line) => {
+    if (line.of) {
+      const said = app.querySelector("#computing");
+      if (said && current()) said.textContent = `computing: ${line.done.toLocaleString("en")} of ${line.of.toLocaleString("en")} sentences read`;
+      return;
+    }
+    asides.set(name, { ...asides.get(name), ...line, ...(line.distribution ? { ends: {} } : {}) });
+    if (!current()) return;
+    const before = app.querySelector("article");
+    const asked = before.querySelector("#asked"); // what was asked of the neuron meanwhile stays
+    before.replaceWith(detail(asides.get(name)));
+    if (asked) app.querySelector("#asked").replaceWith(asked);
+    drawFigures();
+  };
+  eachLine(`/api/neuron?name=${encodeURIComponent(name)}`, null, take).catch((error) => {
+    asides.delete(name);
+    if (current()) app.querySelector("article").replaceChildren(make("h2", { id: "name", text: name }), make("p", { className: "warn", text: reason(error), attributes: { role: "alert" } }));
+  });
   return box;
 }
 

@@ -3,7 +3,7 @@
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tl_experts.corpus.sentences import Corpus, concatenate
+from tl_experts.corpus.sentences import Corpus
 from tl_experts.models import Batching, Hook, Model, forward_batches, hook_name, text_batches, text_pieces
 from tl_experts.models.batches import Batch
 
@@ -49,10 +49,6 @@ class TokenActivations:
     def piece_of(self, sentence: int, token: int) -> tuple[int, int]:
         """The sentence, and the number of the drawn piece that one of its tokens (by its position) belongs to."""
         return sentence, bisect_right(self._firsts[sentence], token) - 1
-
-    def only(self, column: int) -> "TokenActivations":
-        """Those of one neuron, by its column."""
-        return replace(self, neurons=(self.neurons[column],), values=self.values[:, [column]])
 
     @cached_property
     def drawn_pieces(self) -> tuple[tuple[str, ...], ...]:
@@ -134,19 +130,6 @@ def gather(
         tuple(text_pieces(model, text, int(count))) for text, count in zip(corpus.texts, counts, strict=True)
     )
     return TokenActivations(tuple(neurons), corpus, values, starts, pieces)
-
-
-def joined(parts: Sequence[TokenActivations]) -> TokenActivations:
-    """The same neurons' activations at the sentences of several parts, one part after the other."""
-    offsets = np.cumsum([0, *(part.starts[-1] for part in parts)])
-    starts = [part.starts[:-1] + offset for part, offset in zip(parts, offsets[:-1], strict=True)]
-    return TokenActivations(
-        parts[0].neurons,
-        concatenate([part.corpus for part in parts], name=parts[0].corpus.name),
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([*starts, offsets[-1:]]),
-        tuple(pieces for part in parts for pieces in part.pieces),
-    )
 
 
 def _rows(batch: Batch, starts: NDArray[np.int64]) -> NDArray[np.int64]:

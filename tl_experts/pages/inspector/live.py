@@ -1,9 +1,9 @@
 """Views that need a loaded model: any neuron, its effect, and generation before and after an intervention."""
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from tl_experts.pages.inspector.inspection import extremes
 from tl_experts.pages.inspector.measured import sentence_measures
 from tl_experts.pages.inspector.records import SHOWN, Row, neuron_record, packed, rounded, token_record, weight_record
 from tl_experts.pages.inspector.sampled import Sampled
+from tl_experts.pages.inspector.turns import Turns
 from tl_experts.pages.inspector.weight_view import weight_views
 from tl_experts.responses.collect import Responses
 from tl_experts.responses.reading import Reading
@@ -61,16 +62,21 @@ class Live:
         model: the run's model.
         experts: experts of every language.
         responses: responses of all neurons to the run's corpus.
+        folder: where what `prepare` computes is kept for the next time; None: nowhere.
     """
 
-    def __init__(self, model: Model, experts: Experts, responses: Responses | StoredResponses) -> None:
+    def __init__(
+        self, model: Model, experts: Experts, responses: Responses | StoredResponses, *, folder: Path | None = None
+    ) -> None:
         self.model = model
         self.experts = experts
         self.responses = responses
-        self._lock = threading.Lock()
+        self._turns = Turns()
         self._tuned: dict[str, Steerable] = {}
         self._effects = Effects(model, responses.corpus)
-        self._sampled = Sampled(model, responses.corpus, responses.neurons, responses.site, self._lock, count=SAMPLED)
+        self._sampled = Sampled(
+            model, responses.corpus, responses.neurons, responses.site, self._turns, count=SAMPLED, folder=folder
+        )
         self._languages = responses.corpus.languages
         self._labels = np.array([self._languages.index(label) for label in responses.corpus.labels])
 
@@ -83,7 +89,7 @@ class Live:
         }
 
     def neuron(self, layer: int, neuron: int) -> Row:
-        """What is known of a neuron without a pass of the model; see `records.neuron_record`.
+        """How a neuron tells the languages apart, by its responses; see `records.neuron_record`.
 
         Raises:
             SelectionError: the model has no such neuron.
@@ -91,13 +97,31 @@ class Live:
         values = self._values(layer, neuron)
         found = sentence_measures(values[:, None], self._labels, len(self._languages))
         measures = {name: table[0].tolist() for name, table in found.items()}
-        (view,) = weight_views(self.model, [(layer, neuron)], self.responses.site)
-        return {**neuron_record((layer, neuron), measures, values), "weights": weight_record(view)}
+        return neuron_record((layer, neuron), measures, values)
 
-    def tokens(self, layer: int, neuron: int) -> Row:
+    def answer(self, layer: int, neuron: int) -> Iterator[Row]:
+        """All that the page shows of a neuron, what is there at once first.
+
+        Yields:
+            `neuron`; then ``{"weights": ...}`` (see `records.weight_record`) and what `tokens` yields, of the two
+            first the weights if `tokens` takes passes of the model.
+
+        Raises:
+            SelectionError: the model has no such neuron.
+        """
+        with self._turns.asked():
+            yield self.neuron(layer, neuron)
+            parts = (self._weights, self.tokens)
+            for part in reversed(parts) if self._sampled.complete else parts:
+                yield from part(layer, neuron)
+
+    def tokens(self, layer: int, neuron: int) -> Iterator[Row]:
         """What activations at tokens show of a neuron (see `records.token_record`), and its neighbours.
 
         The sentences at both ends are named, and their values left to `ends`.
+
+        Yields:
+            ``{"done": sentences, "of": all}`` before every pass that it takes; the last is the record.
 
         Raises:
             SelectionError: the model has no such neuron.
@@ -106,10 +130,11 @@ class Live:
         measures = sentence_measures(values[:, None], self._labels, len(self._languages))
         home = self._languages[int(measures["auroc"][0].argmax())]
         none: list[tuple[list[int], list[int]]] = [([], [])] * len(self._languages)
-        record = token_record(self._sampled.of(layer, neuron), 0, home, none, names=self._sampled.rows)
+        activations = yield from self._sampled.of(layer, neuron)
+        record = token_record(activations, 0, home, none, names=self._sampled.rows)
         found = [self._ends(values, language) for language in range(len(self._languages))]
         record["shown"] |= {"top": [top for top, _ in found], "bottom": [bottom for _, bottom in found]}
-        return {**record, "neighbours": self._neighbours(values, layer, neuron)}
+        yield {**record, "neighbours": self._neighbours(values, layer, neuron)}
 
     def ends(self, layer: int, neuron: int, language: str) -> Row:
         """The activations at the sentences of a language with the largest, then with the smallest responses.
@@ -120,17 +145,23 @@ class Live:
         if language not in self._languages:
             raise SelectionError(f"the corpus has no {language!r}; {near(language, self._languages)}")
         top, bottom = self._ends(self._values(layer, neuron), self._languages.index(language))
-        with self._lock:
+        with self._turns.question():
             corpus = self.responses.corpus.take([*top, *bottom])
             found = gather(self.model, corpus, [(layer, neuron)], self.responses.site, progress=False)
         pieces = np.concatenate([found.drawn(sentence)[:, 0] for sentence in range(len(corpus))])
         return {"language": language, "pieces": packed(pieces, np.uint8)}
 
-    def prepare(self) -> None:
-        """Compute what every answer about a neuron needs, so that the answers take no pass over the sentences."""
+    def load(self) -> None:
+        """Take what the first answer would otherwise wait for, without a pass of the model."""
         # What goes wrong here is said in the answer that needs it.
         with suppress(TLExpertsError):
+            self._sampled.load()
             _ = self._spread
+            self.neuron(self.responses.neurons.layers[0], 0)  # loads the compiled kernel
+
+    def prepare(self) -> None:
+        """Compute what every answer about a neuron needs, so that the answers take no pass over the sentences."""
+        with suppress(TLExpertsError):  # as in `load`
             self._sampled.fill()
 
     def scorings(self, layer: int, neuron: int) -> Row:
@@ -162,7 +193,7 @@ class Live:
             raise SelectionError(f"sentence {sentence} does not exist: the corpus has 0 to {len(corpus) - 1}")
         text = corpus.texts[sentence]
         (batch,) = text_batches(self.model, [text], Batching(truncate=True))
-        with self._lock, lean_passes(self.model), torch.inference_mode():
+        with self._turns.question(), lean_passes(self.model), torch.inference_mode():
             logits = self.model(batch.tokens.to(next(self.model.parameters()).device))[0].float().cpu()
         after = logits[batch.pooled[0].cpu()]
         firsts = first_tokens(text_pieces(self.model, text, len(after)))
@@ -182,7 +213,7 @@ class Live:
         Raises:
             TLExpertsError: as `steering`.
         """
-        with self._lock:
+        with self._turns.question():
             for effect in self._effects.measure(self.steering(held)):
                 yield {
                     "language": effect.language,
@@ -202,7 +233,7 @@ class Live:
             TLExpertsError: as `steering`, or the prompt is too long.
         """
         self._require_room(wish)
-        with self._lock:
+        with self._turns.question():
             if wish.held.by == "tuned" and wish.held.language not in self._tuned:
                 yield {"status": "finding the neurons of the tuned setting; this is done once"}
             steering = self.steering(wish.held)
@@ -263,7 +294,7 @@ class Live:
         )
         for name in names:
             require_library(SCORINGS[name])
-        with self._lock:
+        with self._turns.question():
             tokens = collect_statistics(
                 self.model, self.responses.corpus, reading=reading, quantiles=quantiles, progress=False
             )
@@ -281,6 +312,10 @@ class Live:
                 for score, rank in zip(table[column], ranks, strict=True)
             ]
         return {"scorings": found, "neurons": self.responses.neurons.total}
+
+    def _weights(self, layer: int, neuron: int) -> Iterator[Row]:
+        (view,) = weight_views(self.model, [(layer, neuron)], self.responses.site)
+        yield {"weights": weight_record(view)}
 
     def _ends(self, values: NDArray[np.float32], language: int) -> tuple[list[int], list[int]]:
         return extremes(values, self._labels == language, SHOWN)

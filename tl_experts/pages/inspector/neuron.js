@@ -122,15 +122,18 @@ function shadeLater(record, code, box, put, shade) {
     if (!box.open || asked) return;
     asked = true;
     try {
-      record.ends[code] ??= await answerOf(`/api/ends?name=${encodeURIComponent(nameOf(record.neuron))}&language=${encodeURIComponent(code)}`);
-      const values = numbers(record.ends[code].pieces, false);
+      record.ends[code] ??= answerOf(`/api/ends?name=${encodeURIComponent(nameOf(record.neuron))}&language=${encodeURIComponent(code)}`);
+      const values = numbers((await record.ends[code]).pieces, false);
       let start = 0;
       put((index, marked, response) => {
         const line = sentenceLine(record, index, values, start, shade, marked, response);
         start += data.sentences[index][1].length;
         return line;
       });
-    } catch (error) { box.append(make("p", { className: "warn", text: reason(error), attributes: { role: "alert" } })); }
+    } catch (error) {
+      delete record.ends[code];
+      box.append(make("p", { className: "warn", text: reason(error), attributes: { role: "alert" } }));
+    }
   };
   box.addEventListener("toggle", ask);
   ask();
@@ -155,8 +158,9 @@ function neuronList(title, rows, go) {
 
 function weights(record, go) {
   const said = record.weights;
-  const lists = make("div", { className: "cols" });
-  if (said.promoted.length) {
+  const lists = make("div", { className: "cols", id: "weights" });
+  if (!said) lists.append(quiet("reading the weights…"));
+  else if (said.promoted.length) {
     lists.append(tokenBars("promotes (logit)", said.promoted), tokenBars("suppresses (logit)", said.suppressed), tokenBars("is excited by (input)", said.read));
     if (said.readers.length) lists.append(neuronList("is read by (cosine)", said.readers, go));
   } else lists.append(quiet("Neurons of this site have no weights of their own."));
@@ -189,7 +193,9 @@ function actions(record) {
   };
   const buttons = [["JSON", "save everything about this neuron as JSON", () => save(`${name}.json`, "application/json", JSON.stringify(plain(record), null, 1))],
     ["SVG", "save the histogram as SVG", () => save(`${name}.svg`, "image/svg+xml", svg())], ["PNG", "save the histogram as PNG", png], ["Copy link", "copy the address of this view", copy]];
-  const there = record.distribution ? buttons : buttons.filter(([text]) => !["SVG", "PNG"].includes(text));
+  // Of a neuron that is not on the page, parts may still be missing.
+  const lacking = [...(record.distribution ? [] : ["JSON", "SVG", "PNG"]), ...(record.weights ? [] : ["JSON"])];
+  const there = buttons.filter(([text]) => !lacking.includes(text));
   return make("div", { className: "actions", id: "actions" }, ...there.map(([text, title, click]) => make("button", { text, title, on: { click } })), said);
 }
 

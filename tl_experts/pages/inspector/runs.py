@@ -65,9 +65,9 @@ class Run:
         say(f"loading {self.model}")
         model = self.load_model(device)
         say(f"responses of every neuron to {len(self.corpus):,} sentences")
-        live = Live(model, self.experts, self.responses(model))
+        live = Live(model, self.experts, self.responses(model), folder=self.folder)
         say("preparing the answers")
-        live.neuron(live.responses.neurons.layers[0], 0)  # loads the compiled kernel before the first request
+        live.load()
         return live
 
     def inspection(self, model: Model, *, k: int | None = None, progress: bool = True) -> Inspection:

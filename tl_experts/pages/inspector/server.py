@@ -75,7 +75,7 @@ def _answer_about_neurons(app: Any, live: Loading) -> None:
         found: dict[str, Any] = getattr(live.get(), name)(layer, neuron, *more)
         return found
 
-    for name in ("neuron", "tokens", "scorings", "slow_scorings"):
+    for name in ("scorings", "slow_scorings"):
         answer(name, partial(about, name))
     answer("ends", lambda: about("ends", request.args.get("language", "")))
     answer("expected", lambda: live.get().expected(request.args.get("sentence", -1, type=int)))
@@ -91,6 +91,15 @@ def _answer_in_lines(app: Any, live: Loading) -> None:
 
         return _lines(states())
 
+    def neuron() -> Any:
+        named = request.args.get("name", "")
+
+        def found() -> Iterator[dict[str, Any]]:
+            layer, neuron = parse_neuron(named)  # as in `about`
+            return live.get().answer(layer, neuron)
+
+        return _lines(_later(found))
+
     def effects() -> Any:
         from tl_experts.pages.inspector.asked import Held
 
@@ -104,6 +113,7 @@ def _answer_in_lines(app: Any, live: Loading) -> None:
         return _lines(_later(lambda: live.get().continued(Wish.read(asked))))
 
     app.add_url_rule("/api/loading", "loading", loading)
+    app.add_url_rule("/api/neuron", "neuron", neuron)
     app.add_url_rule("/api/effects", "effects", effects, methods=["POST"])
     app.add_url_rule("/api/steer", "steer", steer, methods=["POST"])
 
