@@ -1,11 +1,11 @@
 """Draw the thumbnails of the gallery page: one of each tutorial, and one of each figure of `tl_experts.plots`.
 
-    python -m tests.draw_gallery STUDY COMPARISON
+    python -m tests.draw_gallery STUDY COMPARISON ALIGNMENT
 
 Those of tutorials are the first pictures of the stored notebooks; of a notebook without figures, its last code and what
 that printed. Those of figures come from the notebooks as well; those of a comparison, and the ones that no notebook
-shows, are drawn from the folder of a study (with a sweep) and of a comparison of polyglot-mini. Needs the extra `png`
-and `pip install pillow`.
+shows, are drawn from the folder of a study (with a sweep), of a comparison, and of `tl-experts tune --objective align`,
+all of polyglot-mini. Needs the extra `png` and `pip install pillow`.
 """
 
 import base64
@@ -26,7 +26,7 @@ from tests.browser import chromium, screen
 from tl_experts import plots
 from tl_experts.errors import TLExpertsError
 from tl_experts.steering.tuning.result import TuneResult
-from tl_experts.study import StudyResult
+from tl_experts.study import AlignmentResult, StudyResult
 from tl_experts.study.comparison.result import CompareResult
 
 FOLDER = Path(__file__).parents[1] / "tutorials"
@@ -37,7 +37,7 @@ NOT_FIGURES = ("TEMPLATE", "colour_of", "language_order", "method_means")
 LISTING = "body{margin:16px;font:15px/1.45 monospace;white-space:pre;overflow:hidden}b{font-weight:400;color:#0055a0}"
 
 
-def main(study: Path, comparison: Path) -> None:
+def main(study: Path, comparison: Path, alignment: Path) -> None:
     """Write every thumbnail."""
     GALLERY.mkdir(exist_ok=True)
     found: dict[str, bytes] = {}
@@ -48,7 +48,7 @@ def main(study: Path, comparison: Path) -> None:
         for source, png in drawn:
             for name in set(re.findall(r"plots\.(\w+)\(", source)) - set(NOT_FIGURES):
                 found.setdefault(name, png)  # the first: tutorial 8 shows the figures of tutorial 2 for another model
-    found |= drawn_together(dict(others(study, comparison)))
+    found |= drawn_together(dict(others(study, comparison, alignment)))
     found["silencing_side_by_side"] = (GALLERY.parent / "silencing.png").read_bytes()  # of the page Results
     if missing := set(plots.__all__) - set(found) - set(NOT_FIGURES):
         raise TLExpertsError(f"nothing draws {', '.join(sorted(missing))}: add it to others() or to a notebook")
@@ -71,7 +71,7 @@ def drawn_together(figures: dict[str, Any]) -> dict[str, bytes]:
         return {name: path.read_bytes() for name, path in paths.items()}
 
 
-def others(study: Path, comparison: Path) -> Iterator[tuple[str, Any]]:
+def others(study: Path, comparison: Path, alignment: Path) -> Iterator[tuple[str, Any]]:
     """The figures that no notebook shows, and those of a comparison, of which the notebook shows a small one."""
     result, compared = StudyResult.load(study), CompareResult.load(comparison)
     for name in ("distance_bars", "gain_against_distance", "method_bars", "sweep_front"):
@@ -82,6 +82,7 @@ def others(study: Path, comparison: Path) -> Iterator[tuple[str, Any]]:
         yield name, getattr(plots, name)(compared, compared.config.targets[0])
     tuned = TuneResult.load(comparison / "tuning" / compared.config.targets[0] / "auroc-add-diffmean")
     yield "tuning_front", plots.tuning_front(tuned)
+    yield "alignment_search", plots.alignment_search(AlignmentResult.load(alignment))
 
 
 def listing(cells: list[Any]) -> bytes:

@@ -14,7 +14,7 @@ from tl_experts.errors import TLExpertsError
 
 def test_every_figure_is_tested_here():
     of_experts = {"auroc_by_rank", "expert_overlap", "experts_heatmap", "experts_per_layer", "response_distributions"}
-    of_steering = {"fallback_bars", "silencing_map", "silencing_side_by_side", "tuning_front"}
+    of_steering = {"alignment_search", "fallback_bars", "silencing_map", "silencing_side_by_side", "tuning_front"}
     of_comparison = {"alignment_bars", "cost_front", "mexa_layers", "writing_front"}  # tests/plots/test_comparison.py
     rest = {"TEMPLATE", "colour_of", "language_order", "method_means"}
     assert set(plots.__all__) == set(STUDY_FIGURES) | of_experts | of_steering | of_comparison | rest

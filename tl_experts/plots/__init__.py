@@ -5,6 +5,7 @@
 ``retrieval_maps(StudyResult.load(folder))``.
 """
 
+from tl_experts.plots.aligning import alignment_search
 from tl_experts.plots.comparison import alignment_bars, cost_front, mexa_layers, writing_front
 from tl_experts.plots.experts import (
     auroc_by_rank,
@@ -37,6 +38,7 @@ from tl_experts.plots.tuning import tuning_front
 __all__ = [
     "TEMPLATE",
     "alignment_bars",
+    "alignment_search",
     "auroc_by_rank",
     "baseline_bars",
     "colour_of",

@@ -1,13 +1,23 @@
 """Figures of a comparison: which method writes naturally, at what cost, and which brings translations together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
 
 from tl_experts.errors import TLExpertsError, require_choice
-from tl_experts.plots.style import COLOURS, SYMBOLS, Figure, colour_of, dash_of, escaped, finish, symbol_of, table_of
+from tl_experts.plots.style import (
+    COLOURS,
+    Figure,
+    colour_of,
+    dash_of,
+    escaped,
+    finish,
+    mark_of,
+    symbol_of,
+    table_of,
+)
 from tl_experts.steering.wording import SCORINGS as WORDS
 from tl_experts.steering.wording import in_words, scoring_in_words
 
@@ -56,7 +66,7 @@ def writing_front(result: "Mapping[str, pd.DataFrame]") -> Figure:
             y=rows["quality"],
             mode="markers",
             text=[escaped(in_words(method)) for method in rows["method"]],
-            marker={"size": 11, **_mark(str(group), others)},
+            marker={"size": 11, **mark_of(str(group), others)},
             customdata=rows[["score", "perplexity"]],
             hovertemplate="%{text}<br>share %{x:.0%}, quality %{y:.2f}, score %{customdata[0]:.2f}, perplexity "
             "%{customdata[1]:.3g}<extra></extra>",
@@ -89,7 +99,7 @@ def cost_front(result: "Mapping[str, pd.DataFrame]", target: str) -> Figure:
     figure = go.Figure()
     for key, rows in table[table["target"] == target].groupby("scoring", sort=False):
         scoring = str(key)
-        mark = _mark(scoring_in_words(scoring), [scoring])
+        mark = mark_of(scoring_in_words(scoring), [scoring])
         named = zip(rows["method"], rows["setting"], strict=True)
         figure.add_scatter(
             name=escaped(scoring_in_words(scoring)),
@@ -208,9 +218,3 @@ def _bars(rows: "pd.DataFrame", name: str, colour: str) -> go.Bar:
         customdata=np.stack([rows["setting"], rows["layer"]], axis=-1),
         hovertemplate="%{y}<br>top-1 %{x:.1%}, layer %{customdata[1]}<br>%{customdata[0]}<extra></extra>",
     )
-
-
-def _mark(group: str, others: Sequence[str]) -> dict[str, str]:
-    """Colour and symbol, the same in every figure for what neurons are chosen by; others follow in their order."""
-    number = [*WORDS.values(), *others].index(group)
-    return {"color": COLOURS[number % len(COLOURS)], "symbol": SYMBOLS[number % len(SYMBOLS)]}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 from tl_experts.errors import TLExpertsError, near
+from tl_experts.steering.wording import SCORINGS
 
 Figure = Any
 """A `plotly.graph_objects.Figure` (plotly ships no types)."""
@@ -85,6 +86,17 @@ def dash_of(language: str) -> str:
 def pattern_of(language: str) -> str:
     """The pattern of a language's bars."""
     return PATTERNS[_rank(language) % len(PATTERNS)]
+
+
+def mark_of(group: str, others: Sequence[str] = ()) -> dict[str, str]:
+    """Colour and symbol of what neurons are chosen by, the same in every figure; others follow in their order.
+
+    Args:
+        group: a scoring in words, or one of the others.
+        others: groups that are not scorings.
+    """
+    number = [*SCORINGS.values(), *others].index(group)
+    return {"color": COLOURS[number % len(COLOURS)], "symbol": SYMBOLS[number % len(SYMBOLS)]}
 
 
 def _rank(language: str) -> int:
