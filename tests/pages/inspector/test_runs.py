@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from tl_experts import Batching, Experts, Reading, collect_responses, find_experts, load_model, load_sentences
 from tl_experts.cli.commands import app
 from tl_experts.errors import ArtefactError, StudyError
+from tl_experts.pages.inspector.kept import note_file
 from tl_experts.pages.inspector.runs import open_run
 from tl_experts.pages.inspector.saved import expert_counts
 
@@ -55,8 +56,9 @@ def test_a_study_is_opened_and_its_responses_are_read_back(result, monkeypatch):
     assert torch.equal(run.responses(model).values, expected)
 
 
-def test_the_folder_of_find_is_opened_with_its_own_corpus(find_folder, checkpoint):
-    run = open_run(find_folder)
+def test_the_folder_of_find_is_opened_with_its_own_corpus_and_keeps_activations(find_folder, checkpoint, tmp_path):
+    folder = shutil.copytree(find_folder, tmp_path / "find")
+    run = open_run(folder)
     assert run.model == str(checkpoint("llama"))
     assert run.corpus == load_sentences("bundled", split="dev", limit=4, languages=["en", "ja"])
     model = run.load_model()
@@ -64,6 +66,8 @@ def test_the_folder_of_find_is_opened_with_its_own_corpus(find_folder, checkpoin
     expected = collect_responses(model, run.corpus, progress=False).values[:, 0].numpy()
     np.testing.assert_array_equal(live.responses.columns(0, 1)[:, 0], expected)
     assert run.inspection(model, progress=False).experts.counts == {"en": 3, "ja": 3}
+    live.prepare()
+    assert note_file(folder).is_file()
 
 
 def test_the_folder_of_find_without_the_models_name_says_what_to_do(find_folder, tmp_path):

@@ -110,21 +110,20 @@ class Sampled:
         column = int(self._neurons.columns_of(np.array([layer]), np.array([neuron]))[0])
         values = np.empty(self._shape[1], dtype=np.float32)
         done = 0
-        with self._turns.asked():
-            while done < len(self.rows):
-                kept = self._done
-                if kept > done:
-                    tokens = self._tokens_of(done, kept)
-                    values[tokens] = self._kept[column, tokens]
-                    done = kept
-                    continue
-                yield {"done": done, "of": len(self.rows)}
-                with self._turns.question():
-                    # What was being computed ahead may be there once it is this question's turn.
-                    if self._done <= done:
-                        upto = self._next(done)
-                        values[self._tokens_of(done, upto)] = self._run([(layer, neuron)], done, upto)[:, 0]
-                        done = upto
+        while done < len(self.rows):
+            kept = self._done
+            if kept > done:
+                tokens = self._tokens_of(done, kept)
+                values[tokens] = self._kept[column, tokens]
+                done = kept
+                continue
+            yield {"done": done, "of": len(self.rows)}
+            with self._turns.question():
+                # What was being computed ahead may be there once it is this question's turn.
+                if self._done <= done:
+                    upto = self._next(done)
+                    values[self._tokens_of(done, upto)] = self._run([(layer, neuron)], done, upto)[:, 0]
+                    done = upto
         return TokenActivations(((layer, neuron),), self._corpus, values[:, None], self._starts, self._pieces)
 
     def _next(self, done: int) -> int:
