@@ -6,8 +6,12 @@ import pytest
 import torch
 
 from tests.conftest import ARCHITECTURES
-from tl_experts.errors import ModelError, SiteError
-from tl_experts.models import active_hooks, attached, hook_name, require_hooks, require_site
+from tl_experts import collect_both, find_experts, store_responses, tune
+from tl_experts.errors import InterventionError, ModelError, SiteError
+from tl_experts.models import attached, hook_name, require_hooks, require_no_hooks, require_site
+from tl_experts.models.hooks import active_hooks
+from tl_experts.study import StudyConfig, run_study, tune_alignment
+from tl_experts.study.comparison import CompareConfig, compare
 
 TOKENS = torch.randint(3, 300, (3, 40), generator=torch.Generator().manual_seed(0))
 
@@ -81,3 +85,34 @@ def test_a_hook_of_the_user_is_active(llama):
     name = hook_name(0, "mlp.hook_post")
     copy.hook_dict[name].add_hook(zero)
     assert name in active_hooks(copy)
+
+
+RECORDERS = {
+    "responses": lambda model, corpus, _, folder: store_responses(model, corpus, folder),
+    "experts": lambda model, corpus, _, folder: find_experts(model, corpus, k=5, folder=folder),
+    "tuning": lambda model, corpus, found, folder: tune(model, found, corpus.languages[0], folder=folder),
+    "alignment": lambda model, corpus, found, folder: tune_alignment(
+        model, found, corpus.languages[0], corpus, corpus, folder=folder
+    ),
+    "study": lambda model, _, __, folder: run_study(StudyConfig("a", "llama", targets=("es",)), folder, model=model),
+    "comparison": lambda model, _, __, folder: compare(
+        CompareConfig("a", "llama", targets=("es",)), folder, model=model
+    ),
+}
+
+
+@pytest.mark.parametrize("recorder", RECORDERS)
+def test_results_of_a_model_with_hooks_are_not_recorded(recorder, llama, corpus, tmp_path):
+    found = collect_both(llama, corpus, progress=False)
+    with (
+        attached(llama, [(hook_name(0, "mlp.hook_post"), zero)]),
+        pytest.raises(InterventionError, match=r"hook at 'blocks\.0\.mlp\..*outside `steer`.*reset_hooks"),
+    ):
+        RECORDERS[recorder](llama, corpus, found, tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_only_a_model_is_asked_for_its_hooks(llama):
+    require_no_hooks(llama, "")
+    with pytest.raises(ModelError, match="int"):
+        require_no_hooks(5, "")

@@ -24,7 +24,7 @@ from tl_experts.errors import ArtefactError, ResponseError
 from tl_experts.experts.auroc import STATISTICS
 from tl_experts.models import site_widths
 from tl_experts.models.dtypes import DTYPES
-from tl_experts.responses.collect_to_disk import worker_loader
+from tl_experts.responses.collect_to_disk import begin_store, fill_store, worker_loader
 from tl_experts.responses.token_statistics import ARRAYS, OPTIONAL
 
 QUIET = {"progress": False}
@@ -139,10 +139,11 @@ def test_a_response_that_is_not_finite_names_neuron_and_sentence(value, model, c
         activation[:, :, 5] = value
         return activation
 
+    store = begin_store(model, corpus, tmp_path, Reading())
     with attached(model, [("blocks.1.mlp.hook_post", spoil)]):
         for run in (
             lambda: collect_responses(model, corpus, **QUIET),
-            lambda: store_responses(model, corpus, tmp_path),
+            lambda: fill_store(store, model, **QUIET),
         ):
             with pytest.raises(ResponseError, match=r"L1 N5 to sentence \d+ \(.*\) is (nan|inf|-inf) as float32"):
                 run()

@@ -9,12 +9,17 @@ from pathlib import Path
 from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.embeddings.embeddings import Embeddings, Layer, block_numbers, embed_pieces
 from tl_experts.embeddings.passes import KeptPass
-from tl_experts.errors import InterventionError
 from tl_experts.experts.experts import Experts
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.workers import Workers, opened
-from tl_experts.models import Model, ModelLike, active_hooks, as_model, explain_model_difference, model_fingerprint
+from tl_experts.models import (
+    ModelLike,
+    as_model,
+    explain_model_difference,
+    model_fingerprint,
+    require_no_hooks,
+)
 from tl_experts.models.batches import DEFAULT_BATCHING, Batching
 from tl_experts.models.dtypes import dtype_name
 from tl_experts.responses.collect_to_disk import worker_loader
@@ -71,7 +76,7 @@ def store_embeddings(
     load = None if workers is None else worker_loader(model, workers)
     loaded = as_model(model)
     block_numbers(loaded, layers)  # invalid layers raise before anything is written
-    _require_no_hooks(loaded)
+    require_no_hooks(loaded, "Pass experts= instead of calling this inside `steer`")
     document = {
         "kind": "embeddings",
         "model": model_fingerprint(loaded),
@@ -92,12 +97,3 @@ def store_embeddings(
     with nullcontext() if workers is None or load is None else opened(workers, load) as pool:
         embeddings: dict[Layer, Embeddings] = kept.run(loaded, pool, progress=progress)
     return embeddings
-
-
-def _require_no_hooks(model: Model) -> None:
-    busy = active_hooks(model)
-    if busy:
-        raise InterventionError(
-            f"the model has a hook at {busy[0]!r}, which the saved job cannot record. Pass experts= instead of calling "
-            "this inside `steer`; model.reset_hooks() removes leftover hooks"
-        )

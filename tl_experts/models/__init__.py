@@ -19,11 +19,11 @@ if TYPE_CHECKING:
         Hook,
         HookFunction,
         Model,
-        active_hooks,
         attached,
         hook_name,
         require_hooks,
         require_model,
+        require_no_hooks,
         require_site,
     )
     from tl_experts.models.identity import (
@@ -55,7 +55,6 @@ __all__ = [
     "ModelLike",
     "ModelSource",
     "PassTracker",
-    "active_hooks",
     "as_model",
     "attached",
     "available_models",
@@ -74,6 +73,7 @@ __all__ = [
     "reading_cosines",
     "require_hooks",
     "require_model",
+    "require_no_hooks",
     "require_same_model",
     "require_site",
     "site_widths",

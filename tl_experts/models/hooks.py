@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from tl_experts.errors import ModelError, SiteError, near, require_choice
+from tl_experts.errors import InterventionError, ModelError, SiteError, near, require_choice
 from tl_experts.models.lens import is_model
 from tl_experts.models.scope import Scope
 
@@ -124,6 +124,26 @@ def active_hooks(model: Model) -> list[str]:
         for name, point in model.hook_dict.items()
         if any((scope := getattr(handle, "scope", None)) is None or scope.active for handle in list(point.fwd_hooks))
     ]
+
+
+def require_no_hooks(model: Model, fix: str) -> None:
+    """Check that a pass of the model is that of the model itself.
+
+    Args:
+        model: either class.
+        fix: what to do instead of calling the function inside `steer`; part of the message.
+
+    Raises:
+        ModelError: it is not a model.
+        InterventionError: a hook acts on it; the message names its point.
+    """
+    require_model(model)
+    busy = active_hooks(model)
+    if busy:
+        raise InterventionError(
+            f"the model has a hook at {busy[0]!r}, which the results cannot record. {fix}; model.reset_hooks() removes "
+            "leftover hooks"
+        )
 
 
 _POINTS = Lock()

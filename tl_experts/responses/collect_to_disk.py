@@ -23,6 +23,7 @@ from tl_experts.models import (
     explain_model_difference,
     model_fingerprint,
     model_source,
+    require_no_hooks,
     require_same_model,
 )
 from tl_experts.models.batches import Batch
@@ -73,6 +74,7 @@ def store_responses(
         ArtefactError: the folder holds another job, or cannot be written.
         ResponseError: the part does not exist, or a response is not finite.
         ModelError: the model is loaded already, but workers need its name.
+        InterventionError: the model has hooks, as inside `steer`.
         TLExpertsError: as `collect_responses`.
 
     Examples:
@@ -110,8 +112,10 @@ def begin_store(
 
     Raises:
         ArtefactError: the folder holds another job, or cannot be written.
+        InterventionError: the model has hooks.
     """
     require_corpus(sentences)
+    require_no_hooks(model, "Call this outside `steer`, or collect in memory")
     store = ResponseStore.begin(folder, _job(model, sentences, reading), sentences)
     if statistics:
         store.begin_statistics(gate_site(model, reading.site))

@@ -14,7 +14,7 @@ from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import RUNS, path_of_name, user_path
 from tl_experts.jobs.stages import is_finished, read_table, run_stage
 from tl_experts.jobs.workers import Workers, opened
-from tl_experts.models import Model, ModelSource, explain_model_difference, model_fingerprint
+from tl_experts.models import Model, ModelSource, explain_model_difference, model_fingerprint, require_no_hooks
 from tl_experts.responses.collect_to_disk import worker_loader
 from tl_experts.study.bench import Bench, Tables
 from tl_experts.study.config import StudyConfig
@@ -81,6 +81,7 @@ def run_study(
         ArtefactError: the folder holds another study, or another process is working in it.
         StudyError: an option does not fit the model or the corpus.
         ModelError: the model cannot be loaded.
+        InterventionError: the model has hooks, as inside `steer`.
         CorpusError: the corpus cannot be read.
         TLExpertsError: as `RayWorkers`.
 
@@ -98,6 +99,7 @@ def run_study(
     if not is_finished(target, "sweep"):
         require_identified(config, splits)
     loaded = source.load() if model is None else model
+    require_no_hooks(loaded, "Call this outside `steer`")
     with locked(target):
         _begin(config, splits, loaded, target)
         with nullcontext() if workers is None or load is None else opened(workers, load) as pool:

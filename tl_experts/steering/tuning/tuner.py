@@ -13,7 +13,7 @@ from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.pieces import Arrays, Pieces, once_together
-from tl_experts.models import Model, model_fingerprint
+from tl_experts.models import Model, model_fingerprint, require_no_hooks
 from tl_experts.steering.tuning.building import Builder, Statistics, builder
 from tl_experts.steering.tuning.result import TuneResult
 from tl_experts.steering.tuning.search import FINAL_TEXTS, Budget, Search, search_bar, stage_bounds
@@ -122,6 +122,7 @@ def tune(
     Raises:
         TLExpertsError: statistics that lack something, a language without statistics or prompts, or an option out of
             its range.
+        InterventionError: the model has hooks, as inside `steer`.
         ArtefactError: the statistics are of another model, or the folder holds another search.
 
     Examples:
@@ -138,6 +139,7 @@ def tune(
     if require_whole(seed, "seed") < 0:
         raise TLExpertsError(f"seed is {seed}; expected 0 or more")
     building = builder(statistics, target)
+    require_no_hooks(model, "Call this outside `steer`")
     chosen = bundled_tuning_prompts(building.target) if prompts is None else prompts
     if building.residual is not None:
         space = space.for_layers(building.residual.neurons.layers)

@@ -13,7 +13,7 @@ from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.pieces import Pieces
-from tl_experts.models import Model, explain_model_difference, model_fingerprint, require_model
+from tl_experts.models import Model, explain_model_difference, model_fingerprint, require_model, require_no_hooks
 from tl_experts.models.dtypes import dtype_name
 from tl_experts.steering.tuning.building import Builder, Statistics, builder
 from tl_experts.steering.tuning.search import Budget, Search, search_bar
@@ -61,7 +61,7 @@ def tune_alignment(
 
     Raises:
         TLExpertsError: statistics that lack something, or an option out of its range.
-        InterventionError: no setting of the space can be built and changes embeddings.
+        InterventionError: no setting of the space can be built and changes embeddings, or the model has hooks.
         CorpusError: a corpus that is not aligned, shares a sentence with the other, or lacks a language of the test.
         SiteError: a layer that the model does not have.
         ArtefactError: the statistics are of another model, the folder holds another search, or it cannot be written.
@@ -82,6 +82,7 @@ def tune_alignment(
     if require_whole(seed, "seed") < 0:
         raise TLExpertsError(f"seed is {seed}; expected 0 or more")
     building = builder(statistics, target)
+    require_no_hooks(model, "Call this outside `steer`")
     if building.residual is not None:
         space = space.for_layers(building.residual.neurons.layers)
     corpora, layers = _corpora(dev, test), space.layers_read(model)

@@ -11,7 +11,7 @@ from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import RUNS, path_of_name, user_path
 from tl_experts.jobs.workers import Workers
-from tl_experts.models import Model, ModelSource, model_fingerprint
+from tl_experts.models import Model, ModelSource, model_fingerprint, require_no_hooks
 from tl_experts.responses.collect_to_disk import worker_loader
 from tl_experts.study.comparison.bench import CompareBench, read_corpora
 from tl_experts.study.comparison.ceiling import CEILING, INSTALL, ceiling_version
@@ -55,6 +55,7 @@ def compare(
         ArtefactError: the folder holds another comparison, or another process is working in it.
         StudyError: an option does not fit the corpus.
         ModelError: the model cannot be loaded.
+        InterventionError: the model has hooks, as inside `steer`.
         CorpusError: the corpus cannot be read.
         TLExpertsError: a target without prompts; or as `RayWorkers`.
 
@@ -71,6 +72,7 @@ def compare(
     dev, test = read_corpora(config)
     prompts = fingerprint_of_prompts(config)
     loaded = source.load() if model is None else model
+    require_no_hooks(loaded, "Call this outside `steer`")
     with locked(target):
         about = _begin(config, {"dev": dev.fingerprint, "test": test.fingerprint, "prompts": prompts}, loaded, target)
         ceiling = about.get("ceiling") is not None
