@@ -110,6 +110,18 @@ def require_whole(value: object, what: str, error: type[TLExpertsError] = TLExpe
     return index(value)
 
 
+def require_least(value: object, what: str, least: int, error: type[TLExpertsError] = TLExpertsError) -> int:
+    """The value as an integer; raise `error` unless it is a whole number of at least `least`.
+
+    >>> require_least(0, "seed", 0)
+    0
+    """
+    number = require_whole(value, what, error)
+    if number < least:
+        raise error(f"{what} is {value}; expected {least} or more")
+    return number
+
+
 def whole_count(value: object, what: str, error: type[TLExpertsError] = TLExpertsError) -> int:
     """As `require_whole`, for numbers that people compute or read from a table: 5.0 is 5.
 

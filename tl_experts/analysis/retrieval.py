@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tl_experts.analysis.arrays import Array, as_tensor, as_tensors
 from tl_experts.analysis.vectors import normalise, require_finite
-from tl_experts.errors import TLExpertsError, require_choice, require_whole
+from tl_experts.errors import TLExpertsError, require_choice, require_least
 
 Measure = Literal["cosine", "csls", "margin"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -114,7 +114,7 @@ def _neighbourhoods(
     cosines: Similarity, neighbours: int
 ) -> tuple[Float[Tensor, "query 1"], Float[Tensor, " candidate"]]:
     """The mean cosine of each query and of each candidate with its nearest neighbours."""
-    _require_neighbours(neighbours)
+    require_least(neighbours, "neighbours", 1)
     queries, candidates = cosines.shape
     of_queries = cosines.topk(min(neighbours, candidates), dim=1, sorted=False).values
     of_candidates = cosines.topk(min(neighbours, queries), dim=0, sorted=False).values
@@ -122,11 +122,6 @@ def _neighbourhoods(
         reduce(of_queries, "query nearest -> query 1", "mean"),
         reduce(of_candidates, "nearest candidate -> candidate", "mean"),
     )
-
-
-def _require_neighbours(neighbours: int) -> None:
-    if require_whole(neighbours, "neighbours") < 1:
-        raise TLExpertsError(f"neighbours is {neighbours}; expected 1 or more")
 
 
 def scored(similarity: Similarities, measure: Measure) -> Similarity:
@@ -285,7 +280,7 @@ def hubness(similarity: Similarities, *, neighbours: int = HUB_NEIGHBOURS) -> fl
 
     0: every candidate equally often; large: a few candidates are near everything. 0 too where all occur equally often.
     """
-    _require_neighbours(neighbours)
+    require_least(neighbours, "neighbours", 1)
     values = as_tensor(similarity)
     candidates = values.shape[1]
     comparable = values.masked_fill(values.isnan(), -torch.inf)  # a NaN is among no query's nearest

@@ -13,7 +13,7 @@ from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 
 from tl_experts.analysis.arrays import Array, as_floats
-from tl_experts.errors import TLExpertsError, not_finite, require_whole
+from tl_experts.errors import TLExpertsError, not_finite, require_least
 
 RESAMPLES = 1000
 """Default number of resamples of a bootstrap."""
@@ -294,8 +294,7 @@ def _interval(found: Numbers, level: float) -> tuple[float, float]:
 
 
 def _count(resamples: int) -> int:
-    if require_whole(resamples, "resamples") < 1:
-        raise TLExpertsError(f"resamples is {resamples}; expected 1 or more")
+    require_least(resamples, "resamples", 1)
     return resamples
 
 

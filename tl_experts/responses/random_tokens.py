@@ -9,7 +9,7 @@ Source: LangFIR (arXiv 2604.03532), whose features must not be active on random 
 import numpy as np
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
-from tl_experts.errors import ModelError, ResponseError, require_whole
+from tl_experts.errors import ModelError, ResponseError, require_least
 from tl_experts.models import Model, ModelLike, as_model, model_fingerprint, token_policy
 from tl_experts.models.batches import DEFAULT_BATCHING, Batching, first_indices, make_batches
 from tl_experts.responses.collect import neuron_table, run_batches
@@ -36,8 +36,7 @@ def random_sequences(
         ResponseError: a negative seed.
         ModelError: a sentence without a token or longer than the context, or no ordinary token in the vocabulary.
     """
-    if require_whole(seed, "seed", ResponseError) < 0:
-        raise ResponseError(f"seed is {seed}; expected 0 or more")
+    require_least(seed, "seed", 0, ResponseError)
     policy = token_policy(model, prepend_bos=batching.prepend_bos)
     lengths = [len(ids) for ids in policy.encode(sentences.texts, truncate=batching.truncate)]
     # An embedding may have more rows than there are tokens: those were never trained.

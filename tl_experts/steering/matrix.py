@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tl_experts.analysis.diagonality import Diagonality, contrast, diagonality, share_on_diagonal
 from tl_experts.analysis.statistics import LEVEL, RESAMPLES, Estimate, bootstrap_means
-from tl_experts.errors import InterventionError, not_finite, require_whole
+from tl_experts.errors import InterventionError, not_finite, require_least
 from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ class SilencingMatrix:
             raise InterventionError(f"language_of is not an index of each of {', '.join(self.languages)}")
         if (self.tokens < 1).any() or (self.neurons < 0).any():
             raise InterventionError("a sentence has no token, or a language fewer than 0 neurons")
-        require_least("resamples", self.resamples, 1)
-        require_least("seed", self.seed, 0)
+        require_least(self.resamples, "resamples", 1, InterventionError)
+        require_least(self.seed, "seed", 0, InterventionError)
         for name in _ARRAYS:
             getattr(self, name).setflags(write=False)
 
@@ -283,16 +283,6 @@ def require_text(silenced: Sequence[str], languages: Sequence[str]) -> None:
             f"there is no text in {', '.join(missing)}, whose neurons are silenced; add some, or silence only others: "
             f"experts.only({shared})"
         )
-
-
-def require_least(name: str, value: object, least: int) -> None:
-    """Refuse anything but a whole number of at least `least`.
-
-    Raises:
-        InterventionError: naming the value.
-    """
-    if require_whole(value, name, InterventionError) < least:
-        raise InterventionError(f"{name} is {value}; expected {least} or more")
 
 
 def _limits(samples: Floats) -> Floats:

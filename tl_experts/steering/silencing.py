@@ -8,13 +8,13 @@ from tqdm import tqdm
 
 from tl_experts.analysis.statistics import RESAMPLES
 from tl_experts.corpus.sentences import Corpus, require_corpus
-from tl_experts.errors import InterventionError
+from tl_experts.errors import InterventionError, require_least
 from tl_experts.experts.experts import Experts
 from tl_experts.models import Model, ModelLike, as_model
 from tl_experts.models.batches import Batching
 from tl_experts.models.losses import TextLosses, loss_batches, text_losses
 from tl_experts.steering.interventions import steer
-from tl_experts.steering.matrix import SilencingMatrix, require_least, require_text
+from tl_experts.steering.matrix import SilencingMatrix, require_text
 from tl_experts.steering.steering import Steering
 
 Measure = Callable[[Experts | None], TextLosses]
@@ -136,4 +136,4 @@ def require_silenced(experts: object, texts: Corpus, *, control_seeds: int, seed
     if len(texts.languages) < 2:
         raise InterventionError(f"the texts are in {texts.languages[0]} only; a matrix needs two languages or more")
     for name, value, least in (("control_seeds", control_seeds, 1), ("seed", seed, 0), ("resamples", resamples, 1)):
-        require_least(name, value, least)
+        require_least(value, name, least, InterventionError)

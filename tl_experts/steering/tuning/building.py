@@ -25,6 +25,9 @@ from tl_experts.steering.vectors import language_vector
 
 RESIDUAL = "hook_resid_post"
 Built = Steering | AffineMap
+BUILT: dict[str, type[Steering] | type[AffineMap]] = {"Steering": Steering, "AffineMap": AffineMap}
+"""By the names under which results record what they saved."""
+
 Statistics = Sequence[Responses | StoredResponses | TokenStatistics | Expertise]
 
 

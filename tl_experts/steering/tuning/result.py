@@ -10,8 +10,7 @@ from tl_experts.errors import InterventionError
 from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.tables import write_table
-from tl_experts.steering.affine import AffineMap
-from tl_experts.steering.steering import Steering
+from tl_experts.steering.tuning.building import BUILT, Built
 from tl_experts.steering.tuning.trials import Trial, best_of, front_of, packed, unpacked
 from tl_experts.steering.writing.measures import TextMeasures
 
@@ -41,7 +40,7 @@ class TuneResult:
     natural: TextMeasures
     """The natural texts that the others are compared with."""
 
-    found: Steering | AffineMap | None
+    found: Built | None
     """What `steering` gives; None if every trial was stopped."""
 
     report: TextMeasures | None
@@ -53,7 +52,7 @@ class TuneResult:
         return best_of(self.trials)
 
     @property
-    def steering(self) -> Steering | AffineMap:
+    def steering(self) -> Built:
         """The best setting, as `steer` takes it.
 
         Raises:
@@ -121,8 +120,7 @@ class TuneResult:
         with complete(folder, "result of tune"):
             target, seed = header["target"], int(header["seed"])
             trials = tuple(Trial.from_dict(row) for row in header["trials"])
-            kinds: dict[str | None, Any] = {"Steering": Steering, "AffineMap": AffineMap, None: None}
-            kind = kinds[header["found"]]
+            kind = None if header["found"] is None else BUILT[header["found"]]
             natural, _ = unpacked(_part(arrays, "natural"), target, None, seed)
             own = _part(arrays, "report")
             report = unpacked(own, target, natural, seed)[0] if own else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tl_experts.errors import TLExpertsError, require_choice, require_whole
+from tl_experts.errors import TLExpertsError, require_choice, require_least
 from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import user_path
@@ -136,8 +136,7 @@ def tune(
     """
     require_choice(type(space), (SearchSpace,), "type of space")
     require_choice(type(budget), (Budget,), "type of budget")
-    if require_whole(seed, "seed") < 0:
-        raise TLExpertsError(f"seed is {seed}; expected 0 or more")
+    require_least(seed, "seed", 0)
     building = builder(statistics, target)
     require_no_hooks(model, "Call this outside `steer`")
     chosen = bundled_tuning_prompts(building.target) if prompts is None else prompts

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float64
 from tqdm.auto import tqdm
 
-from tl_experts.errors import InterventionError, ModelError, TLExpertsError, require_choice, require_whole
+from tl_experts.errors import InterventionError, ModelError, TLExpertsError, require_choice, require_least
 from tl_experts.experts.experts import Experts
 from tl_experts.models import Decoder, Model, evaluating, require_model, token_policy
 from tl_experts.models.batches import TokenPolicy, plain_tokens
@@ -53,8 +53,7 @@ class Decoding:
 
     def __post_init__(self) -> None:
         """Check every option."""
-        if require_whole(self.max_new_tokens, "max_new_tokens") < 1:
-            raise TLExpertsError(f"max_new_tokens is {self.max_new_tokens}; expected 1 or more")
+        require_least(self.max_new_tokens, "max_new_tokens", 1)
         if not _number(self.temperature) or not 0 <= self.temperature < np.inf:
             raise TLExpertsError(f"temperature is {self.temperature!r}; expected 0 (greedy) or a positive number")
         if self.top_p is not None and (not _number(self.top_p) or not 0 < self.top_p <= 1):
@@ -316,8 +315,5 @@ def _require(prompts: Sequence[str], texts: int, seed: int, batch_size: int) -> 
         raise TLExpertsError(f"prompts is the string {prompts[:40]!r}; give a list: [{prompts[:40]!r}]")
     if not len(prompts):
         raise TLExpertsError("prompts is empty; give at least one")
-    for name, value in (("texts", texts), ("batch_size", batch_size)):
-        if require_whole(value, name) < 1:
-            raise TLExpertsError(f"{name} is {value}; expected 1 or more")
-    if require_whole(seed, "seed") < 0:
-        raise TLExpertsError(f"seed is {seed}; expected 0 or more")
+    for name, value, least in (("texts", texts, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
+        require_least(value, name, least)

@@ -12,9 +12,7 @@ from tl_experts.analysis.statistics import Estimate, mean_interval, paired_gain
 from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.tables import write_table
-from tl_experts.steering.affine import AffineMap
-from tl_experts.steering.steering import Steering
-from tl_experts.steering.tuning.building import Built
+from tl_experts.steering.tuning.building import BUILT, Built
 from tl_experts.study.aligning.reader import HITS
 from tl_experts.study.aligning.trials import AlignmentTrial, View
 
@@ -149,8 +147,7 @@ class AlignmentResult:
         """
         arrays, header = load_artefact(folder, KIND)
         with complete(folder, "result of tune_alignment"):
-            kinds: dict[str, type[Steering] | type[AffineMap]] = {"Steering": Steering, "AffineMap": AffineMap}
-            kind = kinds[header["steering"]]
+            kind = BUILT[header["steering"]]
             trials, baselines = (
                 tuple(AlignmentTrial.from_document(row) for row in header[name]) for name in ("trials", "baselines")
             )

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from tl_experts.corpus.sentences import Corpus, require_corpus
 from tl_experts.embeddings.embeddings import Layer
-from tl_experts.errors import InterventionError, TLExpertsError, require_choice, require_whole
+from tl_experts.errors import InterventionError, TLExpertsError, require_choice, require_least
 from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
 from tl_experts.jobs.paths import user_path
@@ -79,8 +79,7 @@ def tune_alignment(
     require_model(model)
     require_choice(type(space), (AlignmentSpace,), "type of space")
     require_choice(type(budget), (Budget,), "type of budget")
-    if require_whole(seed, "seed") < 0:
-        raise TLExpertsError(f"seed is {seed}; expected 0 or more")
+    require_least(seed, "seed", 0)
     building = builder(statistics, target)
     require_no_hooks(model, "Call this outside `steer`")
     if building.residual is not None:
