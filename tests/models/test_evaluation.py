@@ -1,10 +1,9 @@
 """Passes run in evaluation mode and put the mode back."""
 
-from copy import deepcopy
-
 import pytest
 import torch
 
+from tests.copies import own_copy
 from tl_experts import collect_responses, embed
 from tl_experts.models import site_widths
 from tl_experts.models.evaluation import evaluating
@@ -14,7 +13,7 @@ from tl_experts.steering.generation import generate_texts, text_perplexity
 @pytest.fixture
 def training(bridge_of):
     """GPT-2 has dropout of 0.1 wherever it can be."""
-    return deepcopy(bridge_of("gpt2")).train()
+    return own_copy(bridge_of("gpt2")).train()
 
 
 def modes(model) -> list[bool]:

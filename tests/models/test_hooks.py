@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.conftest import ARCHITECTURES
+from tests.copies import own_copy
 from tl_experts import collect_both, find_experts, store_responses, tune
 from tl_experts.errors import InterventionError, ModelError, SiteError
 from tl_experts.models import attached, hook_name, require_hooks, require_no_hooks, require_site
@@ -81,7 +82,7 @@ def test_a_copy_made_inside_a_block_is_free_once_the_block_ends(llama):
 
 
 def test_a_hook_of_the_user_is_active(llama):
-    copy = deepcopy(llama)
+    copy = own_copy(llama)
     name = hook_name(0, "mlp.hook_post")
     copy.hook_dict[name].add_hook(zero)
     assert name in active_hooks(copy)

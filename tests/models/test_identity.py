@@ -1,13 +1,12 @@
 """Fingerprints: every parameter counts, classes and dtypes do not."""
 
-from copy import deepcopy
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ARCHITECTURES, CONVERTED
+from tests.copies import own_copy
 from tl_experts import embed, find_experts, load_model, store_embeddings
 from tl_experts.errors import ArtefactError, TLExpertsWarning
 from tl_experts.models import fingerprint_difference, model_fingerprint, require_same_model
@@ -48,7 +47,7 @@ def test_fingerprints_of_different_models_differ(model_of):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("how", ["in place", "through .data", "replaced"])
 def test_a_thousandth_more_of_any_one_parameter_changes_the_fingerprint(architecture, how, model_of):
-    model = deepcopy(model_of(architecture))
+    model = own_copy(model_of(architecture))
     before = model_fingerprint(model)
     for name, parameter in values_of(model).items():
         kept = parameter.detach().clone()
@@ -70,7 +69,7 @@ def test_a_thousandth_more_of_any_one_parameter_changes_the_fingerprint(architec
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_thousandth_more_of_any_one_value_changes_the_fingerprint(data, model_of):
-    model = deepcopy(model_of("qwen3"))
+    model = own_copy(model_of("qwen3"))
     before = model_fingerprint(model)
     name, parameter = data.draw(st.sampled_from(sorted(values_of(model).items())), label="parameter")
     index = tuple(data.draw(st.integers(0, size - 1)) for size in parameter.shape)
@@ -83,7 +82,7 @@ def test_a_thousandth_more_of_any_one_value_changes_the_fingerprint(data, model_
 def test_a_fine_tuned_model_is_told_in_another_class_and_dtype(architecture, model_of, bridge_of):
     """Every parameter of a bridge changed by a twentieth, as bfloat16 shows it; the experts are of float32."""
     expected = model_fingerprint(model_of(architecture))
-    bridge = deepcopy(bridge_of(architecture)).to(torch.bfloat16)
+    bridge = own_copy(bridge_of(architecture)).to(torch.bfloat16)
     assert fingerprint_difference(model_fingerprint(bridge), expected) is None
     for name, parameter in bridge.original_model.named_parameters():
         # A fused matrix is kept but not used. Gemma's norms are compared in one class and dtype only.
@@ -98,7 +97,7 @@ def test_a_fine_tuned_model_is_told_in_another_class_and_dtype(architecture, mod
 
 
 def test_neurons_in_another_order_are_another_model(model_of):
-    model = deepcopy(model_of("gpt2"))
+    model = own_copy(model_of("gpt2"))
     before = model_fingerprint(model)
     if not hasattr(model.blocks[0].mlp, "b_in"):
         pytest.skip("transformer-lens 4 names the parameters otherwise")
@@ -111,7 +110,7 @@ def test_neurons_in_another_order_are_another_model(model_of):
 
 
 def test_weights_made_in_inference_mode_are_read_again_each_time(model_of):
-    model = deepcopy(model_of("llama"))
+    model = own_copy(model_of("llama"))
     expected = model_fingerprint(model)
     with torch.inference_mode():
         name, parameter = next(iter(values_of(model).items()))
@@ -142,7 +141,7 @@ def test_a_refusal_names_another_architecture(model_of):
 
 
 def test_a_refusal_names_another_tokenizer(model_of):
-    model = deepcopy(model_of("llama"))
+    model = own_copy(model_of("llama"))
     before = model_fingerprint(model)
     model.tokenizer.add_tokens(["<new>"])
     message = refusal(model, before)
@@ -151,7 +150,7 @@ def test_a_refusal_names_another_tokenizer(model_of):
 
 
 def test_a_refusal_names_fine_tuning(model_of):
-    model = deepcopy(model_of("llama"))
+    model = own_copy(model_of("llama"))
     before = model_fingerprint(model)
     with torch.no_grad():
         next(iter(values_of(model).values())).mul_(1.1)
@@ -160,7 +159,7 @@ def test_a_refusal_names_fine_tuning(model_of):
 
 @needs_hooked
 def test_a_refusal_names_a_change_too_small_for_bfloat16(model_of):
-    model = deepcopy(model_of("llama"))
+    model = own_copy(model_of("llama"))
     with torch.no_grad():
         model.ln_final.w.fill_(1.0)
     before = model_fingerprint(model)
@@ -171,7 +170,7 @@ def test_a_refusal_names_a_change_too_small_for_bfloat16(model_of):
 
 @needs_hooked
 def test_a_refusal_names_processed_weights(model_of):
-    model = deepcopy(model_of("llama"))
+    model = own_copy(model_of("llama"))
     before = model_fingerprint(model)
     model.process_weights_(fold_ln=True)
     assert "this model has processed weights" in refusal(model, before)
@@ -193,7 +192,7 @@ def test_a_refusal_names_an_older_artefact(model_of):
 
 
 def test_a_folder_of_another_models_responses_is_refused(model_of, corpus, tmp_path):
-    model = deepcopy(model_of("llama"))
+    model = own_copy(model_of("llama"))
     find_experts(model, corpus, k=2, folder=tmp_path / "run", progress=False)
     for parameter in values_of(model).values():
         kept = parameter.detach().clone()
@@ -214,7 +213,7 @@ def test_a_folder_of_another_dtype_is_refused_naming_it(model_of, checkpoint, co
 
 @needs_hooked
 def test_embedding_with_processed_weights_warns(model_of, corpus):
-    model = deepcopy(model_of("llama"))
+    model = own_copy(model_of("llama"))
     expected = embed(model, corpus, progress=False).vectors
     model.process_weights_(fold_ln=True)
     with pytest.warns(TLExpertsWarning, match="processed weights.*load_model"):
@@ -246,7 +245,7 @@ class Quantised(torch.Tensor):
 
 def with_up_projection(bridge, weight):
     """A copy of a bridge whose second layer has other weights."""
-    model = deepcopy(bridge)
+    model = own_copy(bridge)
     parameters = dict(model.original_model.named_parameters())
     [name] = [name for name in parameters if ".layers.1." in name and ".up_proj." in name]
     module = model.original_model.get_submodule(name.removesuffix(".weight"))

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.conftest import CONVERTED
+from tests.copies import own_copy
 from tl_experts import embed
 from tl_experts.models import attached, lean, lean_passes
 from tl_experts.models.forward import forward_logits, forward_pass
@@ -121,7 +122,7 @@ def test_a_hook_that_changes_the_pattern_acts(model_of):
 
 
 def test_pytorch_hooks_and_other_forwards_inside_are_respected(model_of):
-    model = deepcopy(model_of("llama"))
+    model = own_copy(model_of("llama"))
     calls = []
     for module in (model.blocks[0].ln1, model.blocks[0].attn, model.blocks[1].mlp, model.ln_final):
         handle = module.register_forward_hook(lambda *_: calls.append(1))

@@ -1,12 +1,12 @@
 """A text's tokens: their pieces, BOS, and the policy they are read by."""
 
-from copy import deepcopy
 from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import ByT5Tokenizer
 
+from tests.copies import own_copy
 from tl_experts import Batching, embed
 from tl_experts.errors import ModelError
 from tl_experts.models import text_batches, text_pieces, token_policy
@@ -88,7 +88,7 @@ def test_a_tokenizer_that_cannot_spell_a_special_token_is_told(llama):
 
 
 def test_special_tokens_beyond_the_vocabulary_are_never_used(model_of, corpus):
-    model = deepcopy(model_of("llama"))
+    model = own_copy(model_of("llama"))
     expected = embed(model, corpus, progress=False, batching=Batching(prepend_bos=False)).vectors
     model.tokenizer.add_special_tokens({"pad_token": "<new pad>", "bos_token": "<new bos>"})
     assert model.tokenizer.pad_token_id >= model.cfg.d_vocab

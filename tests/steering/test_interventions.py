@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.copies import own_copy
 from tests.steering.activations import TOKENS, read
 from tl_experts import Batching, Reading, embed, find_experts, intervention_hooks, steer
 from tl_experts.errors import ArtefactError, InterventionError, TLExpertsWarning
@@ -343,7 +344,7 @@ def test_no_gradient_passes_a_neuron_that_is_set(llama, experts):
 
 
 def test_parameters_are_frozen_until_they_are_asked_for(llama, experts):
-    model = deepcopy(llama)
+    model = own_copy(llama)
     with steer(model, experts["de"]), pytest.raises(RuntimeError, match="does not require grad"):
         loss_of(model.requires_grad_(False)).backward()
     model.requires_grad_(True)
