@@ -96,7 +96,9 @@ def tune(
     seconds: Annotated[float | None, typer.Option(help="How long to search; default: 90.")] = None,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="How many trials instead, the same on every machine; the final comes on top."),
+        typer.Option(
+            min=1, help="How many trials instead, the same on every machine; the final and the half steps come on top."
+        ),
     ] = None,
     objective: Annotated[
         str,

@@ -10,6 +10,7 @@ from tl_experts.errors import TLExpertsError
 from tl_experts.steering.tuning.search import (
     FINAL,
     FINAL_TEXTS,
+    HALF_STEPS,
     SIDE_BY_SIDE,
     Budget,
     Search,
@@ -70,8 +71,8 @@ def test_the_best_is_found_by_its_neighbours_and_tried_on_all_prompts(seed):
 @pytest.mark.parametrize("trials", [1, 2, 7, 30])
 def test_a_budget_in_trials_is_met(trials):
     _, fake = search(peak, Budget(trials=trials))
-    assert sum(stage < 3 for _, stage in fake.asked) == trials
-    assert len(fake.asked) <= Budget(trials=trials).total
+    assert sum(stage < 3 for setting, stage in fake.asked if setting.strength in SPACE.strengths) == trials
+    assert len(fake.asked) <= Budget(trials=trials).total(3)
     _, alone = search(peak, Budget(trials=trials, finalists=0))
     assert alone.asked == fake.asked[:trials]
 
@@ -81,7 +82,7 @@ def test_a_budget_in_trials_is_met(trials):
 def test_a_budget_in_seconds_ends_with_the_trial_that_exceeds_it(limit, finalists):
     _, fake = search(peak, Budget(seconds=limit, finalists=finalists), seconds=3.0)
     assert limit - 3 * 4 * 3 <= len(fake.asked) * 3 <= limit + 3
-    searched = sum(stage < 3 for _, stage in fake.asked) * 3
+    searched = sum(stage < 3 for setting, stage in fake.asked if setting.strength in SPACE.strengths) * 3
     assert searched <= limit * (1 - FINAL if finalists else 1) + 3
 
 
@@ -92,8 +93,9 @@ def test_the_finalists_are_chosen_by_all_their_texts(seed):
     before = sorted((one for one in searched if one.stage == 2 and not one.stopped), key=lambda one: one.rank)
     finalists = {one.setting for one in before[-4:]}
     assert len(finalists) == 4
-    asked = Counter(setting for setting, stage in fake.asked if stage >= 3)
+    asked = Counter(setting for setting, stage in fake.asked if stage >= 3 and setting.strength in SPACE.strengths)
     assert asked == dict.fromkeys(finalists, FINAL_TEXTS)
+    finalists |= {setting for setting, stage in fake.asked if stage == 4}  # half steps
     assert fake.asked[: len(alone.asked)] == alone.asked
     pooled = {
         one: trial_of(one, 3, joined([fake.rule_of(one, stage) for stage in range(3 + FINAL_TEXTS)]), 0.0)
@@ -115,19 +117,52 @@ def test_a_lucky_setting_does_not_win_the_final():
 def test_the_final_of_a_budget_in_seconds_has_as_many_finalists_as_fit():
     def final(seconds):
         _, fake = search(peak, Budget(seconds=seconds))
-        return Counter(stage for _, stage in fake.asked if stage >= 3)
+        return Counter(stage for setting, stage in fake.asked if stage >= 3 and setting.strength in SPACE.strengths)
 
     # A round is expected to take as long as the three trials of each finalist took.
     assert final(60.0) == {3: 4, 4: 4}
-    assert final(36.0) == {3: 4}
-    assert final(20.0) == {3: 2}
+    assert final(36.0) == {3: 3, 4: 3}
+    assert final(25.0) == {3: 2, 4: 2}
     assert final(16.0) == {}
+
+
+def between_grid(setting):
+    """Best at a strength that lies between two of the space."""
+    right = (setting.scoring == "lape") + (setting.count == 50) + (setting.operation == "add")
+    return max(0.1, right / 3 - abs(setting.strength - 0.75)), 10.0
+
+
+def test_strengths_half_a_step_from_the_winner_write_as_many_texts_and_may_win():
+    trials, fake = search(between_grid, Budget(trials=48))
+    halves = Counter(setting for setting, _ in fake.asked if setting.strength not in SPACE.strengths)
+    assert {setting.strength for setting in halves} <= {0.75, 1.5}
+    assert set(halves.values()) == {3 + FINAL_TEXTS}
+    assert len(halves) <= HALF_STEPS
+    best = best_of(trials)
+    assert best.setting.strength == 0.75
+    assert best.texts == 4 * (3 + FINAL_TEXTS)
+    without = best_of(search(between_grid, Budget(trials=48, finalists=0))[0])
+    assert without.setting.strength in (0.5, 1.0)
+    assert best.score > without.score
+
+
+def test_a_hopeless_half_step_is_measured_once_and_none_is_tried_beyond_the_budget():
+    def rule(setting):
+        return (0.0,) if setting.strength not in SPACE.strengths else between_grid(setting)
+
+    trials, fake = search(rule, Budget(trials=48))
+    halves = Counter(setting for setting, _ in fake.asked if setting.strength not in SPACE.strengths)
+    assert set(halves.values()) == {1}
+    assert best_of(trials).setting not in halves
+    for seconds, expected in ((60.0, 2 * (3 + FINAL_TEXTS)), (30.0, 0)):  # of 30, the final uses what was left
+        _, fake = search(between_grid, Budget(seconds=seconds))
+        assert sum(setting.strength not in SPACE.strengths for setting, _ in fake.asked) == expected
 
 
 def test_settings_are_measured_side_by_side_as_far_as_the_budget_allows():
     _, fake = search(peak, Budget(trials=60))
     assert max(fake.sizes) == SIDE_BY_SIDE
-    assert len(fake.sizes) <= 16
+    assert len(fake.sizes) <= 16 + 3 + FINAL_TEXTS
     _, fake = search(peak, Budget(seconds=60.0, finalists=0), seconds=1.0)
     assert fake.sizes[0] == 1  # what a trial costs is not known yet
     assert len(fake.asked) == 60

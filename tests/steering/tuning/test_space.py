@@ -41,6 +41,16 @@ def test_neighbours_are_one_step_away():
     assert {one.strength for one in space.neighbours(held)} == {0.5, 1.0}  # set takes no strength of 2
 
 
+def test_half_steps_lie_half_way_to_the_next_strengths_of_the_operation():
+    space = SearchSpace(strengths=(2.0, 0.7, 1.0, 1.0))  # in any order, and twice
+    half = space.half_steps(Setting("auroc", 20, "add", "mean", 1.0))
+    assert [one.strength for one in half] == [0.85, 1.5]
+    assert {(one.scoring, one.count, one.operation, one.value) for one in half} == {("auroc", 20, "add", "mean")}
+    assert [one.strength for one in space.half_steps(Setting("auroc", 20, "set", "mean", 1.0))] == [0.85]
+    assert [one.strength for one in space.half_steps(Setting("all", None, strength=0.7))] == [0.85]
+    assert SearchSpace(strengths=(1.0,)).half_steps(Setting("all", None)) == []
+
+
 def test_language_vectors_are_tried_at_every_early_layer_unless_layers_are_given():
     space = SearchSpace(scorings=("vector", "all"), strengths=(1.0,), positions=("all",), sources=("en",))
     found = space.for_layers((0, 1, 2, 3)).settings()

@@ -3,8 +3,9 @@
 The first stage begins with likely settings, draws others at random, the scorings in turn, then tries the neighbours of
 the best so far. Later
 stages continue the best with further prompts. In the final, the best of the last stage write further texts for every
-prompt, and the score over all texts decides: the best of many noisy scores is often only a lucky one. Source of the
-halving: Jamieson and Talwalkar 2016 (arXiv 1502.07943).
+prompt, and the score over all texts decides: the best of many noisy scores is often only a lucky one. Last, the two
+strengths half a step from the winner's write as many texts as it did: so small a difference shows in many texts only.
+Source of the halving: Jamieson and Talwalkar 2016 (arXiv 1502.07943).
 """
 
 import math
@@ -30,8 +31,11 @@ FIRST_STAGE = 0.65
 FINAL_TEXTS = 2
 """So many further texts for each prompt does a finalist write."""
 
-FINAL = 0.35
-"""Share of a budget in seconds that is left for the final."""
+HALF_STEPS = 2
+"""So many strengths beside that of the winner of the final are tried: half a step lower and higher."""
+
+FINAL = 0.45
+"""Share of a budget in seconds that is left for the final and the half steps."""
 
 LIKELY_DEPTHS = (0.2, 0.4, 0.6, 0.8)
 """Of the layers of a space: where a search begins."""
@@ -59,15 +63,17 @@ class Budget:
     """
 
     trials: int | None = None
-    """How often a setting is measured, at any stage; the final comes on top."""
+    """How often a setting is measured, at any stage; the final and the half steps come on top."""
 
     seconds: float | None = None
     """Of writing and measuring, without natural texts and the report. A trial that was begun is finished. Of the time,
-    35% are left for the final, which has fewer finalists, fewer texts or does not take place where it would not fit."""
+    45% are left for the final and the half steps. The final has fewer finalists or fewer texts where all would not fit;
+    what does not fit at all does not take place."""
 
     finalists: int = 4
     """So many of the best settings that were tried on all prompts write two further texts for each, and the best over
-    all texts is chosen; fewer than 2: the best of the search is."""
+    all texts is chosen; then the strengths half a step from its own are tried with as many texts. Fewer than 2: the
+    best of the search is chosen, without half steps."""
 
     def __post_init__(self) -> None:
         """Check that there is one positive number, and how many finalists."""
@@ -84,12 +90,17 @@ class Budget:
         if require_whole(self.finalists, "finalists") < 0:
             raise TLExpertsError(f"finalists is {self.finalists}; expected 0 (no final) or more")
 
-    @property
-    def total(self) -> float:
-        """The most trials, those of the final included; or the seconds."""
-        if self.trials is not None:
-            return self.trials + (self.finalists * FINAL_TEXTS if self.finalists > 1 else 0)
-        return float(self.seconds or 1)
+    def total(self, stages: int) -> float:
+        """The most trials, those of the final and the half steps included; or the seconds.
+
+        Args:
+            stages: of the search.
+        """
+        if self.trials is None:
+            return float(self.seconds or 1)
+        if self.finalists < 2:
+            return self.trials
+        return self.trials + self.finalists * FINAL_TEXTS + HALF_STEPS * (stages + FINAL_TEXTS)
 
     @property
     def searching(self) -> float:
@@ -157,29 +168,46 @@ class Search:
         for stage in range(1, self.stages):
             alive = (trial.setting for trial in self._alive(stage - 1))
             self._try(alive, stage, until=first + (1 - first) * stage / (self.stages - 1))
-        self._final()
+        if self._final():
+            self._half_steps()
         self.advance(1.0, self)
         return tuple(self.trials.values())
 
     @property
     def done(self) -> float:
-        """The share of the whole work that is done, the final included."""
-        return min(1.0, (self._done if self.budget.trials is not None else self._seconds) / self.budget.total)
+        """The share of the whole work that is done, the final and the half steps included."""
+        used = self._done if self.budget.trials is not None else self._seconds
+        return min(1.0, used / self.budget.total(self.stages))
 
-    def _final(self) -> None:
-        """The best of the last stage write further texts for every prompt, each as many as the others."""
+    def _final(self) -> bool:
+        """The best of the last stage write further texts for every prompt, each as many as the others.
+
+        Returns:
+            Whether they wrote them all.
+        """
         best = self._alive(self.stages - 1)[: self.budget.finalists]
         # A round has as many texts as a finalist wrote so far, which says how long it will take.
         while best and self._left() < sum(trial.seconds for trial in best):
             best.pop()
         if len(best) < 2:
-            return
+            return False
         finalists, cost = [trial.setting for trial in best], sum(trial.seconds for trial in best)
         for number in range(FINAL_TEXTS):
             if self._left() < cost:
-                return
+                return False
             for start in range(0, len(finalists), SIDE_BY_SIDE):
                 self._measure(finalists[start : start + SIDE_BY_SIDE], self.stages + number)
+        return True
+
+    def _half_steps(self) -> None:
+        """The strengths half a step from the winner's write as many texts as it did, unless they are hopeless."""
+        winner = max(self.trials.values(), key=lambda trial: trial.rank)
+        beside = [setting for setting in self.space.half_steps(winner.setting) if self._begin(setting)]
+        for stage in range(self.stages + FINAL_TEXTS):
+            beside = [setting for setting in beside if stage == 0 or not self.trials[setting].stopped]
+            if not beside or (stage == 0 and self._left() < len(beside) * winner.seconds):
+                return
+            self._measure(beside, stage)
 
     def _left(self) -> float:
         """The seconds of the budget that are left."""
@@ -235,13 +263,14 @@ class Search:
 
 @contextmanager
 def search_bar(
-    description: str, budget: Budget, told: Callable[["Search"], str | None], *, progress: bool
+    description: str, budget: Budget, stages: int, told: Callable[["Search"], str | None], *, progress: bool
 ) -> Iterator[Callable[[float, Search], None]]:
     """A bar of a search, in trials or seconds.
 
     Args:
         description: what is searched.
         budget: of the search.
+        stages: of the search.
         told: what is best so far; None: nothing yet.
         progress: show it.
 
@@ -249,10 +278,11 @@ def search_bar(
         What a `Search` calls as `advance`.
     """
     unit = "trial" if budget.trials is not None else "s"
-    with tqdm(total=round(budget.total), desc=description, unit=unit, disable=not progress) as bar:
+    total = budget.total(stages)
+    with tqdm(total=round(total), desc=description, unit=unit, disable=not progress) as bar:
 
         def advance(share: float, search: Search) -> None:
-            bar.update(round(share * budget.total) - bar.n)
+            bar.update(round(share * total) - bar.n)
             best = told(search)
             if best is not None:
                 bar.set_postfix_str(best)

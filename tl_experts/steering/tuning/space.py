@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, Self
 
 from tl_experts.errors import TLExpertsError, require_choice, require_whole
@@ -196,9 +196,7 @@ class SearchSpace:
 
     def neighbours(self, setting: Setting) -> list[Setting]:
         """The settings one step away in strength, number of neurons, layer or positions."""
-        low, high = OPERATIONS[setting.operation].bounds
-        allowed = [strength for strength in self.strengths if low <= strength <= high]
-        found = [replace(setting, strength=value) for value in _beside(allowed, setting.strength)]
+        found = [replace(setting, strength=value) for value in _beside(self._within(setting), setting.strength)]
         if not setting.shifts:
             found += [replace(setting, count=value) for value in _beside(self.counts, setting.count)]
         if setting.layers is not None:
@@ -206,6 +204,24 @@ class SearchSpace:
             found += [replace(setting, layers=value) for value in _beside(options, setting.layers)]
         found += [replace(setting, positions=value) for value in self.positions if value != setting.positions]
         return found
+
+    def half_steps(self, setting: Setting) -> list[Setting]:
+        """A setting with the strengths half way to the next lower and the next higher one.
+
+        Args:
+            setting: one of `settings`.
+
+        Examples:
+            >>> [one.strength for one in SearchSpace().half_steps(Setting("lape", 50, strength=1.0))]
+            [0.85, 1.2]
+        """
+        own, beside = setting.strength, _beside(sorted(set(self._within(setting))), setting.strength)
+        return [replace(setting, strength=value) for other in beside for value in _half_way(sorted((own, other)))]
+
+    def _within(self, setting: Setting) -> list[float]:
+        """The strengths that its operation takes."""
+        low, high = OPERATIONS[setting.operation].bounds
+        return [strength for strength in self.strengths if low <= strength <= high]
 
     def _layers(self, scoring: str) -> tuple[tuple[int, ...] | None, ...]:
         return self.layers if scoring != VECTOR or self.vector_layers is None else self.vector_layers
@@ -215,3 +231,8 @@ def _beside(options: Sequence[Any], value: Any) -> list[Any]:
     ordered = sorted(options)
     at = ordered.index(value)
     return [ordered[index] for index in (at - 1, at + 1) if 0 <= index < len(ordered)]
+
+
+def _half_way(ordered: Sequence[float]) -> list[float]:
+    # Rounded, so that a setting reads 0.85 and not 0.8500000000000001.
+    return [round((low + high) / 2, 6) for low, high in pairwise(ordered)]

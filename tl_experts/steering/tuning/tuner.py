@@ -101,7 +101,8 @@ def tune(
 
     Settings are compared by `TextMeasures.score` of what they write. Most are tried on a quarter of the prompts; the
     best continue on the others. A setting that writes no text in the language, or only repeats itself, is stopped. In
-    the end the best four write two further texts for every prompt, and the score over all their texts decides.
+    the end the best four write two further texts for every prompt, and the score over all their texts decides; the
+    strengths half a step from the winner's are tried in the same way.
 
     Args:
         model: either class.
@@ -146,10 +147,11 @@ def tune(
     where = None if folder is None else user_path(folder)
     with nullcontext() if where is None else locked(where):
         pieces = None if where is None else Pieces(where / "trials", job)
-        writer = _Writer(model, building, chosen, decoding, seed, pieces, space.settings())
+        writer = _Writer(model, building, chosen, decoding, seed, pieces, space)
         natural = writer.natural()
-        with search_bar(f"tuning {building.target}", budget, _told, progress=progress) as advance:
-            search = Search(space, building.possible, writer.measure, len(writer.stages), budget, seed, advance=advance)
+        stages = len(writer.stages)
+        with search_bar(f"tuning {building.target}", budget, stages, _told, progress=progress) as advance:
+            search = Search(space, building.possible, writer.measure, stages, budget, seed, advance=advance)
             trials = search.run()
         best = best_of(trials)
         found = None if best is None else building.build(best.setting)
@@ -171,12 +173,15 @@ class _Writer:
         decoding: Decoding,
         seed: int,
         pieces: Pieces | None,
-        settings: Sequence[Setting],
+        space: SearchSpace,
     ) -> None:
         self.model, self.building, self.prompts = model, building, prompts
         self.decoding, self.seed, self.pieces = decoding, seed, pieces
         self.stages = stage_bounds(len(prompts.search))
-        self._numbers = {setting: number for number, setting in enumerate(settings)}
+        # Half steps are numbered after the others: folders of searches without them hold the same pieces.
+        settings = space.settings()
+        beside = (near for setting in settings for near in space.half_steps(setting))
+        self._numbers = {setting: number for number, setting in enumerate(dict.fromkeys([*settings, *beside]))}
         self._natural: TextMeasures | None = None
 
     def natural(self) -> TextMeasures:

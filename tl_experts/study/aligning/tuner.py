@@ -109,12 +109,13 @@ def _searched(
         InterventionError: there is none.
     """
     building, budget = reader.building, replace(budget, finalists=0)
-    with search_bar(f"aligning by {building.target}", budget, _told, progress=progress) as advance:
+    stages = len(reader.ends)
+    with search_bar(f"aligning by {building.target}", budget, stages, _told, progress=progress) as advance:
         search = Search(
             space,
             lambda setting: setting.positions != "generated" and building.possible(setting),
             reader.measure,
-            len(reader.ends),
+            stages,
             budget,
             seed,
             advance=advance,
