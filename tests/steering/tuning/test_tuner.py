@@ -8,7 +8,8 @@ import pytest
 from tl_experts import Budget, Decoding, SearchSpace, TuneResult, TuningPrompts, collect_both, steer, tune
 from tl_experts.errors import ArtefactError, TLExpertsError
 from tl_experts.steering.tuning import tuner as module
-from tl_experts.steering.tuning.tuner import bundled_tuning_prompts
+from tl_experts.steering.tuning.building import builder
+from tl_experts.steering.tuning.tuner import Tuning, bundled_tuning_prompts
 from tl_experts.steering.writing import measures
 from tl_experts.steering.writing.continuing import continue_prompts, continue_side_by_side
 from tl_experts.steering.writing.repetition import compression_ratio
@@ -112,6 +113,28 @@ def test_what_is_there_is_not_written_again_and_another_search_is_refused(model_
     assert rows(tune(model_of("llama"), both, "de", folder=folder, **OPTIONS)) == rows(result)
     with pytest.raises(ArtefactError, match="another job: seed"):
         tune(model_of("llama"), both, "de", folder=folder, seed=1, **OPTIONS)
+
+
+def test_searches_for_one_language_share_their_natural_texts_and_find_what_each_finds_alone(
+    model_of, both, whole, tmp_path, monkeypatch
+):
+    natural = []
+
+    def counted(model, prompts, conditions, **options):
+        natural.extend(condition for condition in conditions if condition is None)
+        return continue_side_by_side(model, prompts, conditions, **options)
+
+    monkeypatch.setattr(module, "continue_side_by_side", counted)
+    options = {name: OPTIONS[name] for name in ("prompts", "decoding")}
+    tuning = Tuning(model_of("llama"), builder(both, "de"), **options)
+    other = SearchSpace(scorings=("all",), strengths=(0.5,))
+    tuning.search(other, OPTIONS["budget"], folder=tmp_path / "other", progress=False)
+    found = tuning.search(OPTIONS["space"], OPTIONS["budget"], folder=tmp_path / "same", progress=False)
+    assert len(natural) == 1
+    assert rows(found) == rows(whole[0])
+    # Each folder holds them, and goes on by itself.
+    assert rows(tune(model_of("llama"), both, "de", folder=tmp_path / "same", **OPTIONS)) == rows(whole[0])
+    assert len(natural) == 1
 
 
 def test_prompts_of_the_report_are_kept_apart():

@@ -141,43 +141,56 @@ def tune(
     building = builder(statistics, target)
     require_no_hooks(model, "Call this outside `steer`")
     chosen = bundled_tuning_prompts(building.target) if prompts is None else prompts
-    if building.residual is not None:
-        space = space.for_layers(building.residual.neurons.layers)
-    job = _job(model, building, chosen, space, decoding, seed)
-    where = None if folder is None else user_path(folder)
-    with nullcontext() if where is None else locked(where):
-        pieces = None if where is None else Pieces(where / "trials", job)
-        writer = _Writer(model, building, chosen, decoding, seed, pieces, space)
-        natural = writer.natural()
-        stages = len(writer.stages)
-        with search_bar(f"tuning {building.target}", budget, stages, _told, progress=progress) as advance:
-            search = Search(space, building.possible, writer.measure, stages, budget, seed, advance=advance)
-            trials = search.run()
-        best = best_of(trials)
-        found = None if best is None else building.build(best.setting)
-        report = writer.report(best.setting) if best is not None and chosen.report else None
-        result = TuneResult(building.target, trials, natural, found, report)
-        if where is not None:
-            result.save(where)
-    return result
+    return Tuning(model, building, chosen, decoding, seed).search(space, budget, folder=folder, progress=progress)
+
+
+@dataclass(eq=False)
+class Tuning:
+    """What searches for one language share: the rankings of neurons, and natural texts, which are written once."""
+
+    model: Model
+    building: Builder
+    prompts: TuningPrompts
+    decoding: Decoding = DEFAULT_DECODING
+    seed: int = 0
+
+    natural: Arrays | None = None
+    """The natural texts as they are kept, once a search has them."""
+
+    def search(
+        self, space: SearchSpace, budget: Budget, *, folder: str | Path | None = None, progress: bool = True
+    ) -> TuneResult:
+        """Search a space: see `tune`."""
+        building = self.building
+        if building.residual is not None:
+            space = space.for_layers(building.residual.neurons.layers)
+        job = _job(self.model, building, self.prompts, space, self.decoding, self.seed)
+        where = None if folder is None else user_path(folder)
+        with nullcontext() if where is None else locked(where):
+            pieces = None if where is None else Pieces(where / "trials", job)
+            writer = _Writer(self, pieces, space)
+            natural = writer.natural()
+            stages = len(writer.stages)
+            with search_bar(f"tuning {building.target}", budget, stages, _told, progress=progress) as advance:
+                search = Search(space, building.possible, writer.measure, stages, budget, self.seed, advance=advance)
+                trials = search.run()
+            best = best_of(trials)
+            found = None if best is None else building.build(best.setting)
+            report = writer.report(best.setting) if best is not None and self.prompts.report else None
+            result = TuneResult(building.target, trials, natural, found, report)
+            if where is not None:
+                result.save(where)
+        return result
 
 
 class _Writer:
     """Writes and measures, every piece once."""
 
-    def __init__(
-        self,
-        model: Model,
-        building: Builder,
-        prompts: TuningPrompts,
-        decoding: Decoding,
-        seed: int,
-        pieces: Pieces | None,
-        space: SearchSpace,
-    ) -> None:
-        self.model, self.building, self.prompts = model, building, prompts
-        self.decoding, self.seed, self.pieces = decoding, seed, pieces
-        self.stages = stage_bounds(len(prompts.search))
+    def __init__(self, tuning: Tuning, pieces: Pieces | None, space: SearchSpace) -> None:
+        self.tuning, self.pieces = tuning, pieces
+        self.model, self.building, self.prompts = tuning.model, tuning.building, tuning.prompts
+        self.decoding, self.seed = tuning.decoding, tuning.seed
+        self.stages = stage_bounds(len(self.prompts.search))
         # Half steps are numbered after the others: folders of searches without them hold the same pieces.
         settings = space.settings()
         beside = (near for setting in settings for near in space.half_steps(setting))
@@ -186,7 +199,13 @@ class _Writer:
 
     def natural(self) -> TextMeasures:
         """The model's own texts in the language."""
-        self._natural = self._once([0], [None], self.prompts.natural)[0][0]
+        prompts = self.prompts.natural
+
+        def write() -> list[Arrays]:
+            return [self.tuning.natural or self._timed([None], prompts, self.seed, stop=False)[0]]
+
+        [self.tuning.natural] = once_together(self.pieces, [0], write)
+        self._natural = self._unpacked(self.tuning.natural)[0]
         if not np.isfinite(self._natural.perplexity.value) or not self._natural.distinct.value > 0:
             raise TLExpertsError(
                 f"the model's own texts for {self.prompts.natural[0]!r:.60} and the other natural prompts cannot be "
@@ -218,22 +237,28 @@ class _Writer:
     def _once(
         self,
         numbers: Sequence[int],
-        settings: Sequence[Setting | None],
+        settings: Sequence[Setting],
         prompts: Sequence[str],
         *,
         seed: int | None = None,
         stop: bool = False,
     ) -> list[tuple[TextMeasures, float]]:
         """What is kept, or written; a resumed search has the same batches."""
+        own = self.seed if seed is None else seed
+        found = once_together(self.pieces, numbers, lambda: self._timed(settings, prompts, own, stop=stop))
+        return [self._unpacked(arrays) for arrays in found]
 
-        def write() -> list[Arrays]:
-            begun = time.perf_counter()
-            written = self._written(settings, prompts, self.seed if seed is None else seed, stop=stop)
-            seconds = (time.perf_counter() - begun) / len(settings)
-            return [packed(measures, seconds) for measures in written]
+    def _timed(
+        self, settings: Sequence[Setting | None], prompts: Sequence[str], seed: int, *, stop: bool
+    ) -> list[Arrays]:
+        """The texts of each setting, measured, and its share of the seconds."""
+        begun = time.perf_counter()
+        written = self._written(settings, prompts, seed, stop=stop)
+        seconds = (time.perf_counter() - begun) / len(settings)
+        return [packed(measures, seconds) for measures in written]
 
-        found = once_together(self.pieces, numbers, write)
-        return [unpacked(arrays, self.building.target, self._natural, self.seed) for arrays in found]
+    def _unpacked(self, arrays: Arrays) -> tuple[TextMeasures, float]:
+        return unpacked(arrays, self.building.target, self._natural, self.seed)
 
     def _written(
         self, settings: Sequence[Setting | None], prompts: Sequence[str], seed: int, *, stop: bool

@@ -9,7 +9,7 @@ from tl_experts.steering.steering import Steering
 from tl_experts.steering.tuning.building import Built
 from tl_experts.steering.tuning.search import Budget
 from tl_experts.steering.tuning.space import Setting
-from tl_experts.steering.tuning.tuner import tune
+from tl_experts.steering.tuning.tuner import Tuning
 from tl_experts.steering.writing.measures import TextMeasures
 from tl_experts.study.comparison.bench import CompareBench
 from tl_experts.study.comparison.methods import UNSTEERED, Method
@@ -37,6 +37,8 @@ class _Writing:
     def __init__(self, bench: CompareBench, target: str) -> None:
         self.bench, self.target = bench, target
         self.writer = Writer(bench, target)
+        prompts = self.writer.prompts.tuning
+        self.tuning = Tuning(bench.model, bench.builder(target), prompts, bench.decoding, bench.config.seed)
         self.rows: list[Row] = []
         self.texts: list[Row] = []
 
@@ -65,15 +67,9 @@ class _Writing:
             Its score, and what it holds; None if no setting wrote the language.
         """
         bench = self.bench
-        result = tune(
-            bench.model,
-            bench.statistics,
-            self.target,
-            prompts=self.writer.prompts.tuning,
-            space=method.space(bench.config, int(bench.model.cfg.n_layers)),
-            budget=Budget(trials=bench.config.trials, finalists=bench.config.finalists),
-            decoding=bench.decoding,
-            seed=bench.config.seed,
+        result = self.tuning.search(
+            method.space(bench.config, int(bench.model.cfg.n_layers)),
+            Budget(trials=bench.config.trials, finalists=bench.config.finalists),
             folder=bench.tuning_folder(self.target, method),
             progress=False,
         )
