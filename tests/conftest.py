@@ -1,5 +1,6 @@
 """Fixtures: tiny random checkpoints of real architectures, and a small multilingual corpus. No network anywhere."""
 
+import gc
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that would reach for a hub fails at once
@@ -14,6 +15,10 @@ from pathlib import Path
 import jaxtyping
 import pytest
 import torch
+
+# Before the package: while jaxtyping's import hook executes a module, Python looks for the bytecode of everything that
+# the module imports under a name of the hook's own. Each process compiled these libraries again: ten seconds of it.
+import transformer_lens  # noqa: F401
 
 from tests.comparison_fixtures import compare_config, compared, fake_encoder  # noqa: F401 (likewise)
 from tests.find_fixtures import find_folder  # noqa: F401 (likewise)
@@ -120,6 +125,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: F811 (
     """The whole suite runs on up to four cores; tests that are named run at once in this process."""
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     return 0 if named else min(4, os.cpu_count() or 1)
+
+
+def pytest_collection() -> None:
+    """What imports and collection create stays until the end: no search for garbage looks through it."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Tests create garbage."""
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -367,6 +367,13 @@ def test_shapes_are_checked_in_the_test_run():
     assert centre(torch.zeros(3, 2)).shape == (3, 2)
 
 
+@pytest.mark.parametrize("library", ["torch", "transformers", "transformer_lens", "pandas"])
+def test_the_hook_that_checks_shapes_does_not_compile_a_library(library):
+    # Its modules' own imports would be compiled in every process: see conftest.py.
+    assert "jaxtyping" in sys.modules["tl_experts.analysis"].__spec__.cached
+    assert "jaxtyping" not in sys.modules[library].__spec__.cached
+
+
 def test_no_file_of_the_project_names_this_machine():
     root = PACKAGE.parent
     listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=False).stdout
