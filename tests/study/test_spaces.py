@@ -39,6 +39,25 @@ def test_each_read_has_the_vectors_of_its_setting_at_its_layer(model_of, corpus)
                 assert torch.equal(found[key][language], spaces[reads[key][1]][language])
 
 
+def test_a_setting_whose_last_state_is_not_read_stops_at_its_last_layer(model_of, corpus, monkeypatch):
+    model = model_of("llama")
+    building = builder(collect_both(model, corpus, progress=False), "de")
+    asked = []
+
+    def noted(model, building, settings, corpus, layers):
+        asked.append((settings, list(layers)))
+        return setting_spaces(model, building, settings, corpus, layers)
+
+    monkeypatch.setattr(module, "setting_spaces", noted)
+    reads = {"a": (SETTINGS[1], 0), "b": (None, None), "c": (None, 1), "d": (SETTINGS[2], 1)}
+    found = dict(spaces_read(model, building, reads, corpus))
+    assert asked == [([None, None], [1, None]), ([SETTINGS[1], SETTINGS[2]], [0, 1])]
+    with steer(model, building.build(SETTINGS[2])):
+        expected = embed(model, corpus, layer=1, progress=False).parallel()
+    for language in corpus.languages:
+        assert torch.equal(found["d"][language], expected[language])
+
+
 def test_a_layer_in_a_table():
     assert [layer_name(0), layer_name(None)] == ["0", "last"]
 

@@ -58,7 +58,7 @@ def setting_spaces(
 def spaces_read(
     model: Model, building: Builder, reads: Mapping[Key, tuple[Setting | None, Layer]], corpus: Corpus
 ) -> Iterator[tuple[Key, Space]]:
-    """The vectors under each setting at its layer, in the order of the settings; every setting reads the corpus once.
+    """The vectors under each setting at its layer; every setting reads the corpus once, up to the last layer it needs.
 
     Args:
         model: either class.
@@ -66,10 +66,15 @@ def spaces_read(
         reads: a setting and a layer, by a name of the caller's.
         corpus: aligned.
     """
-    layers = sorted({layer for _, layer in reads.values()}, key=lambda layer: (layer is None, layer or 0))
-    settings = [setting for setting, _ in reads.values()]
-    for setting, spaces in setting_spaces(model, building, settings, corpus, layers):
-        yield from ((key, spaces[layer]) for key, (own, layer) in reads.items() if own == setting)
+    final = {setting for setting, layer in reads.values() if layer is None}
+    for needs_final in (True, False):  # the passes of the others stop at the last of their layers
+        own = {key: (one, layer) for key, (one, layer) in reads.items() if (one in final) == needs_final}
+        if not own:
+            continue
+        layers = sorted({layer for _, layer in own.values()}, key=lambda layer: (layer is None, layer or 0))
+        settings = [setting for setting, _ in own.values()]
+        for setting, spaces in setting_spaces(model, building, settings, corpus, layers):
+            yield from ((key, spaces[layer]) for key, (one, layer) in own.items() if one == setting)
 
 
 def layer_name(layer: Layer) -> str:
