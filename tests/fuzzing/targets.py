@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tests.steering.tuning.fakes import NATURAL, measures, trial
+from tests.study.aligning import fakes as aligning
 from tl_experts import Batching, Corpus, Experts, ResponseStore, Steering, TokenStatistics, load_sentences
 from tl_experts.corpus.pairs import load_pairs, load_paraphrases
 from tl_experts.experts.auroc import STATISTICS
@@ -28,6 +30,9 @@ from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.fallback import Fallback
 from tl_experts.steering.matrix import SilencingMatrix
 from tl_experts.steering.subspaces import SubspaceSwap
+from tl_experts.steering.tuning import TuneResult
+from tl_experts.study.aligning import AlignmentResult
+from tl_experts.study.comparison import CompareConfig, CompareResult
 from tl_experts.study.config import StudyConfig, load_config
 from tl_experts.study.result import StudyResult
 
@@ -142,6 +147,12 @@ def token_statistics() -> TokenStatistics:
     )
 
 
+def tuning() -> TuneResult:
+    """Two settings that were tried, and the texts of the better one."""
+    trials = (trial(1.0, 0.5), trial(0.5, 0.2, stopped=True))
+    return TuneResult("es", trials, NATURAL, steering(), measures(0.5, natural=NATURAL))
+
+
 def _store(folder: Path) -> None:
     corpus = Corpus.from_texts(TEXTS, aligned=True, name="fuzz")
     reading = {"site": "mlp.hook_post", "pooling": "max", "dtype": "float32", "batching": asdict(Batching())}
@@ -165,6 +176,24 @@ def _study(folder: Path) -> None:
     (folder / "tables").mkdir()
     pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}).to_parquet(folder / "tables" / "gains.parquet")
     experts().save_pretrained(folder / "experts")
+
+
+def _comparison(folder: Path) -> None:
+    config = CompareConfig(name="fuzz", model="polyglot-mini", targets=("es",), silencing_rows=0)
+    write_json(folder / "comparison.json", {"config": config.as_dict(), "about": {}})
+    (folder / "tables").mkdir()
+    own = {"target": ["es"], "method": ["probe, set mean"]}
+    written = own | {"share": [0.5], "score": [0.4], "quality": [0.3], "dev_score": [0.4]}
+    tables = {"writing": written, "costs": own, "divergence": own, "equal": written | {"kl": [0.1]}, "alignment": own}
+    for stage, names in (("writing", ["writing"]), ("costs", ["costs"]), ("alignment", ["alignment"])):
+        _stage(folder, f"{stage}-es", {f"{name}-es": tables[name] for name in names})
+    _stage(folder, "equal-es", {f"{name}-es": tables[name] for name in ("divergence", "equal")})
+
+
+def _stage(folder: Path, name: str, tables: dict[str, dict[str, list[Any]]]) -> None:
+    write_json(folder / "stages" / f"{name}.json", {"seconds": 1.0, "peak_mib": 1.0, "tables": list(tables)})
+    for table, columns in tables.items():
+        pd.DataFrame(columns).to_parquet(folder / "tables" / f"{table}.parquet")
 
 
 def _demo(folder: Path) -> None:
@@ -237,6 +266,13 @@ TARGETS = [
     ),
     Target("config", _toml, lambda f: load_config(f / "a.toml")),
     Target("study", _study, StudyResult.load),
+    Target("comparison", _comparison, CompareResult.load),
+    Target("tuning", lambda f: tuning().save(f / "t"), lambda f: str(TuneResult.load(f / "t"))),
+    Target(
+        "alignment",
+        lambda f: aligning.result(aligning.trial(0.5)).save(f / "a"),
+        lambda f: str(AlignmentResult.load(f / "a")),
+    ),
     Target("run-study", _study, open_run),
     Target("run-demo", _demo, open_run),
     Target("counts", lambda f: experts().save_pretrained(f / "experts"), expert_counts),

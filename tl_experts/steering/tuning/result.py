@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tl_experts.errors import InterventionError
+from tl_experts.errors import InterventionError, require_least
 from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.tables import write_table
@@ -118,7 +118,7 @@ class TuneResult:
         """
         arrays, header = load_artefact(folder, KIND)
         with complete(folder, "result of tune"):
-            target, seed = header["target"], int(header["seed"])
+            target, seed = header["target"], require_least(header["seed"], "seed", 0)
             trials = tuple(Trial.from_dict(row) for row in header["trials"])
             kind = None if header["found"] is None else BUILT[header["found"]]
             natural, _ = unpacked(_part(arrays, "natural"), target, None, seed)

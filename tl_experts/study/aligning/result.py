@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from tl_experts.analysis.statistics import Estimate, mean_interval, paired_gain
+from tl_experts.errors import require_least
 from tl_experts.jobs.artefacts import complete, load_artefact, save_artefact
 from tl_experts.jobs.paths import user_path
 from tl_experts.jobs.tables import write_table
@@ -160,6 +161,6 @@ class AlignmentResult:
                 raise ValueError("no trial of a setting, or test rows of unequal number")
             if missing := {trial.stage for trial in trials} - {baseline.stage for baseline in baselines}:
                 raise ValueError(f"no baseline of stage {min(missing)}")
-            target, seed = str(header["target"]), int(header["seed"])
+            target, seed = str(header["target"]), require_least(header["seed"], "seed", 0)
         steering = kind.from_pretrained(user_path(folder) / "steering")
         return cls(target, trials, baselines, steering, hits, seed)

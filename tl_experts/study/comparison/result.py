@@ -1,5 +1,6 @@
 """A finished comparison: its tables as DataFrames, and the record of how they were computed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,13 +79,24 @@ class CompareResult(KeptTables):
             for table, rows in stage_tables(root, name, finished[name]).items():
                 found.setdefault(table.partition("-")[0], []).append(rows)
         tables = {table: pd.concat(rows, ignore_index=True) for table, rows in found.items()}
-        # Folders of earlier versions have no groups of languages, and no table of spaces.
-        groups = tables["alignment"].get("languages", pd.Series(ALL, tables["alignment"].index)).fillna(ALL)
-        tables["alignment"] = tables["alignment"].assign(languages=groups)
-        tables |= {name: with_quality(tables[name]) for name in ("writing", "equal") if name in tables}
-        if "equal" in tables:
-            tables["equal"] = without_guesses(tables["equal"], tables["divergence"])
+        try:
+            tables |= _as_of_today(tables)
+        except KeyError as error:
+            raise ArtefactError(f"{root}: {error} is missing in a table; {DAMAGED}") from error
         return cls(root, config, manifest["about"], tables)
+
+
+def _as_of_today(tables: Mapping[str, "pd.DataFrame"]) -> dict[str, "pd.DataFrame"]:
+    """The tables that earlier versions wrote otherwise: without groups of languages, quality, and NaN."""
+    import pandas as pd
+
+    alignment = tables["alignment"]
+    groups = alignment.get("languages", pd.Series(ALL, alignment.index)).fillna(ALL)
+    found = {"alignment": alignment.assign(languages=groups)}
+    found |= {name: with_quality(tables[name]) for name in ("writing", "equal") if name in tables}
+    if "equal" in found:
+        found["equal"] = without_guesses(found["equal"], tables["divergence"])
+    return found
 
 
 def stage_names(config: CompareConfig) -> list[str]:
