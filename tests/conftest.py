@@ -22,6 +22,7 @@ import transformer_lens  # noqa: F401
 
 from tests.comparison_fixtures import compare_config, compared, fake_encoder  # noqa: F401 (likewise)
 from tests.find_fixtures import find_folder  # noqa: F401 (likewise)
+from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401 (a hook)
 from tests.study_fixtures import config, result  # noqa: F401 (fixtures of tests/study, plots and pages)
 from tl_experts import load_model
 from tl_experts.corpus.sentences import Corpus

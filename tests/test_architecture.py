@@ -331,6 +331,13 @@ def test_importing_the_package_loads_no_heavy_library():
     assert done.stdout.strip() == "[]"
 
 
+def test_the_command_line_is_described_without_transformer_lens():
+    # All of the package that the site's build executes: the marker `site` rests on it.
+    code = "import sys, tl_experts.cli.commands; print('transformer_lens' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_the_catalogue_of_models_loads_no_heavy_library():
     code = (
         "import sys, tl_experts.models; from tl_experts.models import available_models; "
