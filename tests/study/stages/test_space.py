@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,7 +34,8 @@ def test_table_1_is_mean_and_standard_error_over_targets(result):
 
 
 @pytest.mark.slow
-def test_umap_draws_pre_and_post_together(config):
+def test_umap_draws_pre_and_post_together(config, monkeypatch):
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)  # 80 points in Python, not 30 seconds of compilation
     pytest.importorskip("umap")
     stream = np.random.default_rng(0)
     pre = {language: torch.from_numpy(stream.normal(size=(20, 8))).float() for language in ("en", "ja")}
