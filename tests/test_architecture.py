@@ -149,7 +149,7 @@ INNER = {
     "pages": (("reporting",), ("report", "inspector", "comparison")),
     "pages.reporting": (("columns", "page"), ("tables", "figures", "summary")),
     "pages.inspector": (
-        ("gather", "saved", "measured", "distribution", "effects", "compared", "turns", "kept"),
+        ("gather", "saved", "measured", "distribution", "effects", "compared", "turns", "kept", "neighbours"),
         ("weight_view", "asked"),
         ("records", "sampled"),
         ("page",),
@@ -296,6 +296,7 @@ TESTS_OF_MORE = {
     "benchmarks/test_rehearsal": "the script of its name",
     "benchmarks/test_scale": "the script of its name",
     "pages/inspector/test_browser": "the inspector in a real browser",
+    "pages/inspector/test_browser_growing": "the same while sentences are still being read",
     "plots/test_plots": "what holds of every figure",
 }
 """Test files of several modules, each with its reason; those at the top level are of the project."""

@@ -5,8 +5,8 @@
 Headless Chromium opens every page `times` times, each in a fresh document; the numbers are medians. With ``--live``,
 `tl-experts inspect FIND` is started `times` times without the activations that it keeps in the folder (they are
 deleted), and once more with them. First paint and loaded model count from the command. Then neurons that are not on the
-page are asked for, from the change of the address to the table of scores and to the histogram: one as soon as the model
-is loaded, others once the activations are kept.
+page are asked for, from the change of the address to the table of scores, to the histogram, and to the histogram of all
+sentences: one as soon as the model is loaded, others once the activations are kept.
 """
 
 import argparse
@@ -54,11 +54,12 @@ return {
 ASK = """
 const [name, done] = arguments, begun = performance.now();
 location.hash = name.replace(" ", "");
-let first = null;
+let first = null, drawn = null;
 const look = () => {
   const there = (id) => document.getElementById("name")?.textContent === name && document.getElementById(id);
   if (there("scores")) first ??= performance.now() - begun;
-  if (there("histogram")) done([first, performance.now() - begun]);
+  if (there("histogram")) drawn ??= performance.now() - begun;
+  if (there("histogram") && !there("so-far")) done([first, drawn, performance.now() - begun]);
   else requestAnimationFrame(look);
 };
 look();
@@ -119,10 +120,11 @@ def live(driver: Any, folder: Path, seed: int, *, neurons: int = 5) -> Times:
         **found,
         "scores of a neuron, as soon as the model is loaded": at_once[0],
         "its histogram": at_once[1],
-        "scores of a neuron, once activations are kept": median(scores for scores, _ in answers),
-        "its histogram, once activations are kept": median(histogram for _, histogram in answers),
+        "its histogram, of all sentences": at_once[2],
+        "scores of a neuron, once activations are kept": median(one[0] for one in answers),
+        "its histogram, once activations are kept": median(one[2] for one in answers),
         "scores of a neuron, as soon as the model is loaded the next time": later[0],
-        "its histogram, the next time": later[1],
+        "its histogram, the next time": later[2],
     }
 
 
@@ -140,11 +142,11 @@ def loaded(driver: Any, folder: Path) -> Iterator[Times]:
         }
 
 
-def ask(driver: Any, neuron: tuple[int, int]) -> tuple[float, float]:
-    """Milliseconds until the scores of a neuron are shown, and until its histogram is."""
+def ask(driver: Any, neuron: tuple[int, int]) -> tuple[float, float, float]:
+    """Milliseconds until the scores of a neuron are shown, its histogram, and its histogram of all sentences."""
     layer, index = neuron
-    scores, histogram = driver.execute_async_script(ASK, f"L{layer} N{index}")
-    return scores, histogram
+    scores, histogram, complete = driver.execute_async_script(ASK, f"L{layer} N{index}")
+    return scores, histogram, complete
 
 
 def unseen(driver: Any, known: set[tuple[int, ...]], seed: int, count: int) -> list[tuple[int, int]]:

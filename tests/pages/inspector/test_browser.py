@@ -258,7 +258,8 @@ def test_any_neuron_is_shown_and_an_error_is_said_once(lived):
 
     write(lived, "find", "L7 N3", Keys.ENTER)
     wait_for(lived, "document.querySelector('#name').textContent === 'L7 N3'")
-    wait_for(lived, "document.querySelector('#histogram') !== null")
+    wait_for(lived, "document.querySelector('#histogram') && !document.querySelector('#so-far')")
+    wait_for(lived, "document.querySelector('#weights').textContent.includes(\"Pearson's r\")")
     assert lived.title.startswith("L7 N3 · ")
     assert "promotes" in lived.find_element("css selector", "article").text
     # The sentences of one language are shaded at once, those of another when it is opened.

@@ -82,7 +82,7 @@ def test_the_steps_of_loading_end_with_what_the_forms_offer(client):
 def test_questions_about_a_neuron_are_answered(client):
     first, *rest = lines(client.get("/api/neuron?name=L1 N9"))
     assert first["neuron"] == [1, 9]
-    assert rest[0]["weights"]
+    assert any("weights" in line for line in rest)
     assert rest[-1]["distribution"]["tokens"] > 0
     assert client.get("/api/ends?name=L1N9&language=ja").json["language"] == "ja"
     assert "has no 'xx'" in client.get("/api/ends?name=L1N9&language=xx").json["error"]

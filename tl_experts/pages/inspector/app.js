@@ -126,10 +126,30 @@ function detail(record) {
     make("h2", { id: "name", text: nameOf(record.neuron) }), membership(record), actions(record), steerLinks(record),
     make("h3", { text: "How it tells each language from the others" }), measures(record),
     make("h3", { text: "Responses" }), sized((width) => strip(record, width)),
-    ...(record.distribution ? sentences(record, state.language) : [make("h3", { text: "Activations at tokens" }), make("div", { id: "computing", className: "quiet", text: "computing…", attributes: { role: "status" } })]),
+    make("div", { id: "tokens" }, ...(record.distribution ? sentences(record, state.language) : [make("h3", { text: "Activations at tokens" }), make("div", { id: "computing", className: "quiet", text: "computing…", attributes: { role: "status" } })])),
     make("h3", { text: "Its weights and its neighbours" }), weights(record, follow),
     ...(live ? [make("div", { id: "asked" }, ...scorings(record), ...effects(record))] : []));
 }
+
+// What was asked of the neuron meanwhile stays, and so do the languages that were opened.
+function redraw(article) {
+  const old = app.querySelector("article");
+  const asked = old.querySelector("#asked");
+  const opened = openLanguages();
+  old.replaceWith(article);
+  if (asked) app.querySelector("#asked").replaceWith(asked);
+  openAgain(opened);
+}
+
+function redrawTokens(record) {
+  const opened = openLanguages();
+  app.querySelector("#tokens").replaceChildren(...sentences(record, state.language));
+  openAgain(opened);
+}
+
+const languageBoxes = () => [...app.querySelectorAll("#sentences details")].map((box) => [box.dataset.language, box]);
+const openLanguages = () => new Map(languageBoxes().map(([code, box]) => [code, box.open]));
+const openAgain = (opened) => languageBoxes().forEach(([code, box]) => { box.open = opened.get(code) ?? box.open; });
 
 // A neuron that is not on the page: its parts are shown as they come. Asked for again, it waits for the same answer.
 function aside(neuron) {
@@ -139,17 +159,18 @@ function aside(neuron) {
   const box = make("article", {}, make("h2", { id: "name", text: name }), quiet(settings ? "asking…" : "waiting for the model…"));
   const current = () => state.view === "neurons" && state.neuron && nameOf(state.neuron) === name;
   const take = (line) => {
+    const before = asides.get(name);
     if (line.of) {
       const said = app.querySelector("#computing");
       if (said && current()) said.textContent = `computing: ${line.done.toLocaleString("en")} of ${line.of.toLocaleString("en")} sentences read`;
       return;
     }
-    asides.set(name, { ...asides.get(name), ...line, ...(line.distribution ? { ends: {} } : {}) });
+    const record = { ...before, ...line, ...(line.distribution ? { ends: before?.ends ?? {} } : {}) };
+    asides.set(name, record);
     if (!current()) return;
-    const before = app.querySelector("article");
-    const asked = before.querySelector("#asked"); // what was asked of the neuron meanwhile stays
-    before.replaceWith(detail(asides.get(name)));
-    if (asked) app.querySelector("#asked").replaceWith(asked);
+    // While more sentences are read, nothing else changes.
+    if (line.distribution && before?.distribution && partial(record)) redrawTokens(record);
+    else redraw(detail(record));
     drawFigures();
   };
   eachLine(`/api/neuron?name=${encodeURIComponent(name)}`, null, take).catch((error) => {

@@ -44,23 +44,29 @@ class TokenActivations:
 
     def drawn(self, sentence: int) -> Float[np.ndarray, "piece neuron"]:
         """The activations of one sentence's `drawn_pieces`: the largest over each piece's tokens."""
-        return np.maximum.reduceat(self.of(sentence), self._firsts[sentence], axis=0)
+        return np.maximum.reduceat(self.of(sentence), self._firsts(sentence), axis=0)
 
     def piece_of(self, sentence: int, token: int) -> tuple[int, int]:
         """The sentence, and the number of the drawn piece that one of its tokens (by its position) belongs to."""
-        return sentence, bisect_right(self._firsts[sentence], token) - 1
+        return sentence, bisect_right(self._firsts(sentence), token) - 1
 
     @cached_property
     def drawn_pieces(self) -> tuple[tuple[str, ...], ...]:
         """The text of each sentence in pieces that can be seen: tokens that share a character are one piece."""
         return tuple(
             tuple("".join(pieces[begin:end]) for begin, end in zip(firsts, [*firsts[1:], len(pieces)], strict=True))
-            for pieces, firsts in zip(self.pieces, self._firsts, strict=True)
+            for pieces, firsts in zip(self.pieces, map(self._firsts, range(len(self.pieces))), strict=True)
         )
 
+    def _firsts(self, sentence: int) -> list[int]:
+        # Of the sentences that are shown only: those of one neuron are few.
+        if sentence not in self._known_firsts:
+            self._known_firsts[sentence] = first_tokens(self.pieces[sentence])
+        return self._known_firsts[sentence]
+
     @cached_property
-    def _firsts(self) -> tuple[list[int], ...]:
-        return tuple(first_tokens(pieces) for pieces in self.pieces)
+    def _known_firsts(self) -> dict[int, list[int]]:
+        return {}
 
     def pooled(self, pooling: str) -> Float[np.ndarray, "sentence neuron"]:
         """Responses: the largest value over a sentence's tokens, or their mean."""
@@ -143,10 +149,17 @@ def _rows(batch: Batch, starts: NDArray[np.int64]) -> NDArray[np.int64]:
 def _reader(
     batch: Batch, rows: NDArray[np.int64], columns: list[int], neurons: list[int], out: NDArray[np.float32]
 ) -> Any:
+    together = columns == list(range(columns[0], columns[0] + len(columns)))
+
     def read(activation: Tensor, hook: Any) -> None:  # noqa: ARG001 (TransformerLens's signature)
         # Heads by their dimensions are neurons, too: "batch pos head d_head".
         every = rearrange(activation, "batch pos ... -> batch pos (...)")
-        chosen = every[..., torch.tensor(neurons, device=activation.device)]
-        out[rows[:, None], columns] = chosen[batch.pooled.to(chosen.device)].float().cpu().numpy()
+        if neurons != list(range(every.shape[-1])):
+            every = every[..., torch.tensor(neurons, device=activation.device)]
+        chosen = every[batch.pooled.to(every.device)].float().cpu().numpy()
+        if together:  # whole rows are copied several times faster than single numbers
+            out[rows, columns[0] : columns[-1] + 1] = chosen
+        else:
+            out[rows[:, None], columns] = chosen
 
     return read

@@ -25,6 +25,7 @@ from tl_experts.pages.inspector.effects import Effects
 from tl_experts.pages.inspector.gather import first_tokens, gather
 from tl_experts.pages.inspector.inspection import extremes
 from tl_experts.pages.inspector.measured import sentence_measures
+from tl_experts.pages.inspector.neighbours import Neighbours
 from tl_experts.pages.inspector.records import SHOWN, Row, neuron_record, packed, rounded, token_record, weight_record
 from tl_experts.pages.inspector.sampled import Sampled
 from tl_experts.pages.inspector.turns import Turns
@@ -51,9 +52,6 @@ SLOW = ("dln", "probe")
 EXPECTED = 3
 """Tokens that are shown of what the model expects next."""
 
-NEIGHBOURS = 10
-_BLOCK = 1024
-
 
 class Live:
     """A model with the responses of a run. It answers one question at a time, since hooks belong to the model.
@@ -73,6 +71,7 @@ class Live:
         self.responses = responses
         self._turns = Turns()
         self._tuned: dict[str, Steerable] = {}
+        self._neighbours = Neighbours(responses)
         self._effects = Effects(model, responses.corpus)
         self._sampled = Sampled(
             model, responses.corpus, responses.neurons, responses.site, self._turns, count=SAMPLED, folder=folder
@@ -103,25 +102,30 @@ class Live:
         """All that the page shows of a neuron, what is there at once first.
 
         Yields:
-            `neuron`; then ``{"weights": ...}`` (see `records.weight_record`) and what `tokens` yields, of the two
-            first the weights if `tokens` takes passes of the model.
+            `neuron`; what `tokens` knows without waiting for the model, or ``{"done": 0, "of": sentences}`` if that is
+            nothing; ``{"weights": ...}`` (see `records.weight_record`); ``{"neighbours": ...}``; and then what `tokens`
+            yields from passes of the model.
 
         Raises:
             SelectionError: the model has no such neuron.
         """
         with self._turns.asked():
             yield self.neuron(layer, neuron)
-            parts = (self._weights, self.tokens)
-            for part in reversed(parts) if self._sampled.complete else parts:
-                yield from part(layer, neuron)
+            tokens = self.tokens(layer, neuron)
+            yield next(tokens) if self._sampled.begun else {"done": 0, "of": len(self._sampled.rows)}
+            yield from self._weights(layer, neuron)
+            yield {"neighbours": self._neighbours.of(self._column(layer, neuron))}
+            yield from tokens
 
     def tokens(self, layer: int, neuron: int) -> Iterator[Row]:
-        """What activations at tokens show of a neuron (see `records.token_record`), and its neighbours.
+        """What activations at tokens show of a neuron (see `records.token_record`), from ever more sentences.
 
-        The sentences at both ends are named, and their values left to `ends`.
+        ``distribution`` says on how many ``sentences`` of how many (``of``) it rests. The sentences at both ends are
+        named, and their values left to `ends`.
 
         Yields:
-            ``{"done": sentences, "of": all}`` before every pass that it takes; the last is the record.
+            A record at once, if activations at some sentences are kept, and one after every pass of the model, until
+            it rests on all.
 
         Raises:
             SelectionError: the model has no such neuron.
@@ -129,12 +133,13 @@ class Live:
         values = self._values(layer, neuron)
         measures = sentence_measures(values[:, None], self._labels, len(self._languages))
         home = self._languages[int(measures["auroc"][0].argmax())]
+        ends = [self._ends(values, language) for language in range(len(self._languages))]
         none: list[tuple[list[int], list[int]]] = [([], [])] * len(self._languages)
-        activations = yield from self._sampled.of(layer, neuron)
-        record = token_record(activations, 0, home, none, names=self._sampled.rows)
-        found = [self._ends(values, language) for language in range(len(self._languages))]
-        record["shown"] |= {"top": [top for top, _ in found], "bottom": [bottom for _, bottom in found]}
-        yield {**record, "neighbours": self._neighbours(values, layer, neuron)}
+        for activations in self._sampled.of(layer, neuron):
+            record = token_record(activations, 0, home, none, names=self._sampled.names(activations))
+            record["distribution"]["of"] = len(self._sampled.rows)
+            record["shown"] |= {"top": [top for top, _ in ends], "bottom": [bottom for _, bottom in ends]}
+            yield record
 
     def ends(self, layer: int, neuron: int, language: str) -> Row:
         """The activations at the sentences of a language with the largest, then with the smallest responses.
@@ -152,15 +157,15 @@ class Live:
         return {"language": language, "pieces": packed(pieces, np.uint8)}
 
     def load(self) -> None:
-        """Take what the first answer would otherwise wait for, without a pass of the model."""
+        """Take what the first answer would otherwise wait for, with one short pass of the model at most."""
         # What goes wrong here is said in the answer that needs it.
         with suppress(TLExpertsError):
             self._sampled.load()
-            _ = self._spread
+            self._neighbours.load()
             self.neuron(self.responses.neurons.layers[0], 0)  # loads the compiled kernel
 
     def prepare(self) -> None:
-        """Compute what every answer about a neuron needs, so that the answers take no pass over the sentences."""
+        """Compute what every answer about a neuron needs, so that it rests on all sentences from the first."""
         with suppress(TLExpertsError):  # as in `load`
             self._sampled.fill()
 
@@ -319,26 +324,6 @@ class Live:
 
     def _ends(self, values: NDArray[np.float32], language: int) -> tuple[list[int], list[int]]:
         return extremes(values, self._labels == language, SHOWN)
-
-    @cached_property
-    def _spread(self) -> NDArray[np.float32]:
-        """The root of each neuron's summed squared deviations."""
-        total = self.responses.neurons.total
-        blocks = (self.responses.columns(at, min(at + _BLOCK, total)) for at in range(0, total, _BLOCK))
-        return np.concatenate([np.sqrt(((block - block.mean(axis=0)) ** 2).sum(axis=0)) for block in blocks])
-
-    def _neighbours(self, values: NDArray[np.float32], layer: int, neuron: int) -> list[list[Any]]:
-        """The neurons of the model whose responses go most with one's, with Pearson's r."""
-        total, own = self.responses.neurons.total, self._column(layer, neuron)
-        shifted = values - values.mean()
-        starts = range(0, total, _BLOCK)
-        products = np.concatenate([shifted @ self.responses.columns(at, min(at + _BLOCK, total)) for at in starts])
-        scale = self._spread * self._spread[own]
-        r = np.divide(products, scale, out=np.zeros_like(scale), where=scale > 0)
-        r[own] = -np.inf
-        nearest = np.argsort(-r, kind="stable")[: min(NEIGHBOURS, total - 1)]
-        table = self.responses.neurons
-        return [[int(table.layer_of[at]), int(table.neuron_of[at]), round(float(r[at]), 3)] for at in nearest]
 
     @cached_property
     def _identifier(self) -> LanguageIdentifier:

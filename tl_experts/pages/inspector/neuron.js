@@ -82,6 +82,7 @@ function sentences(record, language) {
   };
   const boxes = data.languages.map((code, at) => {
     const box = make("details", { open: code === language || data.languages.length <= 2 });
+    box.dataset.language = code;
     const put = (line) => {
       const [top, bottom] = ["top", "bottom"].map((which) => shown[which][at].map((index) => line(index, -1, pooled[index])));
       box.replaceChildren(make("summary", {}, swatch(at), make("span", { text: code })), quiet("largest responses"), ...top);
@@ -101,6 +102,7 @@ function sentences(record, language) {
   });
   return [
     make("h3", { text: "Activations at tokens" }),
+    ...(partial(record) ? [soFar(record)] : []),
     quiet(`${record.distribution.tokens.toLocaleString("en")} tokens of ${record.distribution.sentences.toLocaleString("en")} sentences; coloured: those of ${record.distribution.language}. Counts are on a logarithmic scale. Dashed: the quantiles that bound the examples below.`),
     sized((width) => { const figure = histogram(record, width); figure.id = "histogram"; return figure; }),
     make("h3", { text: "Examples from every interval" }),
@@ -112,6 +114,11 @@ function sentences(record, language) {
     make("div", { id: "sentences" }, ...boxes.sort((a, b) => a[0] - b[0]).map(([, box]) => box)),
   ];
 }
+
+// Whether a distribution rests on some of the sentences only, and what is said then.
+const partial = ({ distribution }) => distribution?.sentences < distribution?.of;
+const soFar = ({ distribution }) => make("p", { id: "so-far", className: "quiet", attributes: { role: "status" },
+  text: `From ${distribution.sentences.toLocaleString("en")} of ${distribution.of.toLocaleString("en")} sentences so far; the rest is being read.` });
 
 // Sentences of a neuron that is not on the page: their text at once, their shades when the model has read them, which it
 // does when their language is opened.
@@ -194,7 +201,7 @@ function actions(record) {
   const buttons = [["JSON", "save everything about this neuron as JSON", () => save(`${name}.json`, "application/json", JSON.stringify(plain(record), null, 1))],
     ["SVG", "save the histogram as SVG", () => save(`${name}.svg`, "image/svg+xml", svg())], ["PNG", "save the histogram as PNG", png], ["Copy link", "copy the address of this view", copy]];
   // Of a neuron that is not on the page, parts may still be missing.
-  const lacking = [...(record.distribution ? [] : ["JSON", "SVG", "PNG"]), ...(record.weights ? [] : ["JSON"])];
+  const lacking = [...(record.distribution && !partial(record) ? [] : ["JSON", "SVG", "PNG"]), ...(record.weights && record.neighbours ? [] : ["JSON"])];
   const there = buttons.filter(([text]) => !lacking.includes(text));
   return make("div", { className: "actions", id: "actions" }, ...there.map(([text, title, click]) => make("button", { text, title, on: { click } })), said);
 }

@@ -67,7 +67,7 @@ def token_record(
         names: the index in the page's corpus of every sentence; None: the same.
     """
     values, sentence_of = _tokens(activations, column)
-    own = np.array([activations.corpus.labels[sentence] == language for sentence in sentence_of])
+    own = (np.array(activations.corpus.labels) == language)[sentence_of]
     found = distribution(values, own)
     intervals = [
         [activations.piece_of(int(sentence_of[token]), token - _first(sentence_of, token)) for token in tokens]
