@@ -28,9 +28,10 @@ def test_every_user_of_the_fixtures_is_among_them(request):
 
 
 def fixtures(item):
-    """The files that define what a test asks for under one of the names."""
+    """The files that define what a test asks for under one of the names; a file's own fixture is in force there."""
     found = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    return {Path(one.func.__code__.co_filename).name for name in SHARED for one in found.get(name, ())}
+    in_force = [found[name][-1] for name in SHARED if name in found]
+    return {Path(one.func.__code__.co_filename).name for one in in_force}
 
 
 def test_the_scheduler_is_in_force(pytestconfig):
