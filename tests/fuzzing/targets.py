@@ -172,26 +172,24 @@ def _study(folder: Path) -> None:
     config = StudyConfig(name="fuzz", model="polyglot-mini", targets=("es",), k=2, dev_rows=2)
     manifest = {"config": config.as_dict(), "about": {}, "stages": ["one"]}
     write_json(folder / "study.json", manifest)
-    write_json(folder / "stages" / "one.json", {"seconds": 1.0, "peak_mib": 1.0, "tables": ["gains"]})
-    (folder / "tables").mkdir()
-    pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}).to_parquet(folder / "tables" / "gains.parquet")
+    _stage(folder, "one", {"gains": {"a": [1, 2], "b": ["x", "y"]}})
     experts().save_pretrained(folder / "experts")
 
 
 def _comparison(folder: Path) -> None:
     config = CompareConfig(name="fuzz", model="polyglot-mini", targets=("es",), silencing_rows=0)
     write_json(folder / "comparison.json", {"config": config.as_dict(), "about": {}})
-    (folder / "tables").mkdir()
     own = {"target": ["es"], "method": ["probe, set mean"]}
     written = own | {"share": [0.5], "score": [0.4], "quality": [0.3], "dev_score": [0.4]}
-    tables = {"writing": written, "costs": own, "divergence": own, "equal": written | {"kl": [0.1]}, "alignment": own}
-    for stage, names in (("writing", ["writing"]), ("costs", ["costs"]), ("alignment", ["alignment"])):
-        _stage(folder, f"{stage}-es", {f"{name}-es": tables[name] for name in names})
-    _stage(folder, "equal-es", {f"{name}-es": tables[name] for name in ("divergence", "equal")})
+    _stage(folder, "writing-es", {"writing-es": written})
+    _stage(folder, "costs-es", {"costs-es": own})
+    _stage(folder, "equal-es", {"divergence-es": own, "equal-es": written | {"kl": [0.1]}})
+    _stage(folder, "alignment-es", {"alignment-es": own})
 
 
 def _stage(folder: Path, name: str, tables: dict[str, dict[str, list[Any]]]) -> None:
     write_json(folder / "stages" / f"{name}.json", {"seconds": 1.0, "peak_mib": 1.0, "tables": list(tables)})
+    (folder / "tables").mkdir(exist_ok=True)
     for table, columns in tables.items():
         pd.DataFrame(columns).to_parquet(folder / "tables" / f"{table}.parquet")
 

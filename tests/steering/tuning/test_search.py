@@ -38,6 +38,15 @@ class Fake:
     def rule_of(self, setting, stage):
         return measures(*self.rule(setting), natural=NATURAL)
 
+    @property
+    def searched(self):
+        """What was asked before the half steps, whose strengths are not of the space."""
+        return [(setting, stage) for setting, stage in self.asked if setting.strength in SPACE.strengths]
+
+    @property
+    def half_steps(self):
+        return [setting for setting, _ in self.asked if setting.strength not in SPACE.strengths]
+
 
 class Noisy(Fake):
     """Every setting writes the language in its true share of texts, give or take the noise of a few texts."""
@@ -71,7 +80,7 @@ def test_the_best_is_found_by_its_neighbours_and_tried_on_all_prompts(seed):
 @pytest.mark.parametrize("trials", [1, 2, 7, 30])
 def test_a_budget_in_trials_is_met(trials):
     _, fake = search(peak, Budget(trials=trials))
-    assert sum(stage < 3 for setting, stage in fake.asked if setting.strength in SPACE.strengths) == trials
+    assert sum(stage < 3 for _, stage in fake.searched) == trials
     assert len(fake.asked) <= Budget(trials=trials).total(3)
     _, alone = search(peak, Budget(trials=trials, finalists=0))
     assert alone.asked == fake.asked[:trials]
@@ -82,7 +91,7 @@ def test_a_budget_in_trials_is_met(trials):
 def test_a_budget_in_seconds_ends_with_the_trial_that_exceeds_it(limit, finalists):
     _, fake = search(peak, Budget(seconds=limit, finalists=finalists), seconds=3.0)
     assert limit - 3 * 4 * 3 <= len(fake.asked) * 3 <= limit + 3
-    searched = sum(stage < 3 for setting, stage in fake.asked if setting.strength in SPACE.strengths) * 3
+    searched = sum(stage < 3 for _, stage in fake.searched) * 3
     assert searched <= limit * (1 - FINAL if finalists else 1) + 3
 
 
@@ -93,7 +102,7 @@ def test_the_finalists_are_chosen_by_all_their_texts(seed):
     before = sorted((one for one in searched if one.stage == 2 and not one.stopped), key=lambda one: one.rank)
     finalists = {one.setting for one in before[-4:]}
     assert len(finalists) == 4
-    asked = Counter(setting for setting, stage in fake.asked if stage >= 3 and setting.strength in SPACE.strengths)
+    asked = Counter(setting for setting, stage in fake.searched if stage >= 3)
     assert asked == dict.fromkeys(finalists, FINAL_TEXTS)
     finalists |= {setting for setting, stage in fake.asked if stage == 4}  # half steps
     assert fake.asked[: len(alone.asked)] == alone.asked
@@ -117,7 +126,7 @@ def test_a_lucky_setting_does_not_win_the_final():
 def test_the_final_of_a_budget_in_seconds_has_as_many_finalists_as_fit():
     def final(seconds):
         _, fake = search(peak, Budget(seconds=seconds))
-        return Counter(stage for setting, stage in fake.asked if stage >= 3 and setting.strength in SPACE.strengths)
+        return Counter(stage for _, stage in fake.searched if stage >= 3)
 
     # A round is expected to take as long as the three trials of each finalist took.
     assert final(60.0) == {3: 4, 4: 4}
@@ -134,7 +143,7 @@ def between_grid(setting):
 
 def test_strengths_half_a_step_from_the_winner_write_as_many_texts_and_may_win():
     trials, fake = search(between_grid, Budget(trials=48))
-    halves = Counter(setting for setting, _ in fake.asked if setting.strength not in SPACE.strengths)
+    halves = Counter(fake.half_steps)
     assert {setting.strength for setting in halves} <= {0.75, 1.5}
     assert set(halves.values()) == {3 + FINAL_TEXTS}
     assert len(halves) <= HALF_STEPS
@@ -151,12 +160,12 @@ def test_a_hopeless_half_step_is_measured_once_and_none_is_tried_beyond_the_budg
         return (0.0,) if setting.strength not in SPACE.strengths else between_grid(setting)
 
     trials, fake = search(rule, Budget(trials=48))
-    halves = Counter(setting for setting, _ in fake.asked if setting.strength not in SPACE.strengths)
+    halves = Counter(fake.half_steps)
     assert set(halves.values()) == {1}
     assert best_of(trials).setting not in halves
     for seconds, expected in ((60.0, 2 * (3 + FINAL_TEXTS)), (30.0, 0)):  # of 30, the final uses what was left
         _, fake = search(between_grid, Budget(seconds=seconds))
-        assert sum(setting.strength not in SPACE.strengths for setting, _ in fake.asked) == expected
+        assert len(fake.half_steps) == expected
 
 
 def test_settings_are_measured_side_by_side_as_far_as_the_budget_allows():

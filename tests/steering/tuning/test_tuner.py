@@ -115,6 +115,17 @@ def test_what_is_there_is_not_written_again_and_another_search_is_refused(model_
         tune(model_of("llama"), both, "de", folder=folder, seed=1, **OPTIONS)
 
 
+def test_a_folder_of_a_search_without_half_steps_holds_the_same_pieces(whole):
+    """Six parts of every setting, in the order of the space, after the natural texts; those of half steps follow."""
+    result, folder = whole
+    settings = OPTIONS["space"].settings()
+    for trial in result.trials:
+        if trial.setting in settings:
+            assert (folder / "trials" / f"{1 + 6 * settings.index(trial.setting):06d}.safetensors").is_file()
+    last = max(int(path.stem) for path in (folder / "trials").glob("*.safetensors"))
+    assert last > 6 * len(settings)
+
+
 def test_searches_for_one_language_share_their_natural_texts_and_find_what_each_finds_alone(
     model_of, both, whole, tmp_path, monkeypatch
 ):

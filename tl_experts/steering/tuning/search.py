@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from tl_experts.errors import TLExpertsError, require_whole
 from tl_experts.steering.tuning.space import VECTOR, SearchSpace, Setting
-from tl_experts.steering.tuning.trials import joined, trial_of
+from tl_experts.steering.tuning.trials import best_of, joined, trial_of
 
 EXPLORING = 0.35
 """Share of the budget for settings that are drawn."""
@@ -201,13 +201,17 @@ class Search:
 
     def _half_steps(self) -> None:
         """The strengths half a step from the winner's write as many texts as it did, unless they are hopeless."""
-        winner = max(self.trials.values(), key=lambda trial: trial.rank)
+        winner = best_of(self.trials.values())
+        if winner is None:
+            return
         beside = [setting for setting in self.space.half_steps(winner.setting) if self._begin(setting)]
+        if self._left() < len(beside) * winner.seconds:
+            return
         for stage in range(self.stages + FINAL_TEXTS):
-            beside = [setting for setting in beside if stage == 0 or not self.trials[setting].stopped]
-            if not beside or (stage == 0 and self._left() < len(beside) * winner.seconds):
+            if not beside:
                 return
             self._measure(beside, stage)
+            beside = [setting for setting in beside if not self.trials[setting].stopped]
 
     def _left(self) -> float:
         """The seconds of the budget that are left."""
