@@ -82,12 +82,12 @@ class CompareResult(KeptTables):
         try:
             tables |= _as_of_today(tables)
         except KeyError as error:
-            raise ArtefactError(f"{root}: {error} is missing in a table; {DAMAGED}") from error
+            raise ArtefactError(f"{root} lacks the table or column {error}; {DAMAGED}") from error
         return cls(root, config, manifest["about"], tables)
 
 
 def _as_of_today(tables: Mapping[str, "pd.DataFrame"]) -> dict[str, "pd.DataFrame"]:
-    """The tables that earlier versions wrote otherwise: without groups of languages, quality, and NaN."""
+    """The tables that earlier versions wrote differently: without groups of languages or quality, with 0 for NaN."""
     import pandas as pd
 
     alignment = tables["alignment"]
