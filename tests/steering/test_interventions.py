@@ -184,6 +184,22 @@ def test_generated_leaves_the_prompt_alone_and_steers_what_follows(llama, expert
     assert len(seen) == 3
 
 
+@pytest.mark.parametrize("tokens", [1, 2, 9])
+def test_a_number_steers_until_so_many_tokens_are_written_in_every_text(llama, experts, tokens):
+    layer, neuron = int(experts["de"].layer[0]), int(experts["de"].neuron[0])
+    target = torch.tensor(experts["de"].statistics["mean"][0])
+    seen = []
+    with (
+        steer(llama, experts["de"], positions=tokens),
+        attached(llama, [(hook_name(layer, experts.site), lambda t, hook: seen.append(t[..., neuron].clone()))]),
+    ):
+        for _ in range(2):
+            llama.generate(TOKENS[:1], max_new_tokens=4, do_sample=False, stop_at_eos=False, verbose=False)
+    held = [bool((activation == target).all()) for activation in seen]
+    assert held == [number < tokens for number in range(4)] * 2
+    assert not any((activation == target).any() for activation, kept in zip(seen, held, strict=True) if not kept)
+
+
 def test_generated_warns_when_nothing_was_generated_with_a_cache(llama, experts):
     with (
         pytest.warns(TLExpertsWarning, match="steered none of 1 passes"),
@@ -248,6 +264,8 @@ def test_experts_of_another_model_are_refused_unless_asked_for(llama, experts, m
         ({"strength": 2.0}, "operation 'set' takes a number from 0 to 1"),
         ({"operation": "add", "strength": float("nan")}, "finite"),
         ({"positions": "generated"}, r"use steer\("),
+        ({"positions": 4}, r"use steer\("),
+        ({"positions": 0}, "positions is 0; expected 'all'"),
     ],
 )
 def test_wrong_options_are_refused(experts, options, message):

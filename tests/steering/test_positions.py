@@ -1,4 +1,4 @@
-"""Which positions are steered: real tokens, the last of each text, or what was generated."""
+"""What is steered: real tokens, the last of each text, what was generated, or all until some tokens are written."""
 
 import pytest
 import torch
@@ -14,6 +14,14 @@ REAL = torch.tensor([[True, True, True, True], [False, True, True, False]])
 def tracker(real=None, continues=False) -> PassTracker:
     passes = PassTracker()
     passes.begin(real, continues)
+    return passes
+
+
+def after(continued: int) -> PassTracker:
+    """In the last of so many passes that continued a prompt."""
+    passes = tracker()
+    for _ in range(continued):
+        passes.begin(None, True)
     return passes
 
 
@@ -44,10 +52,27 @@ def test_only_generated_skips_a_pass_and_only_if_nothing_was_cached():
     assert not skipped("all", tracker(continues=False))
 
 
+def test_a_number_is_of_the_passes_that_choose_the_first_tokens():
+    assert [skipped(2, after(continued)) for continued in range(4)] == [False, False, True, True]
+    passes = after(3)
+    passes.begin(None, False)  # another text begins
+    assert not skipped(1, passes)
+    assert steered_positions(2, tracker(), ACTIVATION) is None
+    assert torch.equal(steered_positions(2, tracker(REAL), ACTIVATION), REAL)
+
+
+@pytest.mark.parametrize("positions", [0, -3, True, 2.0, "2", None])
+def test_what_is_neither_a_name_nor_a_number_of_tokens_raises(positions):
+    with pytest.raises(InterventionError, match="positions"):
+        require_positions(positions)
+
+
 def test_what_cannot_be_raises():
     require_positions("last")
+    require_positions(1)
     with pytest.raises(InterventionError, match="positions 'first'"):
         require_positions("first")
     require_followed("all", None)
-    with pytest.raises(InterventionError, match=r"use steer\("):
-        require_followed("generated", None)
+    for followed in ("generated", 4):
+        with pytest.raises(InterventionError, match=r"use steer\("):
+            require_followed(followed, None)

@@ -27,11 +27,12 @@ def parts(model_of, corpus):
         Steering(experts, "add", "mean", 3.0),
         replace(vector, strength=2.0, positions="generated"),
         Steering(experts, "zero", keep_norm=True, positions="last"),
+        replace(vector, strength=2.0, positions=2),
     ]
 
 
 def test_every_row_is_what_its_own_intervention_makes_of_it(llama, parts):
-    with torch.inference_mode(), steer(llama, SideBySide(tuple(parts[::2]), ((0, 3), (2,)))):
+    with torch.inference_mode(), steer(llama, SideBySide((parts[0], parts[2]), ((0, 3), (2,)))):
         together = llama(TOKENS)
     for row, part in ((0, parts[0]), (1, None), (2, parts[2]), (3, parts[0])):
         with torch.inference_mode(), nullcontext() if part is None else steer(llama, part):
@@ -69,6 +70,7 @@ def test_it_leaves_no_trace_and_knows_its_parts(llama, model_of, parts):
     assert side.rows == ((1, 3), (2,))
     assert side.positions == "all"
     assert SideBySide((parts[1],), ((0,),)).positions == "generated"
+    assert SideBySide((parts[3],), ((0,),)).positions == 2
     assert rows_by_part([None], [0, 0]) is None
     with steer(llama, side):
         pass

@@ -40,7 +40,7 @@ def embed_conditions(
         model: either class; a `TransformerBridge` shares the tokenization only.
         sentences: any corpus.
         conditions: what `steer` takes, experts of one language or a `Steering` say; None: no intervention.
-            ``positions="generated"`` steers nothing here.
+            ``positions="generated"`` steers nothing here, a number all positions.
         layers: block numbers, negative ones from the end; None is the last hidden state, after the final norm.
         batching: how the text is batched.
         description: of the progress bar, which counts the tokens of every condition.

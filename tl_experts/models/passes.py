@@ -19,6 +19,7 @@ class _Pass(threading.local):
 
     real: Bool[Tensor, "batch pos"] | None = None
     continues = False
+    step = 0
     tokens: Int[Tensor, "batch pos"] | None = None
 
 
@@ -47,6 +48,11 @@ class PassTracker:
         """The pass adds to a filled key-value cache: its positions are generated ones."""
         return self._pass.continues
 
+    @property
+    def step(self) -> int:
+        """How many passes before this one filled the key-value cache that it adds to; 0: it begins a text."""
+        return self._pass.step
+
     def note_tokens(self, tokens: Int[Tensor, "batch pos"]) -> None:
         """Keep the tokens of the pass that begins."""
         self._pass.tokens = tokens
@@ -61,6 +67,7 @@ class PassTracker:
         # A mask without a hole costs every hook a comparison, and says nothing.
         self._pass.real = None if real is None or bool(real.all()) else real
         self._pass.continues = continues
+        self._pass.step = self._pass.step + 1 if continues else 0
         self.continued += continues
         self.passes += 1
 

@@ -17,7 +17,7 @@ from tl_experts.steering.choices import layer_columns
 from tl_experts.steering.edits import Prepared, chosen, editing_hook, kept
 from tl_experts.steering.norms import keeping_norm, require_keep_norm
 from tl_experts.steering.operations import ANY_STRENGTH, SHARE, Floats, require_strength
-from tl_experts.steering.positions import Positions, require_followed, require_positions
+from tl_experts.steering.positions import Positions, positions_in_words, require_followed, require_positions
 
 COLUMNS = ("slope", "intercept", "lowest", "highest")
 KINDS = {
@@ -105,8 +105,8 @@ class AffineMap:
         norm = ", norm kept" if self.keep_norm else ""
         layers = ", ".join(map(str, self.neurons.layers))
         return (
-            f"{KINDS[self.kind]} from {self.source} to {self.target} at strength {self.strength:g}, {self.positions} "
-            f"positions{norm}: {self.site} of layers {layers}"
+            f"{KINDS[self.kind]} from {self.source} to {self.target} at strength {self.strength:g}, "
+            f"{positions_in_words(self.positions)}{norm}: {self.site} of layers {layers}"
         )
 
     def only(self, layers: Sequence[int]) -> "AffineMap":
@@ -125,7 +125,7 @@ class AffineMap:
             passes: a tracker of the model's passes; with it padding is left alone. `steer` supplies one.
 
         Raises:
-            InterventionError: ``positions="generated"`` without a tracker.
+            InterventionError: ``positions="generated"`` or a number, without a tracker.
         """
         require_followed(self.positions, passes)
         if self.strength == 0:
@@ -180,7 +180,7 @@ class AffineMap:
 _OPTIONS = tuple(field.name for field in fields(AffineMap) if field.name not in ("neurons", *COLUMNS))
 
 
-def _affine_hook(columns: list[Tensor], positions: str, passes: PassTracker | None) -> HookFunction:
+def _affine_hook(columns: list[Tensor], positions: Positions, passes: PassTracker | None) -> HookFunction:
     """``z + (gain x z + shift)`` within the bounds, in float32 at least."""
 
     def prepare(flat: Tensor, hook: Any) -> Prepared:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tl_experts.models import HookFunction, PassTracker
-from tl_experts.steering.positions import skipped, steered_positions
+from tl_experts.steering.positions import Positions, skipped, steered_positions
 
 Prepared = tuple[Tensor, ...]
 
@@ -21,13 +21,13 @@ Edited = Callable[[Tensor, Prepared, Tensor | None], Tensor]
 ``[batch pos 1]``, or None for all."""
 
 
-def editing_hook(prepare: Prepare, edited: Edited, positions: str, passes: PassTracker | None) -> HookFunction:
+def editing_hook(prepare: Prepare, edited: Edited, positions: Positions, passes: PassTracker | None) -> HookFunction:
     """A hook function that edits a layer's whole width, heads side by side.
 
     Args:
         prepare: called at the first pass on each device and in each dtype.
         edited: called in every pass that is steered; it must not write in place.
-        positions: one of `POSITIONS`.
+        positions: see `Steering`.
         passes: a tracker of the model's passes; with it padding is left alone.
     """
     prepared: dict[tuple[torch.device, torch.dtype], Prepared] = {}

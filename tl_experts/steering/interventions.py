@@ -60,7 +60,7 @@ def intervention_hooks(
         operation: see `Steering`. These five options are for experts alone: a `Steering` has its own.
         value: see `Steering`.
         strength: see `Steering`.
-        positions: see `Steering`; ``"generated"`` needs `passes`.
+        positions: see `Steering`; ``"generated"`` and numbers need `passes`.
         keep_norm: see `Steering`.
         passes: a tracker of the model's passes; with it padding is left alone. `steer` supplies one.
 
@@ -171,7 +171,7 @@ def describe_intervention(experts: Experts | None, value: str = "mean") -> str:
     return f"{experts.languages[0]} {experts.total} {value} {digest.hexdigest()[:16]}"
 
 
-def _unsteered(positions: Sequence[str], passes: PassTracker) -> str | None:
+def _unsteered(positions: Sequence[Positions], passes: PassTracker) -> str | None:
     """Why nothing was steered; None where something was, or no pass was run."""
     if "generated" in positions and passes.passes and not passes.continued:
         return (

@@ -11,17 +11,18 @@ from tl_experts.errors import InterventionError
 from tl_experts.models import HookFunction, PassTracker
 from tl_experts.steering.edits import Edited, Prepare, Prepared, chosen, editing_hook, kept
 from tl_experts.steering.operations import Edit, Plan
+from tl_experts.steering.positions import Positions
 
 
 def neuron_hook(
-    neurons: NDArray[np.int64], plan: Plan, positions: str, passes: PassTracker | None = None
+    neurons: NDArray[np.int64], plan: Plan, positions: Positions, passes: PassTracker | None = None
 ) -> HookFunction:
     """A hook function for one layer.
 
     Args:
         neurons: which of the layer's.
         plan: what is done to them, one amount per neuron.
-        positions: one of `POSITIONS`.
+        positions: see `Steering`.
         passes: a tracker of the model's passes; with it padding is left alone.
     """
     index, amounts = torch.from_numpy(neurons.copy()), torch.from_numpy(plan.amounts.copy())

@@ -122,3 +122,7 @@ class _RowsOf(PassTracker):
     @property
     def continues(self) -> bool:
         return self._whole.continues
+
+    @property
+    def step(self) -> int:
+        return self._whole.step

@@ -22,7 +22,7 @@ from tl_experts.steering.operations import (
     operation_name,
     plan,
 )
-from tl_experts.steering.positions import Positions, require_followed, require_positions
+from tl_experts.steering.positions import Positions, positions_in_words, require_followed, require_positions
 
 SentenceValue = Literal["mean", "median", "p90", "zero"]
 """A value that all experts have."""
@@ -73,7 +73,8 @@ class Steering:
 
     positions: Positions = "all"
     """``"all"``; ``"last"``: the last token of each text in each pass; ``"generated"``: what is fed back while
-    generating with the key-value cache."""
+    generating with the key-value cache; or a number n: all positions, until the first n tokens are written. These steer
+    a text into a language, in which the model goes on by itself; without the cache, steering does not end."""
 
     keep_norm: bool = False
     """Rescale the layer's activation, per token, to the norm it had before."""
@@ -96,9 +97,9 @@ class Steering:
         norm = ", norm kept" if self.keep_norm else ""
         count, language = self.experts.total, self.experts.languages[0]
         return (
-            f"{operation_name(self.operation)} at strength {self.strength:g}, value {value}, {self.positions} "
-            f"positions{norm}: {count} {language} experts ({self.experts.selection} by {self.experts.metric} at "
-            f"{self.experts.site})"
+            f"{operation_name(self.operation)} at strength {self.strength:g}, value {value}, "
+            f"{positions_in_words(self.positions)}{norm}: {count} {language} experts ({self.experts.selection} by "
+            f"{self.experts.metric} at {self.experts.site})"
         )
 
     def plan(self) -> Plan:
@@ -123,7 +124,7 @@ class Steering:
             passes: a tracker of the model's passes; with it padding is left alone. `steer` supplies one.
 
         Raises:
-            InterventionError: ``positions="generated"`` without a tracker.
+            InterventionError: ``positions="generated"`` or a number, without a tracker.
         """
         require_followed(self.positions, passes)
         if changes_nothing(self.operation, self.strength):

@@ -26,7 +26,7 @@ from tl_experts.steering.choices import layer_columns
 from tl_experts.steering.edits import Prepared, chosen, editing_hook, kept
 from tl_experts.steering.norms import keeping_norm, require_keep_norm
 from tl_experts.steering.operations import SHARE, require_strength
-from tl_experts.steering.positions import Positions, require_followed, require_positions
+from tl_experts.steering.positions import Positions, positions_in_words, require_followed, require_positions
 
 _KIND = "subspace_swap"
 _ARRAYS = ("basis", "goal")
@@ -99,7 +99,7 @@ class SubspaceSwap:
         layers = ", ".join(map(str, self.neurons.layers))
         return (
             f"language subspace ({len(self.basis)} dimensions of {', '.join(self.languages)}) set to {self.target} at "
-            f"strength {self.strength:g}, {self.positions} positions{norm}: {self.site} of layers {layers}"
+            f"strength {self.strength:g}, {positions_in_words(self.positions)}{norm}: {self.site} of layers {layers}"
         )
 
     def only(self, layers: Sequence[int]) -> "SubspaceSwap":
@@ -119,7 +119,7 @@ class SubspaceSwap:
             passes: a tracker of the model's passes; with it padding is left alone. `steer` supplies one.
 
         Raises:
-            InterventionError: ``positions="generated"`` without a tracker.
+            InterventionError: ``positions="generated"`` or a number, without a tracker.
         """
         require_followed(self.positions, passes)
         if self.strength == 0:

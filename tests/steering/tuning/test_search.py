@@ -21,7 +21,7 @@ from tl_experts.steering.tuning.search import (
 from tl_experts.steering.tuning.space import SearchSpace
 from tl_experts.steering.tuning.trials import best_of, front_of, joined, trial_of
 
-SPACE = SearchSpace(strengths=(0.5, 1.0, 2.0), counts=(5, 50))
+SPACE = SearchSpace(strengths=(0.5, 1.0, 2.0), counts=(5, 50), positions=("all", "generated"))
 
 
 class Fake:
@@ -238,11 +238,13 @@ def test_a_budget_is_one_positive_number(options):
     assert Budget(trials=3).used(1, 99) == pytest.approx(1 / 3)
 
 
-def test_a_search_begins_with_language_vectors_of_strength_one_spread_over_the_layers():
+def test_a_search_begins_with_vectors_spread_over_the_layers_for_the_whole_text_and_its_first_tokens():
     space = SearchSpace().for_layers(range(18))
     begun = likely(space.settings())
     assert {setting.layers for setting in begun} == {(2,), (5,), (7,), (10,)}
-    assert {(setting.scoring, setting.strength, setting.source) for setting in begun} == {("vector", 1.0, "en")}
+    assert {(setting.scoring, setting.source) for setting in begun} == {("vector", "en")}
+    assert {(setting.strength, setting.positions) for setting in begun} == {(1.0, "all"), (1.4, 4)}
+    assert len(begun) == 8
     tried = search(lambda _: (0.5,), Budget(trials=40, finalists=0), space=space)[0]
     assert [trial.setting for trial in tried[: len(begun)]] == begun
 

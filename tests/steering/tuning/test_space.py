@@ -9,9 +9,11 @@ from tl_experts.steering.tuning.space import SearchSpace, Setting
 
 def test_a_setting_is_told_in_a_line_and_read_back():
     vector = Setting("vector", None, strength=0.5, positions="generated", layers=(3, 4), source="en")
+    opening = Setting("lape", 5, positions=4)
     assert str(vector) == "language vector, add 0.5 x diffmean to en, generated positions, layers 3, 4"
     assert str(Setting("all", None)) == "all neurons, add 1 x diffmean, all positions"
-    for one in (vector, setting()):
+    assert str(opening) == "5 by lape, add 1 x diffmean, until 4 tokens are written"
+    for one in (vector, opening, setting()):
         assert Setting.from_dict(one.to_dict()) == one
     with pytest.raises(TLExpertsError, match="not a setting"):
         Setting.from_dict({"neurons": 5})
@@ -20,7 +22,7 @@ def test_a_setting_is_told_in_a_line_and_read_back():
 def test_the_space_holds_every_combination_once_and_no_strength_beyond_its_operation():
     space = SearchSpace(counts=(5, 50), holds=(("set", "mean"), ("add", "diffmean")), strengths=(0.5, 2.0))
     found = space.settings()
-    assert len(found) == len(set(found)) == 3 * 2 * 3 * 2 + 2 * 2 * 2 * 2
+    assert len(found) == len(set(found)) == 3 * 2 * 3 * 5 + 2 * 2 * 2 * 5
     assert {one.strength for one in found if one.operation == "set"} == {0.5}
     assert {one.count for one in found if one.scoring == "all"} == {None}
     assert {one.source for one in found if one.scoring == "lape"} == {None}
@@ -39,6 +41,21 @@ def test_neighbours_are_one_step_away():
     assert {one.strength for one in space.neighbours(Setting("all", None, strength=2.0))} == {1.0, 2.0}
     held = Setting("auroc", 20, "set", "mean", 1.0)
     assert {one.strength for one in space.neighbours(held)} == {0.5, 1.0}  # set takes no strength of 2
+
+
+def test_numbers_of_tokens_are_ordered_and_the_whole_text_follows_the_largest():
+    space = SearchSpace(scorings=("all",), strengths=(1.0,), positions=("all", 8, "generated", 2, 4))
+    steps = {2: {4}, 4: {2, 8}, 8: {4, "all"}, "all": {8, "generated"}, "generated": {"all"}}
+    for positions, beside in steps.items():
+        assert {one.positions for one in space.neighbours(Setting("all", None, positions=positions))} == beside
+
+
+@pytest.mark.parametrize("positions", [0, -1, True, 4.0, "4", None, ("all",)])
+def test_positions_are_a_name_or_a_number_of_tokens(positions):
+    with pytest.raises(TLExpertsError, match="positions"):
+        Setting("all", None, positions=positions)
+    with pytest.raises(TLExpertsError, match="positions"):
+        SearchSpace(positions=(positions,))
 
 
 def test_half_steps_lie_half_way_to_the_next_strengths_of_the_operation():

@@ -18,7 +18,6 @@ from tl_experts.responses.store import StoredResponses
 from tl_experts.responses.token_statistics import TokenStatistics
 from tl_experts.steering.affine import AffineMap
 from tl_experts.steering.operations import Operation
-from tl_experts.steering.positions import Positions
 from tl_experts.steering.steering import Steering, Value
 from tl_experts.steering.tuning.space import ALL, VECTOR, Setting
 from tl_experts.steering.vectors import language_vector
@@ -93,7 +92,7 @@ class Builder:
             cast("Operation", setting.operation),
             cast("Value", setting.value),
             setting.strength,
-            cast("Positions", setting.positions),
+            setting.positions,
         )
 
     def best(self, scoring: str, count: int) -> Experts | None:
@@ -138,7 +137,7 @@ def shifted(setting: Setting, statistics: TokenStatistics, target: str) -> Affin
         ResponseError: the target or the source was not counted.
     """
     shift = language_vector(statistics, target, source=setting.source, layers=setting.layers)
-    return replace(shift, strength=setting.strength, positions=cast("Positions", setting.positions))
+    return replace(shift, strength=setting.strength, positions=setting.positions)
 
 
 def builder(statistics: Statistics, target: str) -> Builder:

@@ -40,6 +40,9 @@ FINAL = 0.45
 LIKELY_DEPTHS = (0.2, 0.4, 0.6, 0.8)
 """Of the layers of a space: where a search begins."""
 
+LIKELY_HOLDS = ((1.0, "all"), (1.4, 4))
+"""Strengths and positions with which a search begins: the whole text; or its first tokens, more strongly."""
+
 SIDE_BY_SIDE = 8
 """So many settings are written in the same batches: a pass that reads the weights once serves all of them."""
 
@@ -295,7 +298,7 @@ def search_bar(
 
 
 def likely(settings: Sequence[Setting]) -> list[Setting]:
-    """Where a search begins: language vectors from English at strength 1, each at one of four depths.
+    """Where a search begins: language vectors from English, each at one of four depths and held in one of two ways.
 
     Such a vector in the middle of the model writes well more often than not (the results page); a search that draws at
     random may never come near it.
@@ -306,7 +309,7 @@ def likely(settings: Sequence[Setting]) -> list[Setting]:
     return [
         setting
         for setting in vectors
-        if setting.layers in chosen and setting.strength == 1.0 and setting.source == "en"
+        if setting.layers in chosen and (setting.strength, setting.positions) in LIKELY_HOLDS and setting.source == "en"
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 from tl_experts.errors import TLExpertsError, require_choice, require_whole
 from tl_experts.experts.scorings import SCORINGS
 from tl_experts.steering.operations import OPERATIONS, require_strength
-from tl_experts.steering.positions import POSITIONS
+from tl_experts.steering.positions import Positions, positions_in_words, require_positions
 from tl_experts.steering.steering import TOKEN_VALUES, VALUES
 
 ALL = "all"
@@ -44,7 +44,7 @@ class Setting:
     operation: str = "add"
     value: str = "diffmean"
     strength: float = 1.0
-    positions: str = "all"
+    positions: Positions = "all"
 
     layers: tuple[int, ...] | None = None
     """None: every layer."""
@@ -57,7 +57,7 @@ class Setting:
         require_choice(self.scoring, (*SCORINGS, *SHIFTS), "scoring")
         require_choice(self.operation, OPERATIONS, "operation")
         require_choice(self.value, (*VALUES, *TOKEN_VALUES), "value")
-        require_choice(self.positions, POSITIONS, "positions")
+        require_positions(self.positions, TLExpertsError)
         if self.shifts:
             if self.count is not None or (self.operation, self.value) != SHIFT:
                 raise TLExpertsError(f"scoring {self.scoring!r} adds the diffmean of every neuron; leave count None")
@@ -79,7 +79,8 @@ class Setting:
         what = {ALL: "all neurons", VECTOR: "language vector"}.get(self.scoring, f"{self.count} by {self.scoring}")
         layers = "" if self.layers is None else f", layers {', '.join(map(str, self.layers))}"
         source = "" if self.source is None else f" to {self.source}"
-        return f"{what}, {self.operation} {self.strength:g} x {self.value}{source}, {self.positions} positions{layers}"
+        positions = positions_in_words(self.positions)
+        return f"{what}, {self.operation} {self.strength:g} x {self.value}{source}, {positions}{layers}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -129,7 +130,9 @@ class SearchSpace:
     strengths: tuple[float, ...] = (0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
     """Each operation takes those within its bounds."""
 
-    positions: tuple[str, ...] = ("all", "generated")
+    positions: tuple[Positions, ...] = ("all", "generated", 2, 4, 8)
+    """Numbers of tokens, after which the model goes on by itself, and what steers the whole text."""
+
     sources: tuple[str | None, ...] = (None, "en")
     """Of what shifts whole layers; the target itself is left out."""
 
@@ -195,15 +198,15 @@ class SearchSpace:
         return found
 
     def neighbours(self, setting: Setting) -> list[Setting]:
-        """The settings one step away in strength, number of neurons, layer or positions."""
+        """The settings one step away in strength, number of neurons, layer or positions (numbers, then the others)."""
         found = [replace(setting, strength=value) for value in _beside(self._within(setting), setting.strength)]
         if not setting.shifts:
             found += [replace(setting, count=value) for value in _beside(self.counts, setting.count)]
         if setting.layers is not None:
             options = [layers for layers in self._layers(setting.scoring) if layers is not None]
             found += [replace(setting, layers=value) for value in _beside(options, setting.layers)]
-        found += [replace(setting, positions=value) for value in self.positions if value != setting.positions]
-        return found
+        positions = _at_both_sides(self._ordered_positions(), setting.positions)
+        return found + [replace(setting, positions=value) for value in positions]
 
     def half_steps(self, setting: Setting) -> list[Setting]:
         """A setting with the strengths half way to the next lower and the next higher one.
@@ -218,6 +221,11 @@ class SearchSpace:
         own, beside = setting.strength, _beside(sorted(set(self._within(setting))), setting.strength)
         return [replace(setting, strength=value) for other in beside for value in _half_way(sorted((own, other)))]
 
+    def _ordered_positions(self) -> list[Positions]:
+        """Numbers of tokens, ascending, then what steers the whole text."""
+        numbers = sorted(value for value in self.positions if isinstance(value, int))
+        return [*numbers, *(value for value in self.positions if isinstance(value, str))]
+
     def _within(self, setting: Setting) -> list[float]:
         """The strengths that its operation takes."""
         low, high = OPERATIONS[setting.operation].bounds
@@ -228,7 +236,10 @@ class SearchSpace:
 
 
 def _beside(options: Sequence[Any], value: Any) -> list[Any]:
-    ordered = sorted(options)
+    return _at_both_sides(sorted(options), value)
+
+
+def _at_both_sides(ordered: Sequence[Any], value: Any) -> list[Any]:
     at = ordered.index(value)
     return [ordered[index] for index in (at - 1, at + 1) if 0 <= index < len(ordered)]
 

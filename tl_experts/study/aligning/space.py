@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tl_experts.embeddings.embeddings import Layer, block_numbers
 from tl_experts.errors import require_whole
 from tl_experts.models import Model
+from tl_experts.steering.positions import Positions
 from tl_experts.steering.tuning.space import SearchSpace
 from tl_experts.study.spaces import every_layer
 
@@ -24,8 +25,9 @@ class AlignmentSpace(SearchSpace):
 
     counts: tuple[int, ...] = (5, 20, 50, 100, 200, 500)
 
-    positions: tuple[str, ...] = ("all",)
-    """Settings of generated tokens only are passed over: they do not change the embedding of a given text."""
+    positions: tuple[Positions, ...] = ("all",)
+    """Settings of ``"generated"`` tokens and numbers of tokens are passed over: in an embedding, the former change
+    nothing and the latter are ``"all"``."""
 
     embedding_layers: tuple[Layer, ...] | None = None
     """As in `embed_layers`: block numbers, None for the last hidden state. Not given: every block, and the last hidden

@@ -113,7 +113,7 @@ def _searched(
     with search_bar(f"aligning by {building.target}", budget, stages, _told, progress=progress) as advance:
         search = Search(
             space,
-            lambda setting: setting.positions != "generated" and building.possible(setting),
+            lambda setting: setting.positions in ("all", "last") and building.possible(setting),
             reader.measure,
             stages,
             budget,

@@ -70,8 +70,8 @@ class CompareBench:
         return self._builders[target]
 
     def reading(self, target: str, setting: Setting) -> Built:
-        """What a setting does to text that is read: a setting of generated positions acts as if all were generated."""
-        everywhere = replace(setting, positions="all") if setting.positions == "generated" else setting
+        """What a setting does to text that is read: a setting of tokens that are written acts on all that are read."""
+        everywhere = setting if setting.positions == "last" else replace(setting, positions="all")
         return self.builder(target).build(everywhere)
 
 
