@@ -1,5 +1,10 @@
 """What is compared: every scoring with every hold, and what shifts whole layers."""
 
+from dataclasses import replace
+
+import pytest
+
+from tl_experts.errors import StudyError
 from tl_experts.steering.tuning.space import ALL, VECTOR
 from tl_experts.study.comparison.methods import methods
 
@@ -26,6 +31,16 @@ def test_a_space_holds_the_method_only_and_the_vector_tries_single_layers(compar
         assert {setting.positions for setting in settings} == wanted
         if method.scoring not in (ALL, VECTOR):
             assert {setting.count for setting in settings} == set(compare_config.counts)
+
+
+def test_every_method_may_end_after_the_first_tokens(compare_config):
+    config = replace(compare_config, first_tokens=(4, 8))
+    for before, after in zip(methods(compare_config), methods(config), strict=True):
+        wanted = set(before.space(compare_config, layers=8).positions) | {4, 8}
+        assert {setting.positions for setting in after.space(config, layers=8).settings()} == wanted
+    for wrong in ((0,), (4.5,), 4):
+        with pytest.raises(StudyError, match="first_tokens"):
+            replace(compare_config, first_tokens=wrong)
 
 
 def test_retrieval_takes_strength_1_everywhere(compare_config):

@@ -44,6 +44,16 @@ def test_a_folder_of_an_earlier_version_names_the_options_that_it_lacks(compared
         CompareResult.load(tmp_path)
 
 
+def test_an_option_that_came_later_has_the_value_on_which_earlier_versions_acted(compared, tmp_path):
+    folder = tmp_path / "older"
+    shutil.copytree(compared.folder, folder)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["config"]["first_tokens"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert CompareResult.load(folder).config == compared.config
+    assert compared.config.first_tokens == ()
+
+
 def test_a_folder_without_a_comparison_and_a_damaged_one_are_named(tmp_path):
     with pytest.raises(StudyError, match="holds no comparison"):
         CompareResult.load(tmp_path)

@@ -17,8 +17,8 @@ from tl_experts.steering.steering import TOKEN_VALUES, VALUES
 Chat = Literal["auto", "always", "never"]
 
 _LEAST = {
-    **dict.fromkeys(("dev_rows", "test_rows", "counts", "retrieval_counts", "trials", "texts", "text_tokens"), 1),
-    **dict.fromkeys(("resamples", "control_seeds"), 1),
+    **dict.fromkeys(("dev_rows", "test_rows", "counts", "retrieval_counts", "trials", "texts"), 1),
+    **dict.fromkeys(("first_tokens", "text_tokens", "resamples", "control_seeds"), 1),
     **dict.fromkeys(("kl_rows", "silencing_count"), 1),
     **dict.fromkeys(("seed", "silencing_rows", "finalists"), 0),
 }
@@ -78,6 +78,9 @@ class CompareConfig(FileOptions):
 
     trials: int = 12
     """Settings that are tried for writing, for each method and target."""
+
+    first_tokens: tuple[int, ...] = ()
+    """Numbers of tokens after which the search for writing may end the steering of a text, beside whole texts."""
 
     prompts: str = "bundled"
     """What texts are written after: ``"bundled"`` beginnings of sentences, or an aligned file or folder, as

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tl_experts.steering.positions import Positions
 from tl_experts.steering.tuning.space import ALL, SHIFTS, VECTOR, SearchSpace, Setting
 from tl_experts.study.comparison.config import CompareConfig
 
@@ -41,14 +42,15 @@ class Method:
             layers: of the model. A language vector acts at one layer or at all, as in CLaS-Bench.
         """
         operation, value = self.hold.split(" ")
+        # A model that reads the prompt unshifted often writes better.
+        whole: tuple[Positions, ...] = ("all", "generated") if self.scoring in SHIFTS else ("all",)
         single = [(layer,) for layer in range(0, layers, max(1, layers // 6))]
         return SearchSpace(
             scorings=(self.scoring,),
             counts=config.counts,
             holds=((operation, value),),
             strengths=STRENGTHS,
-            # A model that reads the prompt unshifted often writes better.
-            positions=("all", "generated") if self.scoring in SHIFTS else ("all",),
+            positions=(*whole, *config.first_tokens),
             sources=(None, "en"),
             layers=(None, *single) if self.scoring == VECTOR else (None,),
         )

@@ -28,6 +28,9 @@ ROMANISED = "romanised"
 LATER = (LAYERS, ROMANISED)
 """What is computed once, last. Folders of earlier versions lack it, and so does one whose romaniser was missing."""
 
+LATER_OPTIONS: dict[str, Any] = {"first_tokens": []}
+"""Options that came later, with the values on which the versions before them acted."""
+
 TABLES = (
     *("writing", "texts", "costs", "divergence", "equal", "equal_texts", "alignment", "spaces"),
     *("silencing", "silencing_summary", "layers", "romanised", "romanised_experts"),
@@ -144,6 +147,7 @@ def read_compared(folder: Path) -> dict[str, Any]:
     manifest = read_json(folder / MANIFEST, fix=DAMAGED)
     if not all(isinstance(manifest.get(name), dict) for name in ("config", "about")):
         raise ArtefactError(f"{folder / MANIFEST} lacks config or about; {DAMAGED}")
+    manifest["config"] = LATER_OPTIONS | manifest["config"]
     if missing := [field.name for field in fields(CompareConfig) if field.name not in manifest["config"]]:
         raise ArtefactError(
             f"{folder} was written by an earlier version of tl-experts, which had no {', '.join(missing)}; run the "
