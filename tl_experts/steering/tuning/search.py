@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from tl_experts.errors import TLExpertsError, require_whole
+from tl_experts.errors import TLExpertsError, require_least
 from tl_experts.steering.tuning.space import VECTOR, SearchSpace, Setting
 from tl_experts.steering.tuning.trials import best_of, joined, trial_of
 
@@ -84,14 +84,13 @@ class Budget:
             raise TLExpertsError(
                 f"trials is {self.trials!r}, seconds is {self.seconds!r}; give one of the two, such as trials=60"
             )
-        if self.trials is not None and require_whole(self.trials, "trials") < 1:
-            raise TLExpertsError(f"trials is {self.trials}; expected at least 1")
+        if self.trials is not None:
+            require_least(self.trials, "trials", 1)
         if self.seconds is not None:
             number = isinstance(self.seconds, int | float) and not isinstance(self.seconds, bool)
             if not number or not 0 < self.seconds < float("inf"):
                 raise TLExpertsError(f"seconds is {self.seconds!r}; expected a positive number, such as 90")
-        if require_whole(self.finalists, "finalists") < 0:
-            raise TLExpertsError(f"finalists is {self.finalists}; expected 0 (no final) or more")
+        require_least(self.finalists, "finalists", 0)
 
     def total(self, stages: int) -> float:
         """The most trials, those of the final and the half steps included; or the seconds.
