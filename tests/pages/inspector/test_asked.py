@@ -32,6 +32,7 @@ def test_one_neuron_has_a_number_for_a_value():
         ({"seed": -1}, "seed is -1"),
         ({"texts": 6}, "texts is 6; expected 1 to 5"),
         ({"strength": True}, "strength is True"),
+        ({"first": -1}, "first is -1; expected 0 or more"),
         ({"by": "neuron", "neuron": "here"}, "write it as L12 N847"),
         ({"by": "neuron", "neuron": "L1 N1", "value": "mean"}, "value is 'mean'; expected a number"),
     ],

@@ -350,6 +350,18 @@ def test_texts_of_several_seeds_stand_before_beside_after(lived, address):
     assert "tuned" in tuned, "a setting for polyglot-mini comes with the package"
 
 
+def test_an_intervention_may_end_after_the_first_tokens(lived, address):
+    def after(first: int) -> str:
+        lived.get("about:blank")
+        lived.get(f"{address}#steer&language=de&k=200&operation=add&strength=3&tokens=12&first={first}&run=1")
+        wait_for(lived, "document.querySelector('#logits') !== null")
+        assert lived.find_element("css selector", "#first").get_attribute("value") == str(first)
+        return lived.find_element("css selector", ".after .written").text
+
+    whole, most, one = after(0), after(12), after(1)
+    assert most == whole != one
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_form_fits_and_axe_finds_no_violation(width, lived, address):
     with screen(lived, width):

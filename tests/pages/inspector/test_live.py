@@ -192,15 +192,16 @@ def test_the_logits_that_changed_most_are_listed(live, llama, experts):
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({"by": "experts", "language": "ja", "k": 2, "operation": "add", "strength": 0.5}, ("add", 0.5, "mean")),
-        ({"by": "neuron", "neuron": "L1 N3", "value": 4.0, "operation": "raise"}, ("raise", 1.0, [4.0])),
+        ({"by": "experts", "language": "ja", "k": 2, "operation": "add", "strength": 0.5}, ("add", 0.5, "mean", "all")),
+        ({"by": "experts", "language": "ja", "k": 2, "first": 4}, ("set", 1.0, "mean", 4)),
+        ({"by": "neuron", "neuron": "L1 N3", "value": 4.0, "operation": "raise"}, ("raise", 1.0, [4.0], "all")),
     ],
 )
 def test_what_is_asked_becomes_a_steering(asked, expected, live):
     made = live.steering(Held.read(asked))
     assert isinstance(made, Steering)
     value = made.value if isinstance(made.value, str) else list(made.value)
-    assert (made.operation, made.strength, value) == expected
+    assert (made.operation, made.strength, value, made.positions) == expected
 
 
 def test_effects_are_given_for_every_language(live, corpus):

@@ -40,6 +40,9 @@ class Held:
 
     strength: float = 1.0
 
+    first: int = 0
+    """Tokens after which the intervention ends; 0: it acts on the whole text. A tuned setting has its own."""
+
     @classmethod
     def read(cls, asked: Mapping[str, Any]) -> "Held":
         """From the values that the page sends, under the names of the fields."""
@@ -55,6 +58,7 @@ class Held:
             operation=str(asked.get("operation", "set")),
             value=_number(asked, "value", 0.0) if by == "neuron" else str(value),
             strength=_number(asked, "strength", 1.0),
+            first=_whole(asked, "first", 0, least=0),
         )
 
 

@@ -265,7 +265,11 @@ class Live:
             if held.language not in self._tuned:
                 self._tuned[held.language] = tuned_steering(self.model, held.language, progress=False)
             return self._tuned[held.language]
-        options: dict[str, Any] = {"operation": held.operation, "strength": held.strength}
+        options: dict[str, Any] = {
+            "operation": held.operation,
+            "strength": held.strength,
+            "positions": held.first or "all",
+        }
         if held.by == "experts":
             return Steering(self.experts[held.language].head(held.k), value=held.value, **options)
         self._column(*held.neuron)

@@ -8,7 +8,7 @@ const OPERATIONS = {
   toward: "activation + strength x (value - activation)",
   zero: "(1 - strength) x activation",
 };
-const WISH = { prompt: "To open a file,", by: "experts", language: "", k: 0, neuron: "L0N0", at: 1, value: "mean", operation: "set", strength: 1, tokens: 40, temperature: 0.7, seed: 0, texts: 1 };
+const WISH = { prompt: "To open a file,", by: "experts", language: "", k: 0, neuron: "L0N0", at: 1, value: "mean", operation: "set", strength: 1, first: 0, tokens: 40, temperature: 0.7, seed: 0, texts: 1 };
 const wish = { ...WISH };
 
 function wishFrom(parameters) {
@@ -75,13 +75,14 @@ function steerView(titled) {
     }
     const operation = choice("operation", "operation", Object.keys(OPERATIONS));
     const strength = field("strength", "strength", { type: "number", step: "any" });
+    const first = field("first tokens", "first", { type: "number", min: 0, step: 1, title: "the intervention ends when so many tokens are written; 0: it acts on the whole text" });
     const formula = make("span", { className: "quiet", text: OPERATIONS[wish.operation] });
     if (wish.by === "neuron") {
-      return [field("neuron", "neuron", { size: 9 }), operation, field("value", "at", { type: "number", step: "any" }), strength, formula];
+      return [field("neuron", "neuron", { size: 9 }), operation, field("value", "at", { type: "number", step: "any" }), strength, first, formula];
     }
-    const paper = make("button", { type: "button", className: "link", id: "paper", text: "the paper's setting", title: "set to the mean at strength 1", on: { click: () => { Object.assign(wish, { operation: "set", value: "mean", strength: 1 }); changed(); form.replaceChildren(...fields()); } } });
+    const paper = make("button", { type: "button", className: "link", id: "paper", text: "the paper's setting", title: "set to the mean at strength 1, in the whole text", on: { click: () => { Object.assign(wish, { operation: "set", value: "mean", strength: 1, first: 0 }); changed(); form.replaceChildren(...fields()); } } });
     return [choice("language", "language", languages), field("experts", "k", { type: "number", min: 1, max: live.counts[wish.language], step: 1 }), operation,
-      choice("value", "value", ["mean", "median", "p90"]), strength, formula, paper];
+      choice("value", "value", ["mean", "median", "p90"]), strength, first, formula, paper];
   }
 
   function run() {
