@@ -16,6 +16,8 @@ ROWS = 30
 def costs(bench: CompareBench, target: str, written: list[dict[str, Any]]) -> Tables:
     """The change of the cross-entropy, in nats per token and averaged over sentences, at each method's setting.
 
+    A setting acts on the whole text, also one that ends after the first tokens while it writes.
+
     Args:
         bench: the comparison.
         target: whose settings are read.
