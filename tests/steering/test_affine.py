@@ -101,9 +101,10 @@ def test_the_map_of_some_layers_steers_only_these(llama, affine):
         affine.only([2])
 
 
+@pytest.mark.parametrize("positions", ["last", 4])
 @pytest.mark.parametrize("name", ["folder", "one.safetensors"])
-def test_what_is_saved_is_loaded(affine, tmp_path, name):
-    saved = replace(affine, strength=0.5, positions="last", keep_norm=True)
+def test_what_is_saved_is_loaded(affine, tmp_path, name, positions):
+    saved = replace(affine, strength=0.5, positions=positions, keep_norm=True)
     loaded = AffineMap.from_pretrained(saved.save_pretrained(tmp_path / name))
     assert str(loaded) == str(saved)
     assert loaded.neurons == saved.neurons

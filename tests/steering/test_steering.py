@@ -51,7 +51,11 @@ def test_several_work_with_embed_and_run_with_hooks(llama, experts, corpus):
 
 
 @pytest.mark.parametrize("name", ["folder", "one.safetensors"])
-@pytest.mark.parametrize("options", [{}, OPTIONS, {"value": np.linspace(-1, 1, 12)}], ids=["default", "named", "own"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, OPTIONS, {"value": np.linspace(-1, 1, 12)}, {"positions": 4}],
+    ids=["default", "named", "own", "first tokens"],
+)
 def test_what_is_saved_is_loaded(llama, experts, tmp_path, name, options):
     saved = Steering(experts["de"], **options)
     loaded = Steering.from_pretrained(saved.save_pretrained(tmp_path / name))
@@ -63,7 +67,8 @@ def test_what_is_saved_is_loaded(llama, experts, tmp_path, name, options):
 
 
 @pytest.mark.parametrize(
-    "change", [{"operation": "sett"}, {"strength": 7.0}, {"value": None}, {"positions": []}, {"surprise": 1}]
+    "change",
+    [{"operation": "sett"}, {"strength": 7.0}, {"value": None}, {"positions": []}, {"positions": 0}, {"surprise": 1}],
 )
 def test_a_changed_header_is_not_loaded(experts, tmp_path, change):
     Steering(experts["de"]).save_pretrained(tmp_path)

@@ -94,9 +94,10 @@ def test_it_works_in_16_bits(bfloat_llama, swap):
     assert same_bits(read(bfloat_llama, site=RESIDUAL), before)
 
 
+@pytest.mark.parametrize("positions", ["last", 4])
 @pytest.mark.parametrize("name", ["folder", "one.safetensors"])
-def test_what_is_saved_is_loaded(swap, tmp_path, name):
-    saved = replace(swap.only([1]), strength=0.5, positions="last", keep_norm=True)
+def test_what_is_saved_is_loaded(swap, tmp_path, name, positions):
+    saved = replace(swap.only([1]), strength=0.5, positions=positions, keep_norm=True)
     loaded = SubspaceSwap.from_pretrained(saved.save_pretrained(tmp_path / name))
     assert str(loaded) == str(saved)
     assert (loaded.neurons, loaded.fingerprint) == (saved.neurons, saved.fingerprint)
