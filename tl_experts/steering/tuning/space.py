@@ -107,12 +107,13 @@ class SearchSpace:
         TLExpertsError: an option that is not defined, or no combination.
 
     Examples:
-        >>> space = SearchSpace(scorings=("lape",), counts=(5, 50), holds=(("set", "mean"),), strengths=(1.0,))
+        >>> held = {"holds": (("set", "mean"),), "strengths": (1.0,), "positions": ("all", 4)}
+        >>> space = SearchSpace(scorings=("lape",), counts=(5, 50), **held)
         >>> print(*space.settings(), sep="\n")
         5 by lape, set 1 x mean, all positions
-        5 by lape, set 1 x mean, generated positions
+        5 by lape, set 1 x mean, until 4 tokens are written
         50 by lape, set 1 x mean, all positions
-        50 by lape, set 1 x mean, generated positions
+        50 by lape, set 1 x mean, until 4 tokens are written
     """
 
     scorings: tuple[str, ...] = ("auroc", "token_mean_difference", "lape", ALL, VECTOR)
