@@ -18,7 +18,6 @@ class _Pass(threading.local):
     """The pass that runs in this thread: several may run at once in copies of one context."""
 
     real: Bool[Tensor, "batch pos"] | None = None
-    continues = False
     step = 0
     tokens: Int[Tensor, "batch pos"] | None = None
 
@@ -46,7 +45,7 @@ class PassTracker:
     @property
     def continues(self) -> bool:
         """The pass adds to a filled key-value cache: its positions are generated ones."""
-        return self._pass.continues
+        return self.step > 0
 
     @property
     def step(self) -> int:
@@ -66,7 +65,6 @@ class PassTracker:
         """Note the start of a pass."""
         # A mask without a hole costs every hook a comparison, and says nothing.
         self._pass.real = None if real is None or bool(real.all()) else real
-        self._pass.continues = continues
         self._pass.step = self._pass.step + 1 if continues else 0
         self.continued += continues
         self.passes += 1

@@ -120,9 +120,5 @@ class _RowsOf(PassTracker):
         return None if real is None else self._rows.of(real)
 
     @property
-    def continues(self) -> bool:
-        return self._whole.continues
-
-    @property
     def step(self) -> int:
         return self._whole.step
