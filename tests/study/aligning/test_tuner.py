@@ -178,7 +178,7 @@ def test_a_folder_of_another_search_is_refused(model_of, both, halves, whole, pa
 
 def test_what_cannot_be_searched_is_an_error(model_of, both, halves, corpus):
     model, (dev, test) = model_of("llama"), halves
-    only = replace(SPACE, positions=("generated",))
+    only = replace(SPACE, positions=("generated", 4))
     with pytest.raises(InterventionError, match="no setting of the space"):
         tune_alignment(model, both, "de", dev, test, space=only, progress=False)
     with pytest.raises(CorpusError, match="share"):

@@ -8,6 +8,7 @@ import pytest
 
 from tl_experts import steer
 from tl_experts.models.divergence import text_divergences
+from tl_experts.steering.tuning.space import Setting
 from tl_experts.study.comparison.bench import CompareBench, read_corpora
 from tl_experts.study.comparison.equal import _tried, budget_of, equal_cost
 from tl_experts.study.comparison.texts import setting_of
@@ -32,6 +33,12 @@ def test_the_cost_is_measured_in_every_language_but_the_target(bench, compared, 
     found = text_divergences(mini, others.texts, [partial(steer, mini, built)])
     assert row.kl == pytest.approx(found.nats.sum() / found.tokens.sum(), rel=1e-5)
     assert 0 < row.low <= row.kl <= row.high
+
+
+@pytest.mark.parametrize(("written", "read"), [("all", "all"), ("generated", "all"), (4, "all"), ("last", "last")])
+def test_what_acts_on_written_tokens_acts_on_all_that_are_read(bench, written, read):
+    setting = Setting("auroc", 5, positions=written)
+    assert bench.reading("es", setting).positions == read
 
 
 def test_nobody_spends_more_and_takes_the_best_that_can_be_paid(compared):
