@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tl_experts.responses.random_tokens import collect_random_statistics as collect_random_statistics
     from tl_experts.responses.reading import Reading as Reading
     from tl_experts.responses.statistics_pass import collect_both as collect_both
+    from tl_experts.responses.statistics_pass import collect_for_steering as collect_for_steering
     from tl_experts.responses.statistics_pass import collect_statistics as collect_statistics
     from tl_experts.responses.store import ResponseStore as ResponseStore
     from tl_experts.responses.store import StoredResponses as StoredResponses

@@ -15,16 +15,16 @@ def align(m, statistics, **options):
 
 
 TUNING: list[Row] = [
-    ("tune without statistics", lambda m: tune(m.model, None, "es", **QUIET), ("NoneType", "collect_both")),
-    ("tune with text", lambda m: tune(m.model, ["text"], "es", **QUIET), ("holds str", "collect_both")),
-    ("tune without responses", lambda m: tune(m.model, [], "es", **QUIET), ("lacks responses", "collect_both")),
+    ("tune without statistics", lambda m: tune(m.model, None, "es", **QUIET), ("NoneType", "collect_for_steering")),
+    ("tune with text", lambda m: tune(m.model, ["text"], "es", **QUIET), ("holds str", "collect_for_steering")),
+    ("tune without responses", lambda m: tune(m.model, [], "es", **QUIET), ("lacks responses", "collect_for_steering")),
     ("tune in a space of 5", lambda m: tune(m.model, [], "es", space=5, **QUIET), ("int", "SearchSpace")),
     ("tune with a budget of 5", lambda m: tune(m.model, [], "es", budget=5, **QUIET), ("int", "Budget")),
     *(
         (f"tune seed {seed!r}", lambda m, s=seed: tune(m.model, [], "es", seed=s, **QUIET), (repr(seed),))
         for seed in (-1, 0.5)
     ),
-    ("align without statistics", lambda m: align(m, None), ("NoneType", "collect_both")),
+    ("align without statistics", lambda m: align(m, None), ("NoneType", "collect_for_steering")),
     ("align in a space of 5", lambda m: align(m, [], space=5), ("int", "AlignmentSpace")),
     ("align in a space of texts", lambda m: align(m, [], space=SearchSpace()), ("SearchSpace", "AlignmentSpace")),
     ("align seed -1", lambda m: align(m, [], seed=-1), ("-1",)),

@@ -17,12 +17,11 @@ from pathlib import Path
 import torch
 
 from tests.benchmarks.kept import WrittenTexts
-from tl_experts import collect_both, collect_statistics, load_model, load_sentences, score_responses
+from tl_experts import collect_for_steering, load_model, load_sentences, score_responses
 from tl_experts.models import Model
-from tl_experts.responses import Reading
 from tl_experts.steering import Decoding, TextMeasures, load_prompts
 from tl_experts.steering.tuning import Setting
-from tl_experts.steering.tuning.building import RESIDUAL, Builder, Statistics, builder
+from tl_experts.steering.tuning.building import Builder, Statistics, builder
 from tl_experts.steering.tuning.search import SIDE_BY_SIDE
 from tl_experts.steering.tuning.space import ALL, VECTOR
 
@@ -65,9 +64,8 @@ class Bench:
     def statistics(self) -> Statistics:
         """Of the dev split of the bundled corpus."""
         sentences = load_sentences("bundled", split="dev", limit=self._rows)
-        residual = collect_statistics(self.model, sentences, reading=Reading(site=RESIDUAL))
-        responses, tokens = collect_both(self.model, sentences)
-        return [responses, tokens, score_responses(responses), residual]
+        responses, *tokens = collect_for_steering(self.model, sentences)
+        return [responses, *tokens, score_responses(responses)]
 
     @cached_property
     def grid(self) -> list[Setting]:

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from tests.conftest import ARCHITECTURES
-from tl_experts import Batching, Reading, collect_both, collect_responses, collect_statistics
+from tl_experts import (
+    Batching,
+    Reading,
+    collect_both,
+    collect_for_steering,
+    collect_responses,
+    collect_statistics,
+)
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ResponseError, SiteError
 from tl_experts.models import attached, hook_name, token_policy
@@ -130,6 +137,25 @@ def test_one_pass_gives_the_bits_of_both(pooling, llama, corpus):
     assert all(getattr(alone, name).tobytes() == array.tobytes() for name, array in arrays_of(statistics).items())
     assert statistics.corpora == (repeated.fingerprint,)
     assert statistics.fingerprint == responses.fingerprint
+
+
+@pytest.mark.parametrize("layers", [None, [0]])
+def test_one_pass_gives_the_bits_of_neurons_and_residual_stream(layers, llama, corpus):
+    reading, residual = Reading(layers=layers), Reading(site="hook_resid_post", layers=layers)
+    runs = []
+    with attached(llama, [("hook_embed", lambda activation, hook: runs.append(activation.shape[0]))]):
+        responses, *found = collect_for_steering(llama, corpus, reading=reading, quantiles=True, **QUIET)
+    assert sum(runs) == len(corpus)
+    assert torch.equal(responses.values, collect_responses(llama, corpus, reading=reading, **QUIET).values)
+    alone = [
+        collect_statistics(llama, corpus, reading=reading, quantiles=True, **QUIET),
+        collect_statistics(llama, corpus, reading=residual, **QUIET),
+    ]
+    for one, other in zip(found, alone, strict=True):
+        assert (one.site, one.gate_site, one.neurons) == (other.site, other.gate_site, other.neurons)
+        assert all(getattr(one, name).tobytes() == array.tobytes() for name, array in arrays_of(other).items())
+    with pytest.raises(SiteError, match=r"hook_resid_post.*read anyway"):
+        collect_for_steering(llama, corpus, reading=residual, **QUIET)
 
 
 def test_parts_of_a_corpus_are_merged_to_the_whole(llama, corpus):

@@ -125,8 +125,7 @@ def tune(
     from tl_experts.corpus.readers import load_sentences
     from tl_experts.models import load_model
     from tl_experts.models.catalogue import ENTRIES
-    from tl_experts.responses.reading import Reading
-    from tl_experts.responses.statistics_pass import collect_both, collect_statistics
+    from tl_experts.responses.statistics_pass import collect_for_steering
     from tl_experts.steering import Decoding
     from tl_experts.steering import tune as search
     from tl_experts.steering.tuning import Budget, bundled_tuning_prompts
@@ -137,11 +136,7 @@ def tune(
     prompts = bundled_tuning_prompts(code, domain=entry.domain if entry else None)
     loaded = load_model(model, device=device)
     sentences = load_sentences("bundled", split="dev", limit=rows)
-    residual = Reading(site="hook_resid_post")
-    statistics = (
-        *collect_both(loaded, sentences, progress=not quiet),
-        collect_statistics(loaded, sentences, reading=residual, progress=not quiet),
-    )
+    statistics = collect_for_steering(loaded, sentences, progress=not quiet)
     folder = output or RUNS / f"{'align' if aligning else 'tune'}-{Path(model).name}-{code}"
     if aligning:
         align(loaded, statistics, code, sentences, budget, seed, folder, Output(as_json=as_json), progress=not quiet)

@@ -35,6 +35,9 @@ SITES = {
 }
 """The hook sites at which neurons can be read, with what each holds."""
 
+RESIDUAL = "hook_resid_post"
+"""The site of language vectors."""
+
 _BLOCK = re.compile(r"blocks\.(\d+)\.")
 
 

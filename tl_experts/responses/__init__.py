@@ -11,7 +11,7 @@ from tl_experts.responses.collect_to_disk import store_responses
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.random_tokens import collect_random_statistics
 from tl_experts.responses.reading import Reading
-from tl_experts.responses.statistics_pass import collect_both, collect_statistics
+from tl_experts.responses.statistics_pass import collect_both, collect_for_steering, collect_statistics
 from tl_experts.responses.store import ResponseStore, StoredResponses, merge_stores
 from tl_experts.responses.token_statistics import TokenStatistics
 
@@ -23,6 +23,7 @@ __all__ = [
     "StoredResponses",
     "TokenStatistics",
     "collect_both",
+    "collect_for_steering",
     "collect_random_statistics",
     "collect_responses",
     "collect_statistics",

@@ -11,6 +11,7 @@ from jaxtyping import Float64
 
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import InterventionError, require_whole
+from tl_experts.models.hooks import RESIDUAL
 from tl_experts.responses.neurons import NeuronTable
 from tl_experts.responses.token_statistics import TokenStatistics
 from tl_experts.steering.affine import OTHERS, AffineMap
@@ -92,7 +93,7 @@ def language_dimensions(
         ResponseError: a language that was not counted.
     """
     table = statistics.neurons
-    if statistics.site != "hook_resid_post" or layer not in table.layers:
+    if statistics.site != RESIDUAL or layer not in table.layers:
         raise InterventionError(
             f"layer {layer} at {statistics.site!r}; expected statistics of 'hook_resid_post', and one of its layers "
             f"{', '.join(map(str, table.layers))}"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tl_experts import Reading, collect_both, collect_statistics, load_sentences
+from tl_experts import collect_for_steering, load_sentences
 from tl_experts.corpus.bundled import data_folder
 from tl_experts.errors import ArtefactError, TLExpertsError
 from tl_experts.models import model_fingerprint
@@ -28,9 +28,7 @@ def test_every_file_is_of_a_model_of_the_catalogue_and_says_what_made_it(path):
 
 
 def test_a_shipped_setting_is_built_from_the_model(mini):
-    sentences = load_sentences("bundled", split="dev", limit=4)
-    residual = collect_statistics(mini, sentences, reading=Reading(site="hook_resid_post"), progress=False)
-    statistics = (*collect_both(mini, sentences, progress=False), residual)
+    statistics = collect_for_steering(mini, load_sentences("bundled", split="dev", limit=4), progress=False)
     one = tuned_setting("polyglot-mini", "es")
     assert one.weights == model_fingerprint(mini)["weights"]
     built = tuned_steering(mini, "spa", statistics=statistics)

@@ -13,6 +13,7 @@ from tl_experts.experts.expertise import Expertise, score_responses
 from tl_experts.experts.experts import Experts
 from tl_experts.experts.find import select_experts
 from tl_experts.experts.scorings import SCORINGS, scored
+from tl_experts.models.hooks import RESIDUAL
 from tl_experts.responses.collect import Responses
 from tl_experts.responses.store import StoredResponses
 from tl_experts.responses.token_statistics import TokenStatistics
@@ -22,7 +23,6 @@ from tl_experts.steering.steering import Steering, Value
 from tl_experts.steering.tuning.space import ALL, VECTOR, Setting
 from tl_experts.steering.vectors import language_vector
 
-RESIDUAL = "hook_resid_post"
 Built = Steering | AffineMap
 BUILT: dict[str, type[Steering] | type[AffineMap]] = {"Steering": Steering, "AffineMap": AffineMap}
 """By the names under which results record what they saved."""
@@ -141,7 +141,7 @@ def shifted(setting: Setting, statistics: TokenStatistics, target: str) -> Affin
 
 
 def builder(statistics: Statistics, target: str) -> Builder:
-    """A builder from what `collect_both` and `collect_statistics` give.
+    """A builder from what `collect_for_steering` gives.
 
     Args:
         statistics: responses and statistics of tokens of one pass, and for language vectors statistics of tokens of the
@@ -154,7 +154,7 @@ def builder(statistics: Statistics, target: str) -> Builder:
     """
     if isinstance(statistics, Responses | TokenStatistics) or not isinstance(statistics, Sequence):
         raise TLExpertsError(
-            f"statistics is {type(statistics).__name__}; expected both that collect_both(model, sentences) returns"
+            f"statistics is {type(statistics).__name__}; expected what collect_for_steering(model, sentences) returns"
         )
     kinds: dict[str, type | tuple[type, ...]] = {
         "responses": (Responses, StoredResponses),
@@ -165,7 +165,7 @@ def builder(statistics: Statistics, target: str) -> Builder:
     for part in statistics:
         kind = next((name for name, types in kinds.items() if isinstance(part, types)), None)
         if kind is None:
-            raise TLExpertsError(f"statistics holds {type(part).__name__}; expected what collect_both returns")
+            raise TLExpertsError(f"statistics holds {type(part).__name__}; expected what collect_for_steering returns")
         if isinstance(part, TokenStatistics) and part.site == RESIDUAL:
             kind = "residual"
         if kind in found:
@@ -174,7 +174,9 @@ def builder(statistics: Statistics, target: str) -> Builder:
     responses, tokens, expertise = (found.get(name) for name in ("responses", "tokens", "expertise"))
     if not isinstance(responses, Responses | StoredResponses) or not isinstance(tokens, TokenStatistics):
         lacking = "tokens" if responses is not None else "responses"
-        raise TLExpertsError(f"statistics lacks {lacking}; give both that collect_both(model, sentences) returns")
+        raise TLExpertsError(
+            f"statistics lacks {lacking}; give all that collect_for_steering(model, sentences) returns"
+        )
     tokens.row(target)
     scores = expertise if isinstance(expertise, Expertise) else score_responses(responses, progress=False)
     residual = found.get("residual")

@@ -11,9 +11,10 @@ from tl_experts.corpus.readers import load_sentences
 from tl_experts.errors import ArtefactError, TLExpertsError, near
 from tl_experts.jobs.files import read_json
 from tl_experts.models import Model, model_fingerprint
+from tl_experts.models.hooks import RESIDUAL
 from tl_experts.responses.reading import DEFAULT_READING, Reading
 from tl_experts.responses.statistics_pass import collect_both, collect_statistics
-from tl_experts.steering.tuning.building import RESIDUAL, Built, Statistics, builder, shifted
+from tl_experts.steering.tuning.building import Built, Statistics, builder, shifted
 from tl_experts.steering.tuning.space import VECTOR, Setting
 
 

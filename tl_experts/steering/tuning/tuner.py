@@ -106,8 +106,8 @@ def tune(
 
     Args:
         model: either class.
-        statistics: what ``collect_both(model, sentences)`` returns; with statistics of ``hook_resid_post`` beside it,
-            language vectors are tried as well.
+        statistics: what ``collect_for_steering(model, sentences)`` returns; with those of `collect_both`, no language
+            vectors are tried.
         target: the language that is written.
         prompts: None: the bundled English ones.
         space: the options that are combined.
@@ -127,9 +127,10 @@ def tune(
         ArtefactError: the statistics are of another model, or the folder holds another search.
 
     Examples:
-        >>> from tl_experts import Decoding, collect_both, load_model, load_sentences, steer
+        >>> from tl_experts import Decoding, collect_for_steering, load_model, load_sentences
         >>> model = load_model("polyglot-mini")
-        >>> statistics = collect_both(model, load_sentences("bundled", split="dev", limit=10), progress=False)
+        >>> sentences = load_sentences("bundled", split="dev", limit=10)
+        >>> statistics = collect_for_steering(model, sentences, progress=False)
         >>> few, short = Budget(trials=2), Decoding(max_new_tokens=5)
         >>> result = tune(model, statistics, "ru", budget=few, decoding=short, progress=False)
         >>> len(result.trials) <= 2

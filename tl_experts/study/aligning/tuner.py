@@ -67,12 +67,12 @@ def tune_alignment(
         ArtefactError: the statistics are of another model, the folder holds another search, or it cannot be written.
 
     Examples:
-        >>> from tl_experts import collect_both, load_model, load_sentences
+        >>> from tl_experts import collect_for_steering, load_model, load_sentences
         >>> model = load_model("polyglot-mini")
         >>> dev, test = (load_sentences("bundled", split=split, limit=4) for split in ("dev", "test"))
-        >>> both = collect_both(model, dev, progress=False)
+        >>> statistics = collect_for_steering(model, dev, progress=False)
         >>> last, few = AlignmentSpace(embedding_layers=(None,)), Budget(trials=2)
-        >>> found = tune_alignment(model, both, "es", dev, test, space=last, budget=few, progress=False)
+        >>> found = tune_alignment(model, statistics, "es", dev, test, space=last, budget=few, progress=False)
         >>> 0 <= found.top1.value <= 1
         True
     """

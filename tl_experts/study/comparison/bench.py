@@ -8,9 +8,8 @@ from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import StudyError
 from tl_experts.experts.expertise import score_responses
 from tl_experts.models import Model
-from tl_experts.responses.reading import Reading
-from tl_experts.responses.statistics_pass import collect_both, collect_statistics
-from tl_experts.steering.tuning.building import RESIDUAL, Builder, Built, Statistics, builder
+from tl_experts.responses.statistics_pass import collect_for_steering
+from tl_experts.steering.tuning.building import Builder, Built, Statistics, builder
 from tl_experts.steering.tuning.space import Setting
 from tl_experts.steering.writing.continuing import Decoding
 from tl_experts.study.comparison.ceiling import ceiling_space
@@ -54,9 +53,8 @@ class CompareBench:
     @cached_property
     def statistics(self) -> Statistics:
         """Responses, statistics of tokens, and those of the residual stream, of the dev split."""
-        responses, tokens = collect_both(self.model, self.dev, progress=self.progress)
-        residual = collect_statistics(self.model, self.dev, reading=Reading(site=RESIDUAL), progress=self.progress)
-        return responses, tokens, residual, score_responses(responses, progress=self.progress)
+        responses, *tokens = collect_for_steering(self.model, self.dev, progress=self.progress)
+        return responses, *tokens, score_responses(responses, progress=self.progress)
 
     @cached_property
     def ceiling_space(self) -> Space:
