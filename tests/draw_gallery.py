@@ -32,6 +32,7 @@ from tl_experts.study.comparison.result import CompareResult
 FOLDER = Path(__file__).parents[1] / "tutorials"
 GALLERY = FOLDER / "docs" / "pictures" / "gallery"
 SIZE = (480, 320)
+SHAPE = (840, 560)
 COLOURS = 128
 NOT_FIGURES = ("TEMPLATE", "colour_of", "language_order", "method_means")
 LISTING = "body{margin:16px;font:15px/1.45 monospace;white-space:pre;overflow:hidden}b{font-weight:400;color:#0055a0}"
@@ -67,7 +68,9 @@ def drawn_together(figures: dict[str, Any]) -> dict[str, bytes]:
     """Plotly figures as PNG, all by one start of the browser."""
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder) / f"{name}.png" for name in figures}
-        write_images(list(figures.values()), list(paths.values()), width=840, height=560)
+        # A figure of many bars asks for its height: in less, their labels cover each other.
+        heights = [max(SHAPE[1], figure.layout.height or 0) for figure in figures.values()]
+        write_images(list(figures.values()), list(paths.values()), width=SHAPE[0], height=heights)
         return {name: path.read_bytes() for name, path in paths.items()}
 
 
