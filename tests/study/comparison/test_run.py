@@ -60,7 +60,7 @@ def test_a_ceiling_that_was_begun_needs_its_package(compared, compare_config, mi
 
 
 def test_a_comparison_without_the_encoder_says_so_when_it_begins(compare_config, mini, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("tl_experts.study.comparison.run.ceiling_version", lambda: None)
+    monkeypatch.setattr("tl_experts.study.comparison.run.encoder_version", lambda: None)
     monkeypatch.setattr("tl_experts.study.comparison.stages.run_stage", _stop)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):

@@ -1,11 +1,13 @@
 """What a model writes: many prompts continued at once, measures of the texts.
 
-Inner order: `words`, `sampling`, `language`, `prompts`, `fluency`; `repetition`, `passes`, `continuing`; `measures`.
+Inner order: `words`, `sampling`, `language`, `prompts`, `fluency`, `meaning`; `repetition`, `passes`, `continuing`;
+`measures`.
 """
 
 from tl_experts.steering.writing.continuing import Decoding, continue_prompts, continue_side_by_side
 from tl_experts.steering.writing.fluency import text_perplexities
 from tl_experts.steering.writing.language import identify_lines, text_language
+from tl_experts.steering.writing.meaning import MeaningMeasures, MeaningScale, meaning_scale, measure_meaning
 from tl_experts.steering.writing.measures import TextMeasures, measure_texts, measure_writing
 from tl_experts.steering.writing.passes import PassRates, pass_rates
 from tl_experts.steering.writing.prompts import load_prompts
@@ -13,6 +15,8 @@ from tl_experts.steering.writing.repetition import compression_ratio, distinct_b
 
 __all__ = [
     "Decoding",
+    "MeaningMeasures",
+    "MeaningScale",
     "PassRates",
     "TextMeasures",
     "compression_ratio",
@@ -21,6 +25,8 @@ __all__ = [
     "distinct_bigrams",
     "identify_lines",
     "load_prompts",
+    "meaning_scale",
+    "measure_meaning",
     "measure_texts",
     "measure_writing",
     "pass_rates",

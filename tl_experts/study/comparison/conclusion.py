@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tl_experts.analysis.statistics import POWER, Estimate, enough_resamples, smallest_p
+from tl_experts.corpus.sentence_encoder import INSTALL
 from tl_experts.steering.wording import SCORINGS
-from tl_experts.study.comparison.ceiling import CEILING, INSTALL
+from tl_experts.study.comparison.ceiling import CEILING
 from tl_experts.study.comparison.evidence import (
     Retrieval,
     best_of,

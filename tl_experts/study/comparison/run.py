@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tl_experts import __version__
+from tl_experts.corpus.sentence_encoder import INSTALL, encoder_version
 from tl_experts.jobs.files import write_json
 from tl_experts.jobs.folders import locked
 from tl_experts.jobs.job import Job
@@ -14,7 +15,7 @@ from tl_experts.jobs.workers import Workers
 from tl_experts.models import Model, ModelSource, model_fingerprint, require_no_hooks
 from tl_experts.responses.collect_to_disk import worker_loader
 from tl_experts.study.comparison.bench import CompareBench, read_corpora
-from tl_experts.study.comparison.ceiling import CEILING, INSTALL, ceiling_version
+from tl_experts.study.comparison.ceiling import CEILING
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.prompts import fingerprint_of_prompts
 from tl_experts.study.comparison.result import MANIFEST, CompareResult, read_compared, stage_names
@@ -94,7 +95,7 @@ def _begin(config: CompareConfig, texts: dict[str, str], model: Model, folder: P
         found = read_compared(folder)["about"]
         Job(about).require_same({name: found.get(name) for name in about}, folder)
         return dict(found)
-    ceiling = ceiling_version()
+    ceiling = encoder_version()
     if ceiling is None:
         log.warning("%s, the ceiling of retrieval, is not measured without its extra: %s", CEILING, INSTALL)
     about |= {"class": type(model).__name__, "version": __version__, "ceiling": ceiling}
