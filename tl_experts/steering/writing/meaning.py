@@ -65,11 +65,10 @@ class MeaningScale:
             second: the same in the language of the references.
 
         Raises:
-            TLExpertsError: fewer than two rows, lists of unequal length, no clear difference, or the extra ``ceiling``
-                is not installed.
+            TLExpertsError: fewer than two rows, lists of unequal length, an empty sentence, no clear difference, or the
+                extra ``ceiling`` is not installed.
         """
-        if len(first) != len(second) or len(first) < 2:
-            raise TLExpertsError(f"{len(first)} and {len(second)} sentences; give two lists of one length, 2 or more")
+        _require_rows({"first": first, "second": second}, least=2, empty=())
         cosines = _unit(first) @ _unit(second).T
         rows = len(first)
         same = float(np.trace(cosines))
@@ -175,7 +174,7 @@ def measure_meaning(
         >>> measure_meaning(["Die Katze schläft."], ["The cat is asleep."], scale=scale)  # doctest: +SKIP
         >>> measure_meaning(texts, references, language="de", reference_language="en")  # doctest: +SKIP
     """
-    _require_texts(texts, references)
+    _require_rows({"texts": texts, "references": references}, least=1, empty=("texts",))
     if (language is None) == (scale is None) or (language is None and reference_language is not None):
         raise TLExpertsError(
             f"language is {language!r}, reference_language {reference_language!r}, scale {scale!r}; give the language "
@@ -190,15 +189,17 @@ def measure_meaning(
     return MeaningMeasures(tuple(texts), tuple(references), cosines, used, seed)
 
 
-def _require_texts(texts: Sequence[str], references: Sequence[str]) -> None:
-    for name, value in (("texts", texts), ("references", references)):
-        if isinstance(value, str) or not len(value):
-            raise TLExpertsError(f"{name} is {value!r:.60}; give a list of at least one")
-    if len(texts) != len(references):
-        raise TLExpertsError(f"{len(texts)} texts and {len(references)} references; give one reference a text")
-    empty = [row for row, reference in enumerate(references) if not reference.strip()]
-    if empty:
-        raise TLExpertsError(f"reference {empty[0]} is empty; leave out texts that have nothing to say")
+def _require_rows(columns: dict[str, Sequence[str]], *, least: int, empty: tuple[str, ...]) -> None:
+    """Refuse what is not two lists of texts, row by row; empty ones are allowed in the columns `empty`."""
+    for name, column in columns.items():
+        if isinstance(column, str) or not isinstance(column, Sequence) or len(column) < least:
+            raise TLExpertsError(f"{name} is {column!r:.60}; give a list of {least} or more")
+        for row, text in enumerate(column):
+            if not isinstance(text, str) or not (text.strip() or name in empty):
+                raise TLExpertsError(f"row {row} of {name} is {text!r:.60}; expected text")
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise TLExpertsError(f"{lengths}: give as many of one as of the other, row by row")
 
 
 @cache
