@@ -48,6 +48,10 @@ TUNING: list[Row] = [
         for value in (-1, 2.5, True)
     ),
     *(
+        (f"budget final_texts {value!r}", lambda _, v=value: Budget(trials=5, final_texts=v), (repr(value),))
+        for value in (0, 2.5, True)
+    ),
+    *(
         (f"space {name} {value!r}", lambda _, n=name, v=value: SearchSpace(**{n: v}), words)
         for name, value, words in [
             ("scorings", (), ("scorings", "at least one")),

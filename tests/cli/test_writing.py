@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tl_experts import Steering, TuneResult, find_experts
+from tl_experts import Budget, Steering, TuneResult, find_experts
 from tl_experts.cli.commands import app
+from tl_experts.errors import TLExpertsError
 
 RUN = CliRunner()
 SHORT = ["--max-new-tokens", "3", "--quiet"]
@@ -67,6 +68,22 @@ def test_tune_saves_what_steer_takes(checkpoint, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("options", "final"),
+    [([], {}), (["--finalists", "0"], {"finalists": 0}), (["--final-texts", "3"], {"final_texts": 3})],
+)
+def test_the_final_is_that_of_the_options(options, final, checkpoint, monkeypatch):
+    asked = []
+
+    def search(*_, budget, **__):
+        asked.append(budget)
+        raise TLExpertsError("enough")
+
+    monkeypatch.setattr("tl_experts.steering.tune", search)
+    RUN.invoke(app, ["tune", str(checkpoint("llama")), "--to", "ru", "--trials", "5", "--rows", "2", *options])
+    assert asked == [Budget(trials=5, **final)]
+
+
+@pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (["steer", "TINY", "--to", "de"], 2),  # without a prompt
@@ -74,6 +91,8 @@ def test_tune_saves_what_steer_takes(checkpoint, tmp_path, monkeypatch):
         (["steer", "TINY", "--to", "de", "--prompt", "a", "--experts", "x", "--steering", "y"], 2),
         (["tune", "TINY", "--to", "de", "--trials", "3", "--seconds", "3"], 2),
         (["tune", "TINY", "--to", "de", "--trials", "0"], 2),
+        (["tune", "TINY", "--to", "de", "--objective", "align", "--finalists", "6"], 2),
+        (["tune", "TINY", "--to", "de", "--final-texts", "0"], 2),
     ],
 )
 def test_a_wrong_option_is_a_usage_error(arguments, code):

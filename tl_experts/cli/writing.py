@@ -100,6 +100,13 @@ def tune(
             min=1, help="How many trials instead, the same on every machine; the final and the half steps come on top."
         ),
     ] = None,
+    finalists: Annotated[
+        int | None,
+        typer.Option(min=0, help="How many of the best write further texts before one is chosen; default: 4."),
+    ] = None,
+    final_texts: Annotated[
+        int | None, typer.Option(min=1, help="How many further texts a finalist writes for each prompt; default: 2.")
+    ] = None,
     objective: Annotated[
         str,
         typer.Option(
@@ -122,6 +129,10 @@ def tune(
     require_choice(objective, OBJECTIVES, "--objective")
     if seconds is not None and trials is not None:
         raise typer.BadParameter("give seconds or trials, not both", param_hint="--trials")
+    chosen = (("finalists", finalists), ("final_texts", final_texts))
+    final = {name: value for name, value in chosen if value is not None}
+    if final and objective == "align":
+        raise typer.BadParameter("--objective align has no final; leave out --finalists and --final-texts")
     from tl_experts.corpus.readers import load_sentences
     from tl_experts.models import load_model
     from tl_experts.models.catalogue import ENTRIES
@@ -130,7 +141,7 @@ def tune(
     from tl_experts.steering import tune as search
     from tl_experts.steering.tuning import Budget, bundled_tuning_prompts
 
-    budget = Budget(trials=trials, seconds=None if trials is not None else seconds or 90.0)
+    budget = Budget(trials=trials, seconds=None if trials is not None else seconds or 90.0, **final)
     entry = ENTRIES.get(model)
     aligning = objective == "align"
     prompts = bundled_tuning_prompts(code, domain=entry.domain if entry else None)

@@ -9,7 +9,6 @@ from tests.steering.tuning.fakes import NATURAL, measures
 from tl_experts.errors import TLExpertsError
 from tl_experts.steering.tuning.search import (
     FINAL,
-    FINAL_TEXTS,
     HALF_STEPS,
     SIDE_BY_SIDE,
     Budget,
@@ -20,6 +19,8 @@ from tl_experts.steering.tuning.search import (
 )
 from tl_experts.steering.tuning.space import SearchSpace
 from tl_experts.steering.tuning.trials import best_of, front_of, joined, trial_of
+
+FINAL_TEXTS = Budget(trials=1).final_texts
 
 SPACE = SearchSpace(strengths=(0.5, 1.0, 2.0), counts=(5, 50), positions=("all", "generated"))
 
@@ -114,6 +115,18 @@ def test_the_finalists_are_chosen_by_all_their_texts(seed):
     assert best.score == max(one.score for one in pooled.values()) == pooled[best.setting].score
     assert best.texts == 20 * (3 + FINAL_TEXTS)
     assert {one.setting for one in front_of(trials)} == {one.setting for one in front_of(pooled.values())}
+
+
+@pytest.mark.parametrize("final_texts", [1, 5])
+def test_finalists_and_half_steps_write_as_many_further_texts_as_the_budget_says(final_texts):
+    budget = Budget(trials=48, finalists=3, final_texts=final_texts)
+    trials, fake = search(peak, budget, kind=Noisy)
+    best = best_of(trials)
+    assert best.texts == 20 * (3 + final_texts)
+    rounds = Counter(setting for setting, stage in fake.searched if stage >= 3)
+    assert set(rounds.values()) == {final_texts}
+    assert len(rounds) == 3
+    assert len(fake.asked) <= budget.total(3) == 48 + 3 * final_texts + 2 * (3 + final_texts)
 
 
 def test_a_lucky_setting_does_not_win_the_final():

@@ -91,6 +91,14 @@ def test_the_finalists_write_further_texts_for_all_prompts(model_of, whole):
     assert result.best.compression == pytest.approx(np.nanmean([compression_ratio(text) for text in texts]))
 
 
+def test_more_texts_in_the_final_need_a_folder_of_their_own(model_of, both, tmp_path):
+    budget = replace(OPTIONS["budget"], final_texts=4)
+    found = tune(model_of("llama"), both, "de", folder=tmp_path, **{**OPTIONS, "budget": budget})
+    assert found.best.texts == 3 * (1 + 4)
+    with pytest.raises(ArtefactError, match="final_texts"):
+        tune(model_of("llama"), both, "de", folder=tmp_path, **OPTIONS)
+
+
 @pytest.mark.parametrize("survived", [0, 4, 6, 7, 9, 11, 12])
 def test_a_killed_search_resumes_with_the_same_result(model_of, both, whole, tmp_path, monkeypatch, survived):
     calls = iter(range(99))

@@ -16,7 +16,7 @@ from tl_experts.jobs.pieces import Arrays, Pieces, once_together
 from tl_experts.models import Model, model_fingerprint, require_no_hooks
 from tl_experts.steering.tuning.building import Builder, Statistics, builder
 from tl_experts.steering.tuning.result import TuneResult
-from tl_experts.steering.tuning.search import FINAL_TEXTS, Budget, Search, search_bar, stage_bounds
+from tl_experts.steering.tuning.search import Budget, Search, search_bar, stage_bounds
 from tl_experts.steering.tuning.space import SearchSpace, Setting
 from tl_experts.steering.tuning.trials import best_of, hopeless, packed, unpacked
 from tl_experts.steering.writing.continuing import DEFAULT_DECODING, Decoding, continue_side_by_side
@@ -165,11 +165,11 @@ class Tuning:
         building = self.building
         if building.residual is not None:
             space = space.for_layers(building.residual.neurons.layers)
-        job = _job(self.model, building, self.prompts, space, self.decoding, self.seed)
+        job = _job(self.model, building, self.prompts, space, self.decoding, self.seed, budget.final_texts)
         where = None if folder is None else user_path(folder)
         with nullcontext() if where is None else locked(where):
             pieces = None if where is None else Pieces(where / "trials", job)
-            writer = _Writer(self, pieces, space)
+            writer = _Writer(self, pieces, space, budget.final_texts)
             natural = writer.natural()
             stages = len(writer.stages)
             with search_bar(f"tuning {building.target}", budget, stages, _told, progress=progress) as advance:
@@ -187,8 +187,8 @@ class Tuning:
 class _Writer:
     """Writes and measures, every piece once."""
 
-    def __init__(self, tuning: Tuning, pieces: Pieces | None, space: SearchSpace) -> None:
-        self.tuning, self.pieces = tuning, pieces
+    def __init__(self, tuning: Tuning, pieces: Pieces | None, space: SearchSpace, final_texts: int) -> None:
+        self.tuning, self.pieces, self.final_texts = tuning, pieces, final_texts
         self.model, self.building, self.prompts = tuning.model, tuning.building, tuning.prompts
         self.decoding, self.seed = tuning.decoding, tuning.seed
         self.stages = stage_bounds(len(self.prompts.search))
@@ -228,12 +228,12 @@ class _Writer:
 
     def report(self, setting: Setting) -> TextMeasures:
         """The texts of a setting for the prompts of the report."""
-        number = self._number(setting, len(self.stages) + FINAL_TEXTS)
+        number = self._number(setting, len(self.stages) + self.final_texts)
         return self._once([number], [setting], self.prompts.report)[0][0]
 
     def _number(self, setting: Setting, part: int) -> int:
         """Of a piece; the parts of a setting are the stages, the rounds of the final and the report."""
-        return 1 + self._numbers[setting] * (len(self.stages) + FINAL_TEXTS + 1) + part
+        return 1 + self._numbers[setting] * (len(self.stages) + self.final_texts + 1) + part
 
     def _once(
         self,
@@ -291,9 +291,15 @@ def _told(search: Search) -> str | None:
 
 
 def _job(
-    model: Model, building: Builder, prompts: TuningPrompts, space: SearchSpace, decoding: Decoding, seed: int
+    model: Model,
+    building: Builder,
+    prompts: TuningPrompts,
+    space: SearchSpace,
+    decoding: Decoding,
+    seed: int,
+    final_texts: int,
 ) -> Job:
-    """What decides the texts of a setting; the budget does not."""
+    """What decides the texts of a setting; of the budget, only how the parts of a setting are numbered."""
     return Job(
         {
             "kind": "tuning",
@@ -303,6 +309,6 @@ def _job(
             "space": asdict(space),
             "decoding": asdict(decoding),
             "seed": seed,
-            "final_texts": FINAL_TEXTS,
+            "final_texts": final_texts,
         }
     )
