@@ -160,7 +160,8 @@ def alignment_bars(result: "Mapping[str, pd.DataFrame]", target: str, *, languag
         xaxis={"title": "top-1 accuracy", "tickformat": ".0%", "rangemode": "tozero"},
         yaxis={"autorange": "reversed", "title": "method"},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
-        height=170 + 42 * (len(free) + len(best)),
+        margin_t=95,  # the legend has two rows where there is little width
+        height=195 + 42 * (len(free) + len(best)),
     )
 
 
