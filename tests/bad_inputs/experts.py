@@ -12,6 +12,7 @@ from tl_experts import (
     Steering,
     TokenStatistics,
     collect_both,
+    collect_for_steering,
     collect_statistics,
     find_experts,
     intervention_hooks,
@@ -76,7 +77,7 @@ EXPERTS: list[Row] = [
     *(
         (f"{f.__name__} {name}", lambda m, f=f, x=x: f(m.model, x, **QUIET), (type(x).__name__,))
         for f, (name, x) in product(
-            (collect_statistics, collect_both),
+            (collect_statistics, collect_both, collect_for_steering),
             [("of a string", "en"), ("of a dictionary", {"en": ["a"]}), ("of nothing", None)],
         )
     ),
@@ -86,7 +87,12 @@ EXPERTS: list[Row] = [
             lambda m, f=f: f(m.model, m.corpus, reading=Reading(layers=[2]), **QUIET),
             ("layers [2]", "0 to 1"),
         )
-        for f in (collect_statistics, collect_both)
+        for f in (collect_statistics, collect_both, collect_for_steering)
+    ),
+    (
+        "neurons of the residual stream for steering",
+        lambda m: collect_for_steering(m.model, m.corpus, reading=Reading(site="hook_resid_post"), **QUIET),
+        ("hook_resid_post", "mlp.hook_post"),
     ),
     ("statistics from nowhere", lambda _: TokenStatistics.from_pretrained("nowhere"), ("nowhere", "is the path right")),
     (

@@ -1,8 +1,18 @@
 """What a model writes, and measures of it."""
 
 from tests.bad_inputs import INF, NAN, QUIET, Row
-from tl_experts import Decoding, continue_prompts, load_prompts, measure_texts, measure_writing, tuned_steering
-from tl_experts.steering import continue_side_by_side
+from tl_experts import (
+    Decoding,
+    continue_prompts,
+    load_prompts,
+    measure_meaning,
+    measure_texts,
+    measure_writing,
+    tuned_steering,
+)
+from tl_experts.steering import MeaningScale, continue_side_by_side
+
+SCALE = MeaningScale(unrelated=0.8, same=0.9)
 
 WRITING: list[Row] = [
     *(
@@ -38,6 +48,18 @@ WRITING: list[Row] = [
         lambda m: continue_prompts(m.model, ["a"], decoding=Decoding(chat=True), **QUIET),
         ("chat",),
     ),
+    *(
+        (f"meaning of {texts!r} by {names}", lambda _, t=texts, o=options: measure_meaning(t, ["a"], **o), words)
+        for texts, names, options, words in [
+            ("a", "a scale", {"scale": SCALE}, ("texts is 'a'", "give a list")),
+            (["a", "b"], "a scale", {"scale": SCALE}, ("'texts': 2", "'references': 1")),
+            ([None], "a scale", {"scale": SCALE}, ("row 0 of texts is None", "expected text")),
+            (["a"], "nothing", {}, ("language is None", "or a scale")),
+            (["a"], "klingon", {"language": "klingon"}, ("klingon",)),
+            (["a"], "Swahili", {"language": "sw", "reference_language": "en"}, ("'sw'", "MeaningScale.of")),
+        ]
+    ),
+    ("a scale without spread", lambda _: MeaningScale(0.8, 0.8), ("0.800", "no scale")),
     ("measure nothing", lambda m: measure_texts(m.model, [], "es", **QUIET), ("at least one text",)),
     ("measure a string", lambda m: measure_texts(m.model, "text", "es", **QUIET), ("'text'", "give a list")),
     ("measure klingon", lambda m: measure_texts(m.model, ["text"], "klingon", **QUIET), ("klingon",)),
