@@ -22,6 +22,7 @@ from tl_experts.jobs.pieces import Arrays, Pieces, resume
 from tl_experts.models import Hook, Model, forward_batches, hook_name, require_model, text_batches, warn_if_processed
 from tl_experts.models.batches import DEFAULT_BATCHING, Batch, Batching, fill_repeats
 from tl_experts.models.forward import final_width
+from tl_experts.models.hooks import RESIDUAL
 from tl_experts.models.pooling import pool
 
 Layer = int | None
@@ -233,7 +234,7 @@ def layer_widths(model: Model, layers: Sequence[Layer]) -> dict[Layer, int]:
 
 def block_readers(blocks: Mapping[Layer, int], out: Mapping[Layer, Tensor], batch: Batch) -> list[Hook]:
     """Hooks that write a batch's sentence vectors of some blocks into matrices ``[sentence d_model]``."""
-    return [(hook_name(block, "hook_resid_post"), _reader(batch, out[layer])) for layer, block in blocks.items()]
+    return [(hook_name(block, RESIDUAL), _reader(batch, out[layer])) for layer, block in blocks.items()]
 
 
 def read_final_state(out: Mapping[Layer, Tensor], batch: Batch, state: Tensor) -> None:

@@ -150,7 +150,7 @@ def _with_responses(
     values = torch.empty(len(sentences), neurons.total, dtype=reading.torch_dtype)
     statistics = _collect(model, sentences, readings, values, quantiles=quantiles, progress=progress)
     fill_repeats(values, sentences.texts)
-    responses = Responses(values, sentences, neurons, reading.site, reading.pooling, model_fingerprint(model))
+    responses = Responses(values, sentences, neurons, reading.site, reading.pooling, statistics[0].fingerprint)
     return responses, *statistics
 
 
@@ -191,8 +191,9 @@ def _collect(
         for whole, part in sums:
             whole.add(part)
             part.clear()
+    fingerprint = model_fingerprint(model)
     return [
-        counter.statistics(whole, model_fingerprint(model), None if room is None else room.ascending())
+        counter.statistics(whole, fingerprint, None if room is None else room.ascending())
         for counter, (whole, _), room in zip(counters, sums, rooms, strict=True)
     ]
 

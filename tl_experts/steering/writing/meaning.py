@@ -14,6 +14,7 @@ from jaxtyping import Float, Float64
 from numpy.typing import NDArray
 
 from tl_experts.analysis.statistics import Estimate, ratio_interval
+from tl_experts.analysis.vectors import normalise
 from tl_experts.corpus.languages import language_code
 from tl_experts.corpus.pairs import load_paraphrases
 from tl_experts.corpus.readers import load_sentences
@@ -227,6 +228,4 @@ def _bundled_scale(language: str, reference_language: str) -> MeaningScale:
 
 def _unit(texts: Sequence[str]) -> Float[np.ndarray, "text dim"]:
     """Vectors of length 1."""
-    vectors = encoded(texts).astype(np.float64)
-    unit: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit
+    return normalise(encoded(texts)).double().numpy()
