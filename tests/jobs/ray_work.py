@@ -30,6 +30,27 @@ class Note:
         return do
 
 
+class NeedsEarlier:
+    """Writes a file per number, slowly; from a number on, fails where an earlier one is missing."""
+
+    def __init__(self, folder: Path, needed: int):
+        self.folder, self.needed = folder, needed
+
+    def __call__(self, loaded: Any) -> Callable[[int], None]:
+        with (self.folder / "opened").open("a") as stream:
+            stream.write("x")
+
+        def do(number: int) -> None:
+            if number >= self.needed:
+                found = sum((self.folder / str(earlier)).exists() for earlier in range(self.needed))
+                if found < self.needed:
+                    raise ValueError(f"only {found} of {self.needed} are here")
+            time.sleep(0.2 * (number + 1))
+            (self.folder / str(number)).touch()
+
+        return do
+
+
 def opening_fails(loaded: Any) -> Callable[[int], None]:
     """Work that cannot be opened."""
     raise ValueError("the folder belongs to another job")

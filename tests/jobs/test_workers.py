@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.jobs.ray_work import Note, dying, failing, load, opening_fails
+from tests.jobs.ray_work import NeedsEarlier, Note, dying, failing, load, opening_fails
 from tl_experts import (
     Batching,
     Corpus,
@@ -80,6 +80,17 @@ def test_a_worker_loads_once_and_opens_each_work_once(cluster, tmp_path):
     lines = [path.read_text().split() for path in sorted(tmp_path.rglob("[0-9]"))]
     assert len({loaded for _, loaded, _ in lines}) == 1
     assert [before for _, _, before in lines] == ["0", "1", "2"] * 2  # a work is opened in each run, and kept within it
+
+
+def test_a_round_begins_when_the_one_before_has_ended_and_the_work_is_opened_once(cluster, tmp_path):
+    with RayPool(load, RayWorkers(count=2)) as pool:
+        pool.run_rounds(NeedsEarlier(tmp_path, needed=2), [[0, 1], [], [2, 3]], **QUIET)
+        assert (tmp_path / "opened").read_text() == "xx"  # once by each of two workers
+        assert {path.name for path in tmp_path.iterdir()} == {"opened", *map(str, range(4))}
+        (tmp_path / "1").unlink()
+        with pytest.raises(TLExpertsError, match="only 1 of 2 are here"):
+            pool.run_rounds(NeedsEarlier(tmp_path, needed=2), [[0, 2], [1]], **QUIET)
+        pool.run_rounds(NeedsEarlier(tmp_path / "none", needed=2), [[], []], **QUIET)
 
 
 def test_the_number_of_a_dead_worker_is_repeated(cluster, tmp_path):

@@ -149,15 +149,33 @@ class RayPool:
         Raises:
             TLExpertsError: a number failed, or killed every worker that tried it.
         """
+        self.run_rounds(work, [numbers], description=description, progress=progress)
+
+    def run_rounds(
+        self, work: Work, rounds: Sequence[Sequence[int]], *, description: str = "pieces", progress: bool = True
+    ) -> None:
+        """Do numbered work of which some needs what other has written: a round begins when the one before has ended.
+
+        Args:
+            work: what to do; it is pickled, and each worker opens it once for all rounds.
+            rounds: the numbers of each, begun in this order.
+            description: of the progress bar.
+            progress: show a progress bar.
+
+        Raises:
+            TLExpertsError: as `run`.
+        """
         from tqdm.auto import tqdm
 
-        if not numbers:
+        if not any(rounds):
             return
         self._runs += 1
+        reference = [self._ray.put(work)]
         label = f"{description}, {self._count} workers"
-        with tqdm(total=len(numbers), desc=label, unit="piece", disable=not progress) as bar:
-            for _ in self._done(self._runs, [self._ray.put(work)], deque(numbers)):
-                bar.update()
+        with tqdm(total=sum(map(len, rounds)), desc=label, unit="piece", disable=not progress) as bar:
+            for numbers in rounds:
+                for _ in self._done(self._runs, reference, deque(numbers)):
+                    bar.update()
 
     def _done(self, key: int, work: list[Any], queue: "deque[int]") -> Iterator[int]:
         left, deaths = len(queue), Counter[int | None]()

@@ -11,19 +11,19 @@ import pytest
 from tl_experts.errors import TLExpertsError
 from tl_experts.jobs.workers import RayWorkers
 from tl_experts.study.comparison import compare
-from tl_experts.study.comparison.result import ROMANISED, stage_names, target_stages
-from tl_experts.study.comparison.stages import possible_stages
+from tl_experts.study.comparison.result import CAUSE, LAYERS, ROMANISED, stage_names, target_stages
+from tl_experts.study.comparison.stages import possible_stages, rounds
 
 pytestmark = pytest.mark.slow
 
 
 def test_workers_give_the_tables_of_one_process(compared, compare_config, mini, tmp_path, monkeypatch):
     pytest.importorskip("ray")
-    # Workers import what the test imports; they read the targets that are not finished, here two of four stages.
+    # Workers import what the test imports; they run what is not finished, here of both rounds.
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]), prepend=os.pathsep)
     folder = tmp_path / "copy"
     shutil.copytree(compared.folder, folder)
-    for stage in ("costs-es", "equal-es"):
+    for stage in ("costs-es", "equal-es", LAYERS):
         (folder / "stages" / f"{stage}.json").unlink()
     started = []
     again = compare(
@@ -52,6 +52,16 @@ def test_workers_of_another_kind_raise_an_error_before_the_corpus_is_read(compar
 
 def test_the_stages_of_a_target_are_in_the_order_of_what_they_read():
     assert target_stages("es") == ["writing-es", "costs-es", "equal-es", "alignment-es"]
+
+
+def test_workers_take_every_stage_once_after_what_it_reads(compare_config):
+    names = stage_names(replace(compare_config, targets=("es", "ru")))
+    first, then = ([names[number] for number in numbers] for numbers in rounds(names))
+    assert first == ["writing-es", "writing-ru", "alignment-es", "alignment-ru", CAUSE]
+    assert then == ["equal-es", "equal-ru", "costs-es", "costs-ru", LAYERS, ROMANISED]
+    assert sorted((*first, *then)) == sorted(names)
+    assert rounds([LAYERS]) == [[], [0]]
+    assert rounds([]) == [[], []]
 
 
 def test_text_is_romanised_only_where_the_package_is(compare_config, monkeypatch, caplog):

@@ -19,7 +19,7 @@ from tl_experts.study.comparison.ceiling import CEILING
 from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.prompts import fingerprint_of_prompts
 from tl_experts.study.comparison.result import MANIFEST, CompareResult, read_compared, stage_names
-from tl_experts.study.comparison.stages import possible_stages, run_stages, targets_on_workers
+from tl_experts.study.comparison.stages import possible_stages, run_stages, stages_on_workers
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ def compare(
         model: a loaded model; None: load the model of the config.
         device: of `load_model`.
         workers: data-parallel Ray workers, which load the config's model by its name, share the folder and take a
-            target at a time; None: this process takes one after the other. The tables are the same.
-        progress: show progress bars of the pass for the statistics, or of the targets that workers have finished.
+            stage at a time; None: this process takes one after the other. The tables are the same.
+        progress: show progress bars of the pass for the statistics, or of the stages that workers have finished.
         started: called with the name of each stage that is about to run in this process.
 
     Raises:
@@ -78,9 +78,11 @@ def compare(
         about = _begin(config, {"dev": dev.fingerprint, "test": test.fingerprint, "prompts": prompts}, loaded, target)
         ceiling = about.get("ceiling") is not None
         bench = CompareBench(config, loaded, dev, test, target.resolve(), progress, ceiling)
+        names = possible_stages(stage_names(config))
         if workers is not None and load is not None:
-            targets_on_workers(bench, workers, load)
-        run_stages(bench, possible_stages(stage_names(config)), started)
+            stages_on_workers(bench, names, workers, load)
+        else:
+            run_stages(bench, names, started)
     return CompareResult.load(target)
 
 

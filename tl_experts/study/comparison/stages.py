@@ -1,4 +1,4 @@
-"""The stages of a comparison: in this process, or those of each target on a worker."""
+"""The stages of a comparison: in this process, or on workers."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,7 @@ from tl_experts.study.comparison.config import CompareConfig
 from tl_experts.study.comparison.costs import costs
 from tl_experts.study.comparison.equal import equal_cost
 from tl_experts.study.comparison.layers import layers
-from tl_experts.study.comparison.result import CAUSE, LAYERS, ROMANISED, target_stages
+from tl_experts.study.comparison.result import CAUSE, LAYERS, ROMANISED
 from tl_experts.study.comparison.romanised import romanised
 from tl_experts.study.comparison.romaniser import INSTALL, PACKAGE, can_romanise
 from tl_experts.study.comparison.writing import writing
@@ -25,6 +25,12 @@ log = logging.getLogger(__name__)
 
 ONCE = {CAUSE: cause, LAYERS: layers, ROMANISED: romanised}
 """What is computed once for all targets."""
+
+FIRST = ("writing", "alignment", CAUSE)
+"""The parts that read no other, the longest first."""
+
+THEN = ("equal", "costs", LAYERS, ROMANISED)
+"""The parts that read what the first have written, the longest first."""
 
 
 def possible_stages(names: Sequence[str]) -> list[str]:
@@ -50,35 +56,44 @@ def run_stages(bench: CompareBench, names: Iterable[str], started: Callable[[str
         run_stage(bench.folder, name, partial(_tables, bench, name), started)
 
 
-def targets_on_workers(bench: CompareBench, workers: Workers, load: Callable[[], Model]) -> None:
-    """Run the stages of all targets on Ray workers, each of which takes a target at a time.
+def stages_on_workers(bench: CompareBench, names: Sequence[str], workers: Workers, load: Callable[[], Model]) -> None:
+    """Run stages on Ray workers, each of which takes one at a time; finished ones are passed over.
 
     Args:
         bench: the comparison; workers read the same corpus and share its folder.
+        names: of the stages.
         workers: an open pool, or which workers to open one of.
         load: gives a worker its model.
 
     Raises:
         TLExpertsError: as `RayPool`; finished stages are kept.
     """
-    targets = bench.config.targets
-    unfinished = [
-        number
-        for number, target in enumerate(targets)
-        if not all(is_finished(bench.folder, name) for name in target_stages(target))
-    ]
+    unfinished = [name for name in names if not is_finished(bench.folder, name)]
     if not unfinished:
         return
-    work = partial(_take_targets, bench.config, bench.folder, bench.ceiling)
     with opened(workers, load) as pool:
-        pool.run(work, unfinished, description="targets", progress=bench.progress)
+        work = partial(_take_stages, bench.config, bench.folder, bench.ceiling, unfinished)
+        pool.run_rounds(work, rounds(unfinished), description="stages", progress=bench.progress)
 
 
-def _take_targets(config: CompareConfig, folder: Path, ceiling: bool, model: Model) -> Callable[[int], None]:
-    """What a worker opens once: the statistics of its bench serve all targets that it takes."""
+def rounds(names: Sequence[str]) -> list[list[int]]:
+    """The numbers of the stages that read no other, and of those that read these, each kind the longest first.
+
+    Examples:
+        >>> rounds(["writing-es", "costs-es", "equal-es", "alignment-es", "silencing", "layers"])
+        [[0, 3, 4], [2, 1, 5]]
+    """
+    parts = [name.partition("-")[0] for name in names]
+    return [[number for part in own for number, other in enumerate(parts) if other == part] for own in (FIRST, THEN)]
+
+
+def _take_stages(
+    config: CompareConfig, folder: Path, ceiling: bool, names: Sequence[str], model: Model
+) -> Callable[[int], None]:
+    """What a worker opens once: the statistics of its bench serve all stages that it takes."""
     dev, test = read_corpora(config)
     bench = CompareBench(config, model, dev, test, folder, progress=False, ceiling=ceiling)
-    return lambda number: run_stages(bench, target_stages(config.targets[number]))
+    return lambda number: run_stages(bench, names[number : number + 1])
 
 
 def _tables(bench: CompareBench, name: str) -> Tables:
