@@ -98,11 +98,8 @@ def choosing_rows(bench: CompareBench) -> Corpus:
 
 def _tried(bench: CompareBench, target: str) -> dict[str, list[Setting | None]]:
     """The settings of every method that are possible, after no intervention."""
-    tried: dict[str, list[Setting | None]] = {UNSTEERED: [None]}
-    for method in bench.methods:
-        settings = method.retrieval_settings(bench.config)
-        tried[method.name] = [one for one in settings if bench.builder(target).possible(one)]
-    return tried
+    tried = {method.name: [*bench.retrieval_settings(target, method)] for method in bench.methods}
+    return {UNSTEERED: [None], **tried}
 
 
 def _choices(

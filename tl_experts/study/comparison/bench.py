@@ -10,7 +10,7 @@ from tl_experts.experts.expertise import score_responses
 from tl_experts.models import Model
 from tl_experts.responses.statistics_pass import collect_for_steering
 from tl_experts.steering.tuning.building import Builder, Built, Statistics, builder
-from tl_experts.steering.tuning.space import Setting
+from tl_experts.steering.tuning.space import SHIFTS, Setting
 from tl_experts.steering.writing.continuing import Decoding
 from tl_experts.study.comparison.ceiling import ceiling_space
 from tl_experts.study.comparison.config import CompareConfig
@@ -66,6 +66,18 @@ class CompareBench:
         if target not in self._builders:
             self._builders[target] = builder(self.statistics, target)
         return self._builders[target]
+
+    def retrieval_settings(self, target: str, method: Method) -> list[Setting]:
+        """The settings of a method that retrieval chooses from.
+
+        Of a scoring that ranks fewer neurons than the smallest count, all that it ranks, as in the silencing matrix.
+        """
+        building, settings = self.builder(target), method.retrieval_settings(self.config)
+        possible = [setting for setting in settings if building.possible(setting)]
+        if possible or method.scoring in SHIFTS or method.scoring not in building.scorings:
+            return possible
+        ranked = building.best(method.scoring, min(self.config.retrieval_counts))
+        return [] if ranked is None else [replace(settings[0], count=ranked.total)]
 
     def reading(self, target: str, setting: Setting) -> Built:
         """What a setting does to text that is read: a setting of tokens that are written acts on all that are read."""

@@ -56,7 +56,7 @@ def chosen(bench: CompareBench, target: str) -> list[Chosen]:
     settings = {
         (method.name, str(setting)): setting
         for method in bench.methods
-        for setting in method.retrieval_settings(bench.config)
+        for setting in bench.retrieval_settings(target, method)
     }
     found = [
         Chosen(

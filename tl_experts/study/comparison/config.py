@@ -74,7 +74,7 @@ class CompareConfig(FileOptions):
     """Numbers of neurons that the search for writing chooses from."""
 
     retrieval_counts: tuple[int, ...] = (100, 500)
-    """Numbers of neurons that retrieval chooses from, at strength 1."""
+    """Numbers of neurons that retrieval chooses from, at strength 1; where a scoring ranks fewer, all that it ranks."""
 
     trials: int = 12
     """Settings that are tried for writing, for each method and target."""
