@@ -26,6 +26,8 @@ RESULTS = {
     "embed": ["embeddings.safetensors"],
     "embed_on_ray": ["embeddings.safetensors"],
     "study": ["study/tables/*.csv"],
+    "comparison": ["comparison/tables/*.csv"],
+    "comparison_on_ray": ["comparison/tables/*.csv"],
     "conversion": ["cache/**/*.safetensors", "cache/**/*.json"],
     "training": ["losses.txt"],
 }
@@ -37,6 +39,8 @@ PIECES = {
     "embed": "embeddings/*.safetensors",
     "embed_on_ray": "embeddings/*.safetensors",
     "study": "study/passes/*/*.safetensors",
+    "comparison": "comparison/tuning/*/*/trials/*.safetensors",
+    "comparison_on_ray": "comparison/tuning/*/*/trials/*.safetensors",
 }
 """The pieces of each job: one that existed when a run was killed must not be recomputed."""
 

@@ -19,6 +19,7 @@ IMPORTED = (
     "tl_experts.experts.find",
     "tl_experts.models.loading",
     "tl_experts.responses.collect_to_disk",
+    "tl_experts.study.comparison.run",
     "tl_experts.study.run",
     "transformer_lens",
     "transformers.models.auto.modeling_auto",
@@ -120,6 +121,43 @@ def study(folder: Path) -> None:
         resamples=200,
     )
     run_study(config, folder / "study", progress=False)
+
+
+def comparison(folder: Path) -> None:
+    """A small comparison: a search for each of four methods, retrieval, costs, silencing."""
+    _compare(folder)
+
+
+def comparison_on_ray(folder: Path) -> None:
+    """The same by two Ray workers."""
+    from tl_experts import RayWorkers
+
+    _compare(folder, workers=RayWorkers(count=2))
+
+
+def _compare(folder: Path, **options: Any) -> None:
+    from tl_experts import CompareConfig, compare
+
+    config = CompareConfig(
+        name="killed",
+        model="polyglot-mini-small",
+        languages=("en", "de", "ja"),
+        targets=("de",),
+        scorings=("auroc", "lape"),
+        holds=("set mean",),
+        counts=(5, 20),
+        retrieval_counts=(20,),
+        dev_rows=12,
+        test_rows=12,
+        trials=3,
+        texts=1,
+        text_tokens=8,
+        kl_rows=1,
+        silencing_rows=2,
+        silencing_count=5,
+        resamples=200,
+    )
+    compare(config, folder / "comparison", progress=False, **options)
 
 
 def conversion(folder: Path) -> None:
