@@ -1,5 +1,8 @@
 """Batches hold every sentence once, within the budget, and know what is text."""
 
+import math
+from itertools import combinations, pairwise
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import train_tokenizer
 from tl_experts import Batching
 from tl_experts.errors import ModelError
-from tl_experts.models.batches import TokenPolicy, count_tokens, make_batches
+from tl_experts.models.batches import BATCH_PRICE, TokenPolicy, cheapest_cuts, count_tokens, make_batches
 
 ENCODED = st.lists(st.lists(st.integers(3, 50), min_size=1, max_size=30), min_size=1, max_size=40)
 
@@ -42,6 +45,38 @@ def test_like_lengths_go_together_so_that_little_is_padded():
     real = count_tokens(make_batches(encoded, policy(), Batching(token_budget=256)))
     assert real == sum(map(len, encoded)) + 64
     assert real / slots > 0.9  # all padded together: 0.56
+
+
+def price(widths, cuts, budget):
+    """Slots and the price of each batch; infinite where a batch of several sentences is over the budget."""
+    batches = [(end - start, widths[start]) for start, end in pairwise(cuts)]
+    fits = all(count == 1 or count * width <= budget for count, width in batches)
+    return sum(count * width + BATCH_PRICE for count, width in batches) if fits else math.inf
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=8), st.integers(1, 1_000))
+def test_no_other_cuts_cost_less(widths, budget):
+    widths.sort(reverse=True)
+    inner = range(1, len(widths))
+    every = [[0, *cut, len(widths)] for size in range(len(widths)) for cut in combinations(inner, size)]
+    found = price(widths, cheapest_cuts(widths, budget), budget)
+    assert found == min(price(widths, cuts, budget) for cuts in every) < math.inf
+
+
+def test_sentences_of_one_length_fill_the_budget():
+    assert cheapest_cuts([10] * 25, budget=100) == [0, 5, 15, 25]
+    assert cheapest_cuts([], budget=100) == [0]
+
+
+def test_each_part_is_batched_alike_whatever_else_is():
+    encoded = [[5] * (3 + 7 * i % 41) for i in range(30)]
+    whole = [batch.indices.tolist() for batch in make_batches(encoded, policy(), part=10)]
+    order = [index for batch in whole for index in batch]
+    for begin in range(0, 30, 10):
+        own = make_batches(encoded, policy(), only=order[begin : begin + 10])
+        assert [batch.indices.tolist() for batch in own] == [
+            batch for batch in whole if batch[0] in order[begin : begin + 10]
+        ]
 
 
 def test_the_longest_come_first():
