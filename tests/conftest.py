@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import jaxtyping
 import pytest
 import torch
@@ -28,6 +29,10 @@ from tl_experts import load_model
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.models import Model
 from tl_experts.models.lens import HAS_HOOKED_TRANSFORMER, TransformerBridge
+
+# Its limit of 200 ms an example is a timed test: it failed on busy cores.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 TEXTS = {
     "en": [

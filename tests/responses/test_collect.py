@@ -13,8 +13,7 @@ from tl_experts import (
 )
 from tl_experts.corpus.sentences import Corpus
 from tl_experts.errors import ModelError, ResponseError, SiteError
-from tl_experts.models import SITES, fingerprint_difference, hook_name, token_policy
-from tl_experts.models.batches import make_batches
+from tl_experts.models import SITES, fingerprint_difference, hook_name, text_batches, token_policy
 from tl_experts.responses.collect import Responses
 from tl_experts.responses.neurons import NeuronTable
 
@@ -102,13 +101,13 @@ def test_both_model_classes_have_the_same_experts(architecture, model_of, bridge
 
 @pytest.mark.parametrize("pooling", ["max", "mean"])
 def test_responses_from_a_cache_equal_the_collected_ones(pooling, llama, corpus):
-    (batch,) = make_batches(token_policy(llama).encode(corpus.texts), token_policy(llama), Batching(token_budget=10**6))
-    order = batch.indices.argsort()
-    _, cache = llama.run_with_cache(batch.tokens[order], names_filter=lambda name: name.endswith("hook_post"))
-    ours = responses_from_cache(llama, cache, corpus, batch.pooled[order], reading=Reading(pooling=pooling))
     collected = collect_responses(llama, corpus, reading=Reading(pooling=pooling), **QUIET)
-    torch.testing.assert_close(ours.values, collected.values, rtol=1e-5, atol=1e-5)
-    assert ours.neurons == collected.neurons
+    for batch in text_batches(llama, corpus.texts):
+        _, cache = llama.run_with_cache(batch.tokens, names_filter=lambda name: name.endswith("hook_post"))
+        own = corpus.take(batch.indices.tolist())
+        ours = responses_from_cache(llama, cache, own, batch.pooled, reading=Reading(pooling=pooling))
+        torch.testing.assert_close(ours.values, collected.values[batch.indices], rtol=1e-5, atol=1e-5)
+        assert ours.neurons == collected.neurons
 
 
 def test_a_cache_without_the_site_or_with_other_rows_is_refused(llama, corpus):
