@@ -98,8 +98,8 @@ def choosing_rows(bench: CompareBench) -> Corpus:
 
 def _tried(bench: CompareBench, target: str) -> dict[str, list[Setting | None]]:
     """The settings of every method that are possible, after no intervention."""
-    tried = {method.name: [*bench.retrieval_settings(target, method)] for method in bench.methods}
-    return {UNSTEERED: [None], **tried}
+    tried: dict[str, list[Setting | None]] = {UNSTEERED: [None]}
+    return tried | {method.name: [*bench.retrieval_settings(target, method)] for method in bench.methods}
 
 
 def _choices(
