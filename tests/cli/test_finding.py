@@ -140,15 +140,27 @@ def test_a_corpus_may_be_called_so(checkpoint, tmp_path):
     assert run.exit_code == 0, run.output
 
 
+def printed(table, width):
+    """The lines of a table as printed."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table)
+    return console.file.getvalue().splitlines()
+
+
 def test_the_table_names_a_language_that_a_rule_gave_nothing(model_of, corpus):
     found = find_experts(model_of("llama"), corpus, k=4, progress=False)
-    table = experts_table(found - found["de"])
-    console = Console(file=io.StringIO(), width=200)
-    console.print(table)
-    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in console.file.getvalue().splitlines()]
-    cells = {line[0]: line[1:] for line in lines if line}
-    assert cells["de"] == ["0", "", "", "", ""]
+    cells = {line.split()[0]: line.split()[1:] for line in printed(experts_table(found - found["de"]), 80)}
+    assert cells["de"] == ["0"]
     english = found["en"]
-    assert cells["en"][0] == "4"
-    assert cells["en"][1] == f"{english.statistics['auroc'].max():.4f}"
-    assert cells["en"][4].split()[0] == f"{english.layer[0]}.{english.neuron[0]}"
+    assert cells["en"][:2] == ["4", f"{english.statistics['auroc'].max():.4f}"]
+    first = [f"{layer}.{neuron}" for layer, neuron in zip(english.layer, english.neuron, strict=True)][:3]
+    assert cells["en"][-3:] == first
+
+
+def test_nothing_of_the_table_is_cut_in_60_columns(model_of, corpus):
+    found = find_experts(model_of("llama"), corpus, k=4, progress=False)
+    lines = printed(experts_table(found), 60)
+    assert max(map(len, lines)) <= 60
+    assert not any("…" in line for line in lines)
+    for word in (*found.languages, "experts", "layer.neuron", f"{found['en'].layer[2]}.{found['en'].neuron[2]}"):
+        assert any(word in line for line in lines), word

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from tl_experts import __version__
@@ -173,11 +174,13 @@ def save(experts: "Experts", folder: Path, out: Output) -> None:
 def experts_table(experts: "Experts") -> Table:
     """For each language: how many experts, their scores, their layers, and the first of them."""
     scores = experts.statistics.get("score", experts.statistics.get(experts.metric, experts.statistics["auroc"]))
-    table = Table(title=f"Experts: {experts.selection}, by {experts.metric}", title_justify="left")
-    table.add_column("language")
-    for column in ("experts", "best score", "mean score", "layers (quartiles)"):
-        table.add_column(column, justify="right")
-    table.add_column(f"first {SHOWN} (layer.neuron)")
+    title = f"Experts: {experts.selection}, by {experts.metric}\nQuartiles of their layers; the first {SHOWN} of them"
+    # Narrow, so that it fits into 60 columns.
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("language", no_wrap=True)
+    for column in ("experts", "best\nscore", "mean\nscore", "layers"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("layer.neuron")
     for index, language in enumerate(experts.languages):
         rows = np.flatnonzero(experts.language_of == index)
         if not len(rows):  # a rule of its own may select none
