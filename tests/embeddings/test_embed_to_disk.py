@@ -46,3 +46,10 @@ def test_vectors_in_files_are_those_in_memory(llama, corpus, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
     with pytest.raises(ArtefactError, match=r"layer-None.npy cannot be written"):
         embed_layers(llama, corpus, [None], scratch=tmp_path / "nowhere", **QUIET)
+
+
+def test_pieces_of_another_cut_into_batches_are_another_job(llama, corpus, tmp_path, monkeypatch):
+    store_embeddings(llama, corpus, tmp_path, **QUIET)
+    monkeypatch.setattr("tl_experts.embeddings.embed_to_disk.CUT", 2)
+    with pytest.raises(ArtefactError, match="batches is 3 there and 2 here; choose another folder"):
+        store_embeddings(llama, corpus, tmp_path, **QUIET)

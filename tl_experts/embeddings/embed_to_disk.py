@@ -20,7 +20,7 @@ from tl_experts.models import (
     model_fingerprint,
     require_no_hooks,
 )
-from tl_experts.models.batches import DEFAULT_BATCHING, Batching
+from tl_experts.models.batches import CUT, DEFAULT_BATCHING, Batching
 from tl_experts.models.dtypes import dtype_name
 from tl_experts.responses.collect_to_disk import worker_loader
 from tl_experts.steering.interventions import describe_intervention
@@ -85,6 +85,7 @@ def store_embeddings(
         "layers": [str(layer) for layer in layers],
         "intervention": describe_intervention(experts, value),
         "batching": asdict(batching),
+        "batches": CUT,
     }
     kept = KeptPass(
         partial(embed_pieces, sentences=sentences, layers=list(layers), batching=batching),

@@ -57,6 +57,10 @@ class Batching:
 
 DEFAULT_BATCHING = Batching()
 
+CUT = 3
+"""Counts the ways in which text was cut into batches so far. Jobs whose pieces are batches record it: pieces of another
+cut would hold other sentences."""
+
 BATCH_PRICE = 128
 """What a further batch costs, in token slots: the calls of a pass beside its products. From passes over one corpus with
 several budgets on two cores: about 130 slots for polyglot-mini, 40 for Gemma-3-270M."""

@@ -22,7 +22,7 @@ from tl_experts.jobs.job import Job
 from tl_experts.jobs.pieces import Arrays, Pieces
 from tl_experts.jobs.workers import RayPool
 from tl_experts.models import Model, model_fingerprint
-from tl_experts.models.batches import Batching
+from tl_experts.models.batches import CUT, Batching
 from tl_experts.responses.collect import Responses, collect_pieces
 from tl_experts.responses.reading import Reading
 from tl_experts.steering.interventions import describe_intervention, steer
@@ -173,9 +173,8 @@ class Bench:
         return KeptPass(compute, self._folder_of(full), full, self.fingerprint, experts, self.config.value)
 
     def _job(self, what: str, document: Row) -> Job:
-        # batches 2: a repeated sentence is run once. Pieces of an earlier cut would not fit.
         return Job(
-            {"kind": what, "batches": 2, "fingerprint": self.fingerprint, "dtype": self.config.dtype, **document}
+            {"kind": what, "batches": CUT, "fingerprint": self.fingerprint, "dtype": self.config.dtype, **document}
         )
 
     def _folder_of(self, job: Job) -> Path:
