@@ -83,7 +83,7 @@ def others(study: Path, comparison: Path, alignment: Path) -> Iterator[tuple[str
         yield name, getattr(plots, name)(compared)
     for name in ("alignment_bars", "cost_front"):
         yield name, getattr(plots, name)(compared, compared.config.targets[0])
-    tuned = TuneResult.load(comparison / "tuning" / compared.config.targets[0] / "auroc-add-diffmean")
+    tuned = TuneResult.load(comparison / "tuning" / compared.config.targets[0] / "vector-add-diffmean")
     yield "tuning_front", plots.tuning_front(tuned)
     yield "alignment_search", plots.alignment_search(AlignmentResult.load(alignment))
 
