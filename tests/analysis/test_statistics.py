@@ -93,7 +93,7 @@ def test_p_is_right_about_as_often_as_it_says():
     assert 0.04 < share < 0.19
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(3, 40), st.integers(0, 10**6))
 def test_pearson_is_scipys(count, seed):
     x, y = np.random.default_rng(seed).normal(size=(2, count))
@@ -112,7 +112,7 @@ def test_pearson_knows_perfect_correlation_and_refuses_constants():
             pearson(x, bad, seed=0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0, 1), max_size=12))
 def test_holm_is_scipys_relative(p_values):
     corrected = holm(p_values)

@@ -163,7 +163,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("option", CHOICES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=ANYTHING)
 def test_an_invalid_option_value_raises_an_error_that_names_it(option, value, made, tmp_path):
     assume(not (isinstance(value, str) and value in WORDS))

@@ -23,7 +23,7 @@ LONG: Records = [
 ]
 EXPECTED = Corpus.from_texts({code: texts[:3] for code, texts in TEXTS.items()}, aligned=True)
 
-fast = settings(max_examples=40, deadline=None)
+fast = settings(max_examples=40)
 # Without surrogates, NUL and byte-order mark, which no text file can hold anywhere.
 line = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0\ufeff"), min_size=1, max_size=12)
 sentence = line.filter(str.strip)

@@ -133,7 +133,7 @@ def test_the_case_of_a_flores_code_does_not_change_the_language(code: str) -> No
     assert language_code(code.lower()) == language_code(code.upper()) == language_code(code)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.from_regex(r"[a-zA-Z]{1,4}([-_][a-zA-Z0-9]{1,8}){0,3}", fullmatch=True) | st.sampled_from(FLORES_200))
 @example("zh_hant")
 @example("yue_Hant")

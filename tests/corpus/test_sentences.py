@@ -12,7 +12,7 @@ from tests.messages import says
 from tl_experts.corpus.sentences import Corpus, concatenate
 from tl_experts.errors import CorpusError
 
-fast = settings(max_examples=50, deadline=None)
+fast = settings(max_examples=50)
 sentence = st.text(min_size=1, max_size=20).filter(str.strip)
 language = st.sampled_from(["en", "de", "ru", "ja", "zh-Hant"])
 

@@ -73,28 +73,28 @@ def cases(draw, elements=ANY, languages=5, sentences=25, neurons=3):
     return values, labels
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(cases())
 def test_auroc_and_ap_are_scikit_learns_for_any_values_and_labels(case):
     values, labels = case
     agrees(expertise_of(values, labels), values, labels, RANKED)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(elements=st.sampled_from([0.0, -0.0, 1.0, 2.0]), sentences=60))
 def test_auroc_and_ap_are_scikit_learns_when_nearly_all_is_tied(case):
     values, labels = case
     agrees(expertise_of(values, labels), values, labels, RANKED)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(cases(elements=FINITE))
 def test_mean_median_p90_and_negative_mean_are_numpys(case):
     values, labels = case
     agrees(expertise_of(values, labels), values, labels, ("mean", "median", "p90", "negative_mean"))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(cases(elements=st.sampled_from([np.inf, -np.inf, -1.0, 0.5, 2.0])))
 @example((np.array([[1], [2], [np.inf], [0]], np.float32), ["en", "en", "en", "de"]))
 @example((np.array([[-np.inf], [2], [0]], np.float32), ["en", "en", "de"]))
@@ -103,7 +103,7 @@ def test_means_and_median_are_numpys_among_infinities(case):
     agrees(expertise_of(values, labels), values, labels, ("mean", "median", "negative_mean"))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.lists(st.sampled_from([np.inf, -np.inf, -1.0, 0.5, 2.0]), min_size=1, max_size=22))
 @example([0.0] * 10 + [np.inf])
 @example([-np.inf, 2.0])
@@ -171,7 +171,7 @@ def test_infinities_lie_beyond_every_finite_response():
     assert columns_of(expertise_of(values, ["en", "de"]), "auroc")["en"].tolist() == [1.0, 0.0, 0.5]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(cases(elements=FINITE), st.randoms(use_true_random=False))
 def test_order_of_sentences_changes_no_bit(case, random):
     values, labels = case
@@ -184,7 +184,7 @@ def test_order_of_sentences_changes_no_bit(case, random):
     same_bits(one, other)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(cases(elements=FINITE), st.randoms(use_true_random=False))
 def test_order_of_languages_changes_no_bit_of_the_rank_statistics(case, random):
     values, labels = case
@@ -228,7 +228,7 @@ def test_progress_adds_up_to_every_neuron(wide):
     assert sum(done) == 400
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(cases())
 def test_responses_of_opposite_sign_have_one_minus_the_auroc(case):
     values, labels = case
@@ -247,7 +247,7 @@ def test_responses_of_opposite_sign_have_one_minus_the_auroc(case):
     ],
     ids=["shift", "cube", "exp", "reciprocal", "denormals"],
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(case=cases())
 def test_a_strictly_increasing_transform_changes_no_bit_of_auroc_and_ap(increasing, case):
     values, labels = case
@@ -257,7 +257,7 @@ def test_a_strictly_increasing_transform_changes_no_bit_of_auroc_and_ap(increasi
     same_bits(expertise_of(values, labels), expertise_of(images[ranks.reshape(values.shape)], labels), RANKED)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(cases(languages=2))
 def test_aurocs_of_two_languages_sum_to_one(case):
     auroc = expertise_of(*case).auroc

@@ -20,7 +20,7 @@ from tl_experts.responses.collect import collect_responses
 from tl_experts.responses.neurons import NeuronTable
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SCORES, st.integers(1, len(PAIRS)), st.sampled_from(["auroc", "ap"]))
 def test_top_k_are_a_plain_argsort_over_all_layers(scores, k, metric):
     expertise = expertise_of(scores, ap=scores) if metric == "auroc" else expertise_of(1 - scores, ap=scores)
@@ -31,7 +31,7 @@ def test_top_k_are_a_plain_argsort_over_all_layers(scores, k, metric):
         assert pairs_of(experts, language) == [PAIRS[i] for i in order]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SCORES, st.integers(1, len(PAIRS)))
 def test_bottom_k_are_the_same_argsort_from_the_other_end(scores, k):
     experts = select_experts(expertise_of(scores), k=k, how="bottom")
@@ -47,7 +47,7 @@ def test_equal_scores_are_taken_in_order_of_layer_and_neuron(how, metric):
     assert all(pairs_of(experts, language) == PAIRS[:7] for language in LANGUAGES)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SCORES, st.sampled_from(GRID), st.none() | st.integers(1, 20), st.sampled_from(["top", "bottom"]))
 def test_a_threshold_keeps_all_who_reach_it_and_k_the_first_of_them(scores, threshold, k, how):
     limit = np.float32(threshold)

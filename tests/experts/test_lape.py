@@ -75,7 +75,7 @@ def by_hand(over_zero, tokens, *, rate, bar_rate, weight=None):
     return [{n for n in chosen if shares[k][n] > bar} for k in languages]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from([0.01, 0.02, 0.1]), st.sampled_from([0.5, 0.9, 0.95]))
 def test_a_small_slice_is_selected_as_by_hand_ties_included(seed, rate, bar_rate):
     generator = np.random.default_rng(seed)
@@ -98,7 +98,7 @@ def test_neurons_of_equal_score_are_taken_in_their_order():
     assert np.flatnonzero(scores.selected(0.3)[0]).tolist() == [0, 1, 2]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10_000), st.integers(2, 6))
 def test_the_union_of_the_sets_has_as_many_members_as_are_selected(seed, languages):
     generator = np.random.default_rng(seed)
@@ -121,7 +121,7 @@ def test_entropies_are_those_of_the_definition():
     assert entropies(shares).dtype == np.float64
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=2, max_size=40), st.floats(0.05, 1))
 def test_the_bar_is_pytorchs_kthvalue(values, rate):
     import torch

@@ -92,7 +92,7 @@ some_header = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(some_arrays, some_header, st.sampled_from(NAMES))
 def test_any_arrays_and_any_header_come_back(folder: Path, arrays: dict, header: dict, name: str) -> None:
     save_artefact(folder / name, "drawn", arrays, header)

@@ -163,13 +163,13 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     assert list(files(tmp_path)) == ["a.json"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(some_json)
 def test_any_json_comes_back(folder: Path, document: object) -> None:
     assert json.loads(write_json(folder / "a.json", document).read_text(encoding="utf-8")) == document
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.binary(max_size=50), max_size=5))
 def test_joined_files_are_their_bytes_in_order(folder: Path, contents: list[bytes]) -> None:
     parts = [folder / f"part{i}" for i in range(len(contents))]

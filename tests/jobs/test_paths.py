@@ -45,7 +45,7 @@ def test_a_name_that_could_lead_out_of_the_folder_raises_an_error(name: object, 
         require_name(name, "name", StudyError)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.sampled_from("ab./\\:~\0 é"), max_size=8))
 def test_no_name_leads_out_of_the_folder(name: str) -> None:
     folder = Path("/some/folder")

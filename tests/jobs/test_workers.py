@@ -85,7 +85,8 @@ def test_a_worker_loads_once_and_opens_each_work_once(cluster, tmp_path):
 def test_a_round_begins_when_the_one_before_has_ended_and_the_work_is_opened_once(cluster, tmp_path):
     with RayPool(load, RayWorkers(count=2)) as pool:
         pool.run_rounds(NeedsEarlier(tmp_path, needed=2), [[0, 1], [], [2, 3]], **QUIET)
-        assert (tmp_path / "opened").read_text() == "xx"  # once by each of two workers
+        opened = (tmp_path / "opened").read_text().split()
+        assert len(set(opened)) == len(opened) <= 2  # once by each worker that took a number
         assert {path.name for path in tmp_path.iterdir()} == {"opened", *map(str, range(4))}
         (tmp_path / "1").unlink()
         with pytest.raises(TLExpertsError, match="only 1 of 2 are here"):

@@ -73,10 +73,9 @@ def test_each_part_is_batched_alike_whatever_else_is():
     whole = [batch.indices.tolist() for batch in make_batches(encoded, policy(), part=10)]
     order = [index for batch in whole for index in batch]
     for begin in range(0, 30, 10):
-        own = make_batches(encoded, policy(), only=order[begin : begin + 10])
-        assert [batch.indices.tolist() for batch in own] == [
-            batch for batch in whole if batch[0] in order[begin : begin + 10]
-        ]
+        part = order[begin : begin + 10]
+        own = [batch.indices.tolist() for batch in make_batches(encoded, policy(), only=part)]
+        assert own == [batch for batch in whole if batch[0] in part]
 
 
 def test_the_longest_come_first():

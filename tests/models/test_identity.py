@@ -66,7 +66,7 @@ def test_a_thousandth_more_of_any_one_parameter_changes_the_fingerprint(architec
         assert model_fingerprint(model) == before, name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_thousandth_more_of_any_one_value_changes_the_fingerprint(data, model_of):
     model = own_copy(model_of("qwen3"))
