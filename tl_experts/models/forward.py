@@ -101,6 +101,37 @@ def position_logits(
             handle.remove()
 
 
+def position_states(
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    positions: Bool[Tensor, "batch pos"],
+    *,
+    attended: Bool[Tensor, "batch pos"] | None = None,
+) -> Float[Tensor, "chosen d_model"]:
+    """What `position_logits` unembeds, row by row; the pass ends there.
+
+    Args:
+        model: a `HookedTransformer`.
+        tokens: token ids.
+        positions: True where states are wanted.
+        attended: as in `forward_pass`.
+    """
+    found: list[Tensor] = []
+
+    def keep(_module: Any, args: tuple[Any, ...]) -> None:
+        found.append(args[0][positions.to(args[0].device)])
+        raise _Enough
+
+    with Scope() as scope:
+        handle = model.unembed.register_forward_pre_hook(scope.only(keep))
+        try:
+            with contextlib.suppress(_Enough):
+                _logits(model, tokens, attended)
+        finally:
+            handle.remove()
+    return found[0]
+
+
 def _logits(model: Model, tokens: Tensor, attended: Tensor | None) -> Tensor:
     with evaluating(model), lean_passes(model), torch.inference_mode():
         logits: Tensor = model(tokens.to(_input_device(model)), return_type="logits", **_arguments(model, attended))

@@ -47,6 +47,7 @@ class Components:
     """Architectures whose norms follow attention and MLP."""
     wide_qk_norm: tuple[str, ...]
     """Architectures that normalise queries and keys of all heads together."""
+    unembed: type
 
 
 def _components() -> Components:
@@ -59,6 +60,7 @@ def _components() -> Components:
         layer_norms=layer_norms,
         post_norm=tuple(POST_NORM_ARCHITECTURES),
         wide_qk_norm=("OlmoeForCausalLM", "Olmo2ForCausalLM", "Olmo3ForCausalLM"),
+        unembed=components.Unembed,
     )
 
 

@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from tl_experts.errors import ModelError
 from tl_experts.models.batches import DEFAULT_BATCHING, Batch, Batching, count_tokens, fill_repeats
-from tl_experts.models.forward import position_logits
+from tl_experts.models.forward import position_logits, position_states
 from tl_experts.models.hooks import Model, require_model
 from tl_experts.models.tokens import text_batches
+from tl_experts.models.vocabulary import losses_by_piece, unembeds_plainly
 
 LOGITS = 2**27
 """Most logits of a batch: 512 MiB in float32."""
@@ -129,13 +130,18 @@ def token_losses(
         wanted: which tokens after the first.
         attended: as in `forward_pass`.
     """
-    logits = position_logits(model, tokens, _predicting(wanted), attended=attended)
-    # Of a model on several GPUs the logits come from the last.
-    own: Int[Tensor, "wanted 1"] = tokens[:, 1:][wanted][:, None].to(logits.device)
+    positions = _predicting(wanted)
+    own: Int[Tensor, " wanted"] = tokens[:, 1:][wanted]
+    if unembeds_plainly(model):
+        states = position_states(model, tokens, positions, attended=attended)
+        with torch.inference_mode():
+            return losses_by_piece(model, states, own)
+    logits = position_logits(model, tokens, positions, attended=attended)
     with torch.inference_mode():
-        # Without log_softmax, which would hold a second copy of the logits.
+        # Without log_softmax, which would hold a second copy of the logits. Of a model on several GPUs the logits come
+        # from the last.
         wide = logits.float()
-        losses: Tensor = wide.logsumexp(-1) - wide.gather(-1, own)[..., 0]
+        losses: Tensor = wide.logsumexp(-1) - wide.gather(-1, own[:, None].to(logits.device))[..., 0]
     return losses
 
 
