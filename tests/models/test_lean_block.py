@@ -140,3 +140,30 @@ def test_weights_in_another_order_in_memory_give_the_same_bits():
         found = forward_logits(model, TOKENS)
         lay_out(model)
         assert torch.equal(found, forward_logits(model, TOKENS))
+
+
+@pytest.mark.parametrize("attended", [None, LEFT], ids=["full", "left"])
+def test_attention_over_long_texts_is_computed_in_blocks(form, model, attended, monkeypatch):
+    decoder, whole = Decoder(model), Decoder(model)
+    monkeypatch.setattr(lean_block, "LONG", 5)
+    monkeypatch.setattr(lean_block, "_ROWS", 4)
+    found = forward_logits(model, TOKENS, attended=attended)
+    steps = [decoder.next_logits(TOKENS, attended), decoder.next_logits(TOKENS[:, :7])]
+    with plain_passes():
+        wanted = forward_logits(model, TOKENS, attended=attended)
+        plain = [whole.next_logits(TOKENS, attended), whole.next_logits(TOKENS[:, :7])]
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(torch.stack(steps), torch.stack(plain), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("queries", "keys", "window"), [(2000, 2000, 2000), (1300, 1500, 1500), (3000, 3000, 512)])
+def test_a_block_has_the_keys_that_its_queries_see_and_few_others(queries, keys, window):
+    blocks = list(lean_block._blocks(queries, keys, window))
+    assert [row for rows, _ in blocks for row in range(rows.start, rows.stop)] == list(range(queries))
+    past = keys - queries
+    for rows, seen in blocks:
+        first = max(0, past + rows.start + 1 - window)
+        assert (seen.start, seen.stop) == (first, past + rows.stop)
+    work = sum((rows.stop - rows.start) * (seen.stop - seen.start) for rows, seen in blocks)
+    assert work < 0.75 * queries * keys
+    assert window == keys or work < 2.5 * queries * window

@@ -1,5 +1,7 @@
 """Lean passes: the package's own through a `HookedTransformer`, which compute only what is needed, to the same bits.
 
+Attention over 1,024 tokens or more (`lean_block.LONG`) is the exception: in blocks, to float tolerance.
+
 A pass of ours swaps the forward of the blocks and of the final norm for those of `lean_block`, and puts them back.
 Passes of the user, also those that other threads run through the same model meanwhile, are not touched.
 """
@@ -44,6 +46,7 @@ _PLAIN: ContextVar[bool] = ContextVar("tl_experts_plain", default=False)
 def lean_passes(model: Model) -> Iterator[None]:
     """Run the passes of this block lean where the model allows it: the same bits, faster.
 
+    Attention over 1,024 tokens or more is computed in blocks, whose sums differ in their last bits.
     The package's own passes do so; others may. It acts in this thread or task. A hook on what is not computed then
     (attention scores and patterns, queries, keys, values, scales of norms) turns the plain path of its layer on at
     once, and so do gradients. A `TransformerBridge` is left as it is.

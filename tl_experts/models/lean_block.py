@@ -2,7 +2,8 @@
 
 `HookedTransformer` normalises the input of a block three times, for queries, keys and values; it adds zero biases and
 zero positions; it copies where attention or MLP could write over what they have just computed; and it looks for NaN in
-patterns that cannot have any. Here only what is hooked or needed is computed, by the same operations in the same order.
+patterns that cannot have any. Here only what is hooked or needed is computed, by the same operations in the same order
+(over long texts, attention block by block).
 ``scaled_dot_product_attention`` is not used: its sums differ in the last bits with the length of the text, so equal
 words at the start of two sentences would no longer have equal activations, and AUROC counts ties.
 
@@ -10,6 +11,7 @@ Whether anybody hooks what is not computed here is asked in every pass: then `ru
 This is the hot path of every pass: no einops.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,6 +23,14 @@ from tl_experts.models.lens import COMPONENTS
 
 _MANY_ROWS = 64
 """From so many positions on, an addition costs more than the test that a bias is zero."""
+
+LONG = 1024
+"""From so many queries on, attention is computed for some of them at a time, over no more keys than these see: half of
+the work, or a small part of it where attention is local, and a small part of the memory. The sums over keys are then
+others in their last bits. In shorter texts these bits are those of TransformerLens's own code, which ties rest on."""
+
+_ROWS = 512
+"""Queries at a time."""
 
 _ATTENTION_POINTS = ("hook_q", "hook_k", "hook_v", "hook_rot_q", "hook_rot_k", "hook_attn_scores", "hook_pattern")
 _NORM_POINTS = ("hook_scale", "hook_normalized")
@@ -275,16 +285,46 @@ def _weighted_values(attention: Any, query: Tensor, key: Tensor, value: Tensor, 
     if key.shape[2] != query.shape[2]:
         repeats = query.shape[2] // key.shape[2]
         key, value = key.repeat_interleave(repeats, dim=2), value.repeat_interleave(repeats, dim=2)
+    mask = _mask(attention, queries, keys, padded, query.device)
+    biases = _alibi(attention, queries, keys) if cfg.positional_embedding_type == "alibi" else None
+    if queries < LONG:
+        return _attended(attention, query, key, value, mask, biases, padded is not None)
+    parts = []
+    for rows, seen in _blocks(queries, keys, cfg.window_size if attention.attn_type == "local" else keys):
+        own = None if biases is None else biases[:, rows, seen]
+        block = (query[:, rows], key[:, seen], value[:, seen], None if mask is None else mask[..., rows, seen])
+        parts.append(_attended(attention, *block, own, padded is not None))
+    return torch.cat(parts, dim=1)
+
+
+def _blocks(queries: int, keys: int, window: int) -> Iterator[tuple[slice, slice]]:
+    """Some queries at a time, and the keys that any of them sees."""
+    past = keys - queries
+    for begin in range(0, queries, _ROWS):
+        end = min(begin + _ROWS, queries)
+        yield slice(begin, end), slice(max(0, past + begin + 1 - window), past + end)
+
+
+def _attended(
+    attention: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    biases: Tensor | None,
+    blind: bool,
+) -> Tensor:
+    """The values by the attention to them; `blind`: some queries may see no key."""
+    cfg = attention.cfg
     scores = (query.transpose(1, 2) @ key.permute(0, 2, 3, 1)).div_(attention.attn_scale)
     if (cfg.attn_scores_soft_cap or 0) > 0:
         scores.div_(cfg.attn_scores_soft_cap).tanh_().mul_(cfg.attn_scores_soft_cap)
-    if cfg.positional_embedding_type == "alibi":
-        scores.add_(_alibi(attention, queries, keys))
-    mask = _mask(attention, queries, keys, padded, scores.device)
+    if biases is not None:
+        scores.add_(biases)
     if mask is not None:
         scores.masked_fill_(~mask, -torch.inf)
     pattern = scores.softmax(dim=-1)
-    if padded is not None:
+    if blind:
         pattern.masked_fill_(pattern.isnan(), 0)  # a query that is padding, in front of all text
     return (pattern @ value.transpose(1, 2)).transpose(1, 2)
 
