@@ -65,7 +65,7 @@ INNER = {
             "in_memory",
         ),
         ("hooks", "lean_block"),
-        ("evaluation", "probe", "lean"),
+        ("evaluation", "probe", "lean", "vocabulary"),
         ("forward", "passes", "tokens", "identity", "decoding"),
         ("branches", "sites", "placement", "bridge", "wheels", "weights", "losses", "shared_weights"),
         ("conversion", "divergence"),
@@ -91,8 +91,8 @@ INNER = {
         ("find", "own", "leave_out", "overlap"),
     ),
     "steering": (
-        ("operations", "norms", "positions", "maps", "generation", "matrix", "choices", "wording"),
-        ("edits",),
+        ("operations", "norms", "positions", "maps", "sampling", "matrix", "choices", "wording"),
+        ("edits", "generation"),
         ("neurons",),
         ("steering", "affine", "subspaces"),
         ("interventions", "vectors"),
@@ -102,7 +102,7 @@ INNER = {
     ),
     "steering.tuning": (("space",), ("building", "trials"), ("search", "result", "shipped"), ("tuner",)),
     "steering.writing": (
-        ("words", "sampling", "language", "prompts", "fluency", "meaning"),
+        ("words", "language", "prompts", "fluency", "meaning"),
         ("repetition", "passes", "continuing"),
         ("measures",),
     ),

@@ -28,6 +28,20 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone(llama):
     assert one != generate_texts(llama, 5, seed=2, **options)
 
 
+@pytest.mark.parametrize("top_p", [None, 0.9])
+def test_texts_are_those_of_the_models_own_generate(llama, top_p):
+    """From the same state of the generator; its top-p sorts the whole vocabulary."""
+    options = {"max_new_tokens": 6, "temperature": 0.8, "top_p": top_p}
+    texts = generate_texts(llama, 5, seed=3, prompt="Die Katze", progress=False, **options)
+    start = [0, *llama.tokenizer("Die Katze", add_special_tokens=False)["input_ids"]]
+    torch.manual_seed(3)
+    tokens = llama.generate(torch.tensor([start] * 5), stop_at_eos=False, verbose=False, **options)
+    rows = [row[len(start) :] for row in tokens.tolist()]
+    ends = {llama.tokenizer.bos_token_id, llama.tokenizer.eos_token_id, llama.tokenizer.pad_token_id}
+    cuts = [next((at for at, token in enumerate(row) if token in ends), 6) for row in rows]
+    assert texts == [llama.tokenizer.decode(row[:cut]).strip() for row, cut in zip(rows, cuts, strict=True)]
+
+
 def test_almost_no_temperature_is_greedy_and_follows_the_prompt(llama):
     options = {"seed": 0, "max_new_tokens": 5, "temperature": 1e-4, "progress": False}
     texts = generate_texts(llama, 3, prompt="Die Katze", **options)

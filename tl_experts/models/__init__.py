@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tl_experts.models.passes import PassTracker, track_passes
     from tl_experts.models.sites import site_widths
     from tl_experts.models.source import ModelLike, ModelSource, as_model, model_source
-    from tl_experts.models.tokens import bos_as_text, text_batches, text_pieces, token_policy
+    from tl_experts.models.tokens import text_batches, text_pieces, token_policy
     from tl_experts.models.weights import MLP_SITES, promoted_logits, read_scores, reading_cosines, written_directions
 
 __all__ = [
@@ -58,7 +58,6 @@ __all__ = [
     "as_model",
     "attached",
     "available_models",
-    "bos_as_text",
     "evaluating",
     "explain_model_difference",
     "fingerprint_difference",

@@ -1,7 +1,6 @@
 """How a model's text becomes tokens: BOS where the model expects it, no EOS."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from tl_experts.models.batches import (
     plain_tokens,
 )
 from tl_experts.models.hooks import Model, require_model
-from tl_experts.models.lens import is_bridge
 
 
 def token_policy(model: Model, *, prepend_bos: bool | None = None) -> TokenPolicy:
@@ -121,22 +119,3 @@ def _decoded_pieces(tokenizer: Any, text: str, count: int) -> list[str]:
         pieces.append(piece if whole else "")
         begin = index + 1 if whole else begin
     return pieces
-
-
-@contextmanager
-def bos_as_text(model: Model) -> Iterator[dict[str, Any]]:
-    """Options under which ``model.generate`` sees a text that is nothing but BOS.
-
-    Where BOS and padding are one token (GPT-2 and its kin), HookedTransformer takes such a text for padding on the
-    right, masks it, and generates as if there were no BOS. On the left it asks whether a BOS was prepended.
-    """
-    tokenizer = model.tokenizer
-    if is_bridge(model) or tokenizer.bos_token_id is None or tokenizer.bos_token_id != tokenizer.pad_token_id:
-        yield {}
-        return
-    side = tokenizer.padding_side
-    tokenizer.padding_side = "left"
-    try:
-        yield {"prepend_bos": True}
-    finally:
-        tokenizer.padding_side = side

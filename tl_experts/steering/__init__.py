@@ -1,8 +1,8 @@
 """Steering: experts as hook functions, and what the steered model writes.
 
-Inner order: `operations`, `norms`, `positions`, `maps`, `generation`, `matrix`, `choices`; `edits`; `neurons`;
-`steering`, `affine`, `subspaces`; `interventions`, `vectors`; `side_by_side`; `transport`, `directions`, `silencing`,
-`fallback`, `writing`; `tuning`.
+Inner order: `operations`, `norms`, `positions`, `maps`, `sampling`, `matrix`, `choices`; `edits`, `generation`;
+`neurons`; `steering`, `affine`, `subspaces`; `interventions`, `vectors`; `side_by_side`; `transport`, `directions`,
+`silencing`, `fallback`, `writing`; `tuning`.
 """
 
 from tl_experts.steering.affine import AffineMap

@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from torch import Tensor
 from tqdm import tqdm
 
 from tl_experts.corpus.languages import language_code
 from tl_experts.errors import ModelError, TLExpertsError, TLExpertsWarning, require_choice
-from tl_experts.models import Model, bos_as_text, evaluating, lean_passes, require_model, token_policy
+from tl_experts.models import Decoder, Model, evaluating, require_model, token_policy
 from tl_experts.models.batches import plain_tokens
+from tl_experts.models.losses import token_losses
+from tl_experts.steering.sampling import sampled_tokens
 
 STRIDE = 512
 """Tokens between two windows of a perplexity (Sundar et al. 2025)."""
@@ -63,27 +66,28 @@ def generate_texts(
     texts: list[str] = []
     with (
         evaluating(model),
-        lean_passes(model),
         torch.random.fork_rng(devices=_cuda_devices(model)),
         tqdm(total=count, desc="generation", unit="text", disable=not progress) as bar,
     ):
         torch.manual_seed(seed)
         while len(texts) < count:
             rows = min(batch_size, count - len(texts))
-            with bos_as_text(model) as options:
-                tokens = model.generate(
-                    torch.tensor([start] * rows),
-                    max_new_tokens=max_new_tokens,
-                    temperature=temperature,
-                    top_p=top_p,
-                    # Rows end at different times; what follows an end is cut off below.
-                    stop_at_eos=False,
-                    verbose=False,
-                    **options,
-                )
-            texts += [_text(model, row[len(start) :]) for row in tokens.tolist()]
+            tokens = _sampled(model, torch.tensor([start] * rows), max_new_tokens, temperature, top_p)
+            texts += [_text(model, row) for row in tokens.tolist()]
             bar.update(rows)
     return texts
+
+
+def _sampled(
+    model: Model, fed: Int[Tensor, "batch pos"], count: int, temperature: float, top_p: float | None
+) -> Int[Tensor, "batch new"]:
+    """So many new tokens for each row. Rows end at different times; what follows an end is cut off by the caller."""
+    decoder = Decoder(model)
+    written = []
+    for _ in range(count):
+        fed = sampled_tokens(decoder.next_logits(fed), temperature=temperature, top_p=top_p)[:, None]
+        written.append(fed.cpu())
+    return torch.cat(written, dim=1)
 
 
 def _require_options(count: int, new: int, temperature: float, top_p: float | None, batch: int) -> None:
@@ -250,22 +254,13 @@ def text_perplexity(
         raise TLExpertsError(f"the text {text[:40]!r} has no token to predict; give a longer one")
     room = window - len(head)
     step = min(stride, room)
-    device = next(model.parameters()).device
     nats, scored = 0.0, 0 if head else 1
-    with (
-        evaluating(model),
-        lean_passes(model),
-        tqdm(total=len(ids), desc="perplexity", unit="tok", unit_scale=True, disable=not progress) as bar,
-    ):
+    with tqdm(total=len(ids), desc="perplexity", unit="tok", unit_scale=True, disable=not progress) as bar:
         for begin in range(0, len(ids), step):
             piece = head + ids[begin : begin + room]
-            tokens = torch.tensor([piece], device=device)
-            with torch.inference_mode():
-                logits = model(tokens)[0, :-1].float()
-                # Of a model on several GPUs the logits come from the last, the tokens go to the first.
-                losses = -logits.log_softmax(-1).gather(-1, tokens[0, 1:, None].to(logits.device))[:, 0]
             fresh = begin + len(piece) - len(head) - scored
-            nats += float(losses[-fresh:].double().sum())
+            wanted = torch.arange(1, len(piece)) >= len(piece) - fresh
+            nats += float(token_losses(model, torch.tensor([piece]), wanted[None]).double().sum())
             scored += fresh
             bar.update(fresh)
             if scored >= len(ids):

@@ -1,6 +1,6 @@
 """What a model writes: many prompts continued at once, measures of the texts.
 
-Inner order: `words`, `sampling`, `language`, `prompts`, `fluency`, `meaning`; `repetition`, `passes`, `continuing`;
+Inner order: `words`, `language`, `prompts`, `fluency`, `meaning`; `repetition`, `passes`, `continuing`;
 `measures`.
 """
 

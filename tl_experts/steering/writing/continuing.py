@@ -16,8 +16,8 @@ from tl_experts.experts.experts import Experts
 from tl_experts.models import Decoder, Model, evaluating, require_model, token_policy
 from tl_experts.models.batches import TokenPolicy, plain_tokens
 from tl_experts.steering.interventions import Intervention, as_intervention, steer
+from tl_experts.steering.sampling import draws, next_tokens, penalised
 from tl_experts.steering.side_by_side import rows_by_part
-from tl_experts.steering.writing.sampling import draws, next_tokens, penalised
 
 
 def _number(value: object) -> bool:

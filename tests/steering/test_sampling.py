@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tl_experts.steering.writing import sampling
-from tl_experts.steering.writing.sampling import draws, next_tokens, penalised
+from tl_experts.steering import sampling
+from tl_experts.steering.sampling import draws, next_tokens, penalised, sampled_tokens
 
 PROBABILITIES = torch.tensor([[0.1, 0.5, 0.25, 0.15]])
 
@@ -73,3 +73,19 @@ def test_draws_depend_on_prompt_and_seed():
     assert not np.array_equal(draws("a", 0, 5), draws("a", 1, 5))
     assert not np.array_equal(draws("a", 0, 5), draws("b", 0, 5))
     assert draws("", 0, 5).shape == (5,)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 4.0], ids=["flat", "wide", "narrow"])
+@pytest.mark.parametrize("temperature", [0.7, 1.0])
+@pytest.mark.parametrize("top_p", [None, 0.3, 0.9, 1.0])
+def test_the_generator_draws_what_transformer_lens_draws(spread, temperature, top_p):
+    from transformer_lens.utilities.logits_utils import sample_logits
+
+    # More tokens than are sorted at first: of a flat distribution all are sorted.
+    logits = spread * torch.randn(50, 5000, generator=torch.Generator().manual_seed(0))
+    logits += torch.linspace(0, 1e-3, 5000)
+    torch.manual_seed(1)
+    wanted = sample_logits(logits, temperature=temperature, top_p=top_p)
+    torch.manual_seed(1)
+    assert torch.equal(sampled_tokens(logits, temperature=temperature, top_p=top_p), wanted)
+    assert len(set(wanted.tolist())) > 1
