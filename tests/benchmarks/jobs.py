@@ -1,4 +1,4 @@
-"""Jobs 1 to 8 and 12: scoring, collecting, finding, generating, retrieving, resampling, statistics of tokens."""
+"""Jobs 1 to 8, 12, 15 and 16: scoring, collecting, finding, generating, retrieving, resampling, predicting."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -20,8 +20,10 @@ from tests.benchmarks.timing import Row, in_turn, peak_of, row_of, seconds
 from tl_experts import Batching, Reading, collect_both, collect_responses, find_experts, steer
 from tl_experts.analysis import statistics
 from tl_experts.analysis.retrieval import all_pair_ranks
+from tl_experts.corpus.bundled import data_folder
 from tl_experts.experts.auroc import score
 from tl_experts.models import lean_passes, text_batches
+from tl_experts.steering.generation import generate_texts, text_perplexity
 
 SAMPLE = 300
 """Neurons that scikit-learn is timed on."""
@@ -290,6 +292,64 @@ def counting(setting: Setting) -> Row:
     )
 
 
+def sampling(setting: Setting) -> Row:
+    """Sampled texts against the model's own `generate`: the same texts."""
+    model, new = setting.model, 24
+    prompt = torch.tensor([list(map(int, model.to_tokens("The", prepend_bos=True)[0]))] * 16)
+    options = {"max_new_tokens": new, "stop_at_eos": False, "verbose": False, "top_p": 0.9}
+
+    def ours() -> list[str]:
+        return generate_texts(model, 16, seed=0, prompt="The", max_new_tokens=new, progress=False)
+
+    def reference() -> torch.Tensor:
+        torch.manual_seed(0)
+        tokens: torch.Tensor = model.generate(prompt, **options)
+        return tokens
+
+    ends = {model.tokenizer.eos_token_id, model.tokenizer.bos_token_id, model.tokenizer.pad_token_id}
+    for text, row in zip(ours(), reference()[:, -new:].tolist(), strict=True):
+        end = next((at for at, token in enumerate(row) if token in ends), new)
+        if text != model.tokenizer.decode(row[:end], skip_special_tokens=True).strip():
+            raise AssertionError("the two write different texts")
+    return in_turn(
+        15,
+        f"sampled texts, 16 of {new} tokens, top-p 0.9",
+        ours,
+        reference,
+        target=1.0,
+        direction="of its time",
+        pairs=setting.pairs,
+        device=setting.device,
+        note="the model's own generate, the same texts",
+    )
+
+
+def predicting(setting: Setting) -> Row:
+    """The perplexity of a long text against the logits of all its tokens."""
+    model = setting.model
+    whole = (data_folder() / "corpus" / "text" / "es.txt").read_text("utf-8")
+    ids = model.tokenizer(whole, add_special_tokens=False)["input_ids"][: model.cfg.n_ctx - 16]
+    text = model.tokenizer.decode(ids)
+    tokens = model.to_tokens(text, prepend_bos=True)
+
+    def reference() -> float:
+        with torch.inference_mode():
+            logs = model(tokens)[0, :-1].log_softmax(-1)
+            return float(-logs.gather(-1, tokens[0, 1:, None]).mean())
+
+    return in_turn(
+        16,
+        f"perplexity of a text of {tokens.shape[1]:,} tokens",
+        lambda: text_perplexity(model, text, progress=False),
+        reference,
+        target=1.0,
+        direction="of its time",
+        pairs=setting.pairs,
+        device=setting.device,
+        note="the model's own pass and log_softmax of all logits",
+    )
+
+
 JOBS: dict[str, Callable[[Setting], Row]] = {
     "1": scoring,
     "2": scoring_against_a_sort,
@@ -302,4 +362,6 @@ JOBS: dict[str, Callable[[Setting], Row]] = {
     "7csls": retrieving_by_csls,
     "8": resampling,
     "12": counting,
+    "15": sampling,
+    "16": predicting,
 }
