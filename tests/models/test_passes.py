@@ -32,3 +32,18 @@ def test_the_tracker_counts_passes_and_tells_continuations(llama):
     with torch.inference_mode():
         llama(TOKENS)
     assert passes.passes == 3
+
+
+def test_the_tracker_tells_generation_without_a_cache_from_other_passes(llama):
+    options = {"do_sample": False, "stop_at_eos": False, "verbose": False}
+    with track_passes(llama) as passes, torch.inference_mode():
+        llama.generate(TOKENS[:1], max_new_tokens=4, use_past_kv_cache=True, **options)
+        for length in (3, 4, 6):
+            llama(TOKENS[:, :length].flip(1))  # one longer, but other tokens
+        assert passes.regrown == 0
+        llama(TOKENS[:, :4])
+        llama(TOKENS[:, :5])
+        llama(TOKENS[:1, :6])  # another number of texts
+        assert passes.regrown == 1
+        llama.generate(TOKENS[:1], max_new_tokens=4, use_past_kv_cache=False, **options)
+        assert passes.regrown == 3

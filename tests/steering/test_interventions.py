@@ -1,5 +1,6 @@
 """Steering sets just the experts, just where asked, and leaves no trace."""
 
+import warnings
 from copy import deepcopy
 
 import numpy as np
@@ -207,6 +208,27 @@ def test_generated_warns_when_nothing_was_generated_with_a_cache(llama, experts)
         torch.inference_mode(),
     ):
         llama(TOKENS)
+
+
+@pytest.mark.parametrize("tokens", [1, 3])
+def test_a_number_warns_where_generation_without_a_cache_goes_beyond_it(llama, experts, tokens):
+    options = {"do_sample": False, "stop_at_eos": False, "verbose": False, "use_past_kv_cache": False}
+    with (
+        pytest.warns(TLExpertsWarning, match=rf"positions={tokens} steered more tokens than that: 3 passes in a row"),
+        steer(llama, experts["de"], positions=tokens),
+    ):
+        llama.generate(TOKENS[:1], max_new_tokens=4, **options)
+
+
+@pytest.mark.parametrize(("tokens", "cached"), [(4, False), (1, True)])
+def test_a_number_does_not_warn_where_steering_ends_as_asked(llama, experts, tokens, cached):
+    options = {"do_sample": False, "stop_at_eos": False, "verbose": False, "use_past_kv_cache": cached}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TLExpertsWarning)
+        with steer(llama, experts["de"], positions=tokens), torch.inference_mode():
+            llama.generate(TOKENS[:1], max_new_tokens=4, **options)
+            for length in (3, 5, 4):
+                llama(TOKENS[:, :length])
 
 
 def test_steering_changes_the_embeddings_made_inside(llama, experts, corpus):

@@ -20,6 +20,9 @@ class _Pass(threading.local):
     real: Bool[Tensor, "batch pos"] | None = None
     step = 0
     tokens: Int[Tensor, "batch pos"] | None = None
+    began: Tensor | None = None
+    length = 0
+    regrown = 0
 
 
 class PassTracker:
@@ -34,6 +37,10 @@ class PassTracker:
 
         self.elsewhere = 0
         """How many passes other threads or tasks ran meanwhile, outside the block."""
+
+        self.regrown = 0
+        """The most passes in a row of which each read the text of the one before and one more token from the start:
+        generation without a key-value cache."""
 
         self._pass = _Pass()
 
@@ -61,13 +68,42 @@ class PassTracker:
         tokens, self._pass.tokens = self._pass.tokens, None
         return tokens
 
-    def begin(self, real: Bool[Tensor, "batch pos"] | None, continues: bool) -> None:
-        """Note the start of a pass."""
+    def begin(
+        self,
+        real: Bool[Tensor, "batch pos"] | None,
+        continues: bool,
+        length: int = 0,
+        tokens: Int[Tensor, "batch own"] | None = None,
+    ) -> None:
+        """Note the start of a pass.
+
+        Args:
+            real: False at padding.
+            continues: it adds to a filled key-value cache.
+            length: its positions.
+            tokens: what was embedded for it: all of them, or only the last (TransformerLens's ``generate``).
+        """
         # A mask without a hole costs every hook a comparison, and says nothing.
         self._pass.real = None if real is None or bool(real.all()) else real
         self._pass.step = self._pass.step + 1 if continues else 0
+        self._note_growth(None if continues else tokens, length)
         self.continued += continues
         self.passes += 1
+
+    def _note_growth(self, tokens: Tensor | None, length: int) -> None:
+        own = self._pass
+        own.regrown = own.regrown + 1 if tokens is not None and self._grown(tokens, length) else 0
+        own.began, own.length = tokens, length
+        self.regrown = max(self.regrown, own.regrown)
+
+    def _grown(self, tokens: Tensor, length: int) -> bool:
+        """Whether a pass from the start reads what the one before has read, and one more token."""
+        before, size = self._pass.began, self._pass.length
+        if before is None or length != size + 1:
+            return False
+        if before.shape[1] != size or tokens.shape[1] != length:
+            return True  # only the new token was embedded
+        return torch.equal(tokens[:, :-1], before)
 
     def pass_by(self) -> None:
         """Note a pass outside the block."""
@@ -133,8 +169,9 @@ def _watch_hooked(model: Model, tracker: PassTracker, scope: Scope) -> list[Any]
     def see_pass(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         residual = args[0] if args else kwargs["resid_pre"]
         cache = kwargs.get("past_kv_cache_entry")
-        real = _real(model, kwargs.get("attention_mask"), tracker.take_tokens(), residual.shape[1])
-        tracker.begin(real, cache is not None and cache.past_keys.shape[1] > 0)
+        tokens = tracker.take_tokens()
+        real = _real(model, kwargs.get("attention_mask"), tokens, residual.shape[1])
+        tracker.begin(real, cache is not None and cache.past_keys.shape[1] > 0, residual.shape[1], tokens)
 
     return [
         model.register_forward_pre_hook(scope.only(see_start), with_kwargs=True),
@@ -151,7 +188,8 @@ def _watch_bridge(model: Model, tracker: PassTracker, scope: Scope) -> list[Any]
             return
         cache = kwargs.get("past_key_values")
         filled = cache is not None and int(cache.get_seq_length()) > 0
-        tracker.begin(_real(model, kwargs.get("attention_mask"), tokens, tokens.shape[1]), filled)
+        length = tokens.shape[1]
+        tracker.begin(_real(model, kwargs.get("attention_mask"), tokens, length), filled, length, tokens)
 
     watching = scope.only(see_pass, tracker.pass_by)
     return [model.original_model.register_forward_pre_hook(watching, with_kwargs=True)]

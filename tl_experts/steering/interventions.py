@@ -129,7 +129,8 @@ def steer(
         ArtefactError: the experts are of another model.
 
     Warns:
-        TLExpertsWarning: ``positions="generated"`` met no generation with a key-value cache, so nothing was steered.
+        TLExpertsWarning: ``positions="generated"`` met no generation with a key-value cache, so nothing was steered; or
+            a number of tokens met generation without it, so steering did not end.
 
     Examples:
         >>> from tl_experts import Steering, find_experts, load_model, load_sentences
@@ -151,9 +152,10 @@ def steer(
         hooks = [hook for intervention in interventions for hook in intervention.hooks(passes)]
         with attached(model, hooks):
             yield model
-    unsteered = _unsteered([intervention.positions for intervention in interventions], passes)
-    if unsteered is not None:
-        warnings.warn(unsteered, TLExpertsWarning, stacklevel=3)
+    positions_given = [intervention.positions for intervention in interventions]
+    for note in (_unsteered(positions_given, passes), _unending(positions_given, passes)):
+        if note is not None:
+            warnings.warn(note, TLExpertsWarning, stacklevel=3)
 
 
 def describe_intervention(experts: Experts | None, value: str = "mean") -> str:
@@ -185,6 +187,17 @@ def _unsteered(positions: Sequence[Positions], passes: PassTracker) -> str | Non
             "contextvars.copy_context().run"
         )
     return None
+
+
+def _unending(positions: Sequence[Positions], passes: PassTracker) -> str | None:
+    """Why steering did not end where it should have; None where it did."""
+    numbers = [number for number in positions if isinstance(number, int) and number <= passes.regrown]
+    if not numbers:
+        return None
+    return (
+        f"positions={min(numbers)} steered more tokens than that: {passes.regrown} passes in a row read the whole text "
+        "again with one more token, and each began a text. Generate with use_past_kv_cache=True"
+    )
 
 
 @dataclass(frozen=True)
