@@ -290,15 +290,13 @@ def _weighted_values(attention: Any, query: Tensor, key: Tensor, value: Tensor, 
     repeats = query.shape[2] // key.shape[2]
     if repeats > 1 and not _shares_in_place(query):
         key, value = key.repeat_interleave(repeats, dim=2), value.repeat_interleave(repeats, dim=2)
-    mask = _mask(attention, queries, keys, padded, query.device)
-    biases = _alibi(attention, queries, keys) if cfg.positional_embedding_type == "alibi" else None
     if queries < LONG:
-        return _attended(attention, query, key, value, mask, biases, padded is not None)
-    parts = []
-    for rows, seen in _blocks(queries, keys, cfg.window_size if attention.attn_type == "local" else keys):
-        own = None if biases is None else biases[:, rows, seen]
-        block = (query[:, rows], key[:, seen], value[:, seen], None if mask is None else mask[..., rows, seen])
-        parts.append(_attended(attention, *block, own, padded is not None))
+        return _attended(attention, query, key, value, padded)
+    window = cfg.window_size if attention.attn_type == "local" else keys
+    parts = [
+        _attended(attention, query[:, rows], key[:, seen], value[:, seen], None if padded is None else padded[:, seen])
+        for rows, seen in _blocks(queries, keys, window)
+    ]
     return torch.cat(parts, dim=1)
 
 
@@ -310,26 +308,19 @@ def _blocks(queries: int, keys: int, window: int) -> Iterator[tuple[slice, slice
         yield slice(begin, end), slice(max(0, past + begin + 1 - window), past + end)
 
 
-def _attended(
-    attention: Any,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None,
-    biases: Tensor | None,
-    blind: bool,
-) -> Tensor:
-    """The values by the attention to them; `blind`: some queries may see no key."""
-    cfg = attention.cfg
+def _attended(attention: Any, query: Tensor, key: Tensor, value: Tensor, padded: Tensor | None) -> Tensor:
+    """The values by the attention to them; the last query stands at the last key."""
+    cfg, queries, keys = attention.cfg, query.shape[1], key.shape[1]
     scores = _products(query, key).div_(attention.attn_scale)
     if (cfg.attn_scores_soft_cap or 0) > 0:
         scores.div_(cfg.attn_scores_soft_cap).tanh_().mul_(cfg.attn_scores_soft_cap)
-    if biases is not None:
-        scores.add_(biases)
+    if cfg.positional_embedding_type == "alibi":
+        scores.add_(_alibi(attention, queries, keys))
+    mask = _mask(attention, queries, keys, padded, scores.device)
     if mask is not None:
         scores.masked_fill_(~mask, -torch.inf)
     pattern = scores.softmax(dim=-1)
-    if blind:
+    if padded is not None:
         pattern.masked_fill_(pattern.isnan(), 0)  # a query that is padding, in front of all text
     return _weighted(pattern, value)
 
