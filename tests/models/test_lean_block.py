@@ -29,6 +29,7 @@ FORMS = {
         "gated_mlp": True,
         "n_key_value_heads": 2,
     },
+    "one head of keys": {**ROTARY, "normalization_type": "RMS", "act_fn": "gelu", "n_key_value_heads": 1},
     "RMS norm without weights, norms of queries and keys": {
         **ROTARY,
         "normalization_type": "RMSPre",
@@ -154,22 +155,6 @@ def test_attention_over_long_texts_is_computed_in_blocks(form, model, attended, 
         plain = [whole.next_logits(TOKENS, attended), whole.next_logits(TOKENS[:, :7])]
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(torch.stack(steps), torch.stack(plain), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("attended", [None, LEFT, RIGHT], ids=["full", "left", "right"])
-@pytest.mark.parametrize("heads", [1, 2])
-def test_heads_that_share_keys_read_them_where_they_are_to_the_same_bits(heads, attended, monkeypatch):
-    model = build("RMS norm, gated, rotary, grouped queries", n_key_value_heads=heads)
-    products = []
-    bmm = torch.bmm
-    monkeypatch.setattr(torch, "bmm", lambda *args, **kwargs: products.append(1) or bmm(*args, **kwargs))
-    forward_logits(model, TOKENS, attended=attended)
-    assert not products  # heads of 8 numbers are small
-    monkeypatch.setattr(lean_block, "_LARGE_HEAD", 1)
-    found = forward_logits(model, TOKENS, attended=attended)
-    assert len(products) == 2 * 4 * 2  # layers, heads, and keys as well as values
-    with plain_passes():
-        assert torch.equal(found, forward_logits(model, TOKENS, attended=attended))
 
 
 @pytest.mark.parametrize(("queries", "keys", "window"), [(2000, 2000, 2000), (1300, 1500, 1500), (3000, 3000, 512)])
