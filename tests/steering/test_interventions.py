@@ -1,6 +1,5 @@
 """Steering sets just the experts, just where asked, and leaves no trace."""
 
-import warnings
 from copy import deepcopy
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from tests.copies import own_copy
 from tests.steering.activations import TOKENS, read
 from tl_experts import Batching, Reading, embed, find_experts, intervention_hooks, steer
-from tl_experts.errors import ArtefactError, InterventionError, TLExpertsWarning
+from tl_experts.errors import ArtefactError, InterventionError
 from tl_experts.experts.experts import Experts
 from tl_experts.models import attached, hook_name
 
@@ -169,66 +168,6 @@ def test_generation_with_and_without_the_cache_agrees_under_steering(llama, expe
         cached = llama.generate(TOKENS[:1], use_past_kv_cache=True, **options)
         plain = llama.generate(TOKENS[:1], use_past_kv_cache=False, **options)
     assert torch.equal(cached, plain)
-
-
-def test_generated_leaves_the_prompt_alone_and_steers_what_follows(llama, experts):
-    layer, neuron = int(experts["de"].layer[0]), int(experts["de"].neuron[0])
-    target = torch.tensor(experts["de"].statistics["mean"][0])
-    seen = []
-    with (
-        steer(llama, experts["de"], positions="generated"),
-        attached(llama, [(hook_name(layer, experts.site), lambda t, hook: seen.append(t[..., neuron].clone()))]),
-    ):
-        llama.generate(TOKENS[:1], max_new_tokens=3, do_sample=False, stop_at_eos=False, verbose=False)
-    assert not (seen[0] == target).any()
-    assert all((activation == target).all() for activation in seen[1:])
-    assert len(seen) == 3
-
-
-@pytest.mark.parametrize("tokens", [1, 2, 9])
-def test_a_number_steers_until_so_many_tokens_are_written_in_every_text(llama, experts, tokens):
-    layer, neuron = int(experts["de"].layer[0]), int(experts["de"].neuron[0])
-    target = torch.tensor(experts["de"].statistics["mean"][0])
-    seen = []
-    with (
-        steer(llama, experts["de"], positions=tokens),
-        attached(llama, [(hook_name(layer, experts.site), lambda t, hook: seen.append(t[..., neuron].clone()))]),
-    ):
-        for _ in range(2):
-            llama.generate(TOKENS[:1], max_new_tokens=4, do_sample=False, stop_at_eos=False, verbose=False)
-    held = [bool((activation == target).all()) for activation in seen]
-    assert held == [number < tokens for number in range(4)] * 2
-    assert not any((activation == target).any() for activation, kept in zip(seen, held, strict=True) if not kept)
-
-
-def test_generated_warns_when_nothing_was_generated_with_a_cache(llama, experts):
-    with (
-        pytest.warns(TLExpertsWarning, match="steered none of 1 passes"),
-        steer(llama, experts["de"], positions="generated"),
-        torch.inference_mode(),
-    ):
-        llama(TOKENS)
-
-
-@pytest.mark.parametrize("tokens", [1, 3])
-def test_a_number_warns_where_generation_without_a_cache_goes_beyond_it(llama, experts, tokens):
-    options = {"do_sample": False, "stop_at_eos": False, "verbose": False, "use_past_kv_cache": False}
-    with (
-        pytest.warns(TLExpertsWarning, match=rf"positions={tokens} steered more tokens than that: 3 passes in a row"),
-        steer(llama, experts["de"], positions=tokens),
-    ):
-        llama.generate(TOKENS[:1], max_new_tokens=4, **options)
-
-
-@pytest.mark.parametrize(("tokens", "cached"), [(4, False), (1, True)])
-def test_a_number_does_not_warn_where_steering_ends_as_asked(llama, experts, tokens, cached):
-    options = {"do_sample": False, "stop_at_eos": False, "verbose": False, "use_past_kv_cache": cached}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", TLExpertsWarning)
-        with steer(llama, experts["de"], positions=tokens), torch.inference_mode():
-            llama.generate(TOKENS[:1], max_new_tokens=4, **options)
-            for length in (3, 5, 4):
-                llama(TOKENS[:, :length])
 
 
 def test_steering_changes_the_embeddings_made_inside(llama, experts, corpus):

@@ -53,7 +53,7 @@ def _losses(model: Model, states: Tensor, own: Tensor) -> Tensor:
     needed = bias if bool(bias.any()) else None
     cap = float(getattr(model.cfg, "output_logits_soft_cap", None) or 0)
     width = _NUMBERS // max(1, len(states))
-    normalisers, chosen = [], torch.zeros(len(states), device=weights.device)
+    normalisers, chosen = [], torch.zeros(len(states), dtype=torch.float32, device=weights.device)
     for begin in range(0, weights.shape[1], width):
         part = slice(begin, begin + width)
         logits = functional.linear(states, weights[:, part].T, None if needed is None else needed[part])

@@ -85,8 +85,9 @@ def _sampled(
     decoder = Decoder(model)
     written = []
     for _ in range(count):
-        fed = sampled_tokens(decoder.next_logits(fed), temperature=temperature, top_p=top_p)[:, None]
-        written.append(fed.cpu())
+        # Of a model on several devices, the logits come from the last.
+        fed = sampled_tokens(decoder.next_logits(fed), temperature=temperature, top_p=top_p)[:, None].cpu()
+        written.append(fed)
     return torch.cat(written, dim=1)
 
 
