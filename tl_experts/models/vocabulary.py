@@ -60,8 +60,10 @@ def _losses(model: Model, states: Tensor, own: Tensor) -> Tensor:
         if cap > 0:
             logits = logits.div_(cap).tanh_().mul_(cap)
         wide = logits.float()
-        inside = ((own >= begin) & (own < begin + width)).nonzero()[:, 0]
-        chosen[inside] = wide[inside, own[inside] - begin]
+        # Every row is looked up, not those of the piece only: a GPU would have to wait for their number.
+        places = (own - begin).clamp(0, wide.shape[1] - 1)
+        inside = (own >= begin) & (own < begin + width)
+        chosen = torch.where(inside, wide.gather(-1, places[:, None])[:, 0], chosen)
         normalisers.append(wide.logsumexp(-1))
     return torch.stack(normalisers).logsumexp(0) - chosen
 
