@@ -23,7 +23,7 @@ from tl_experts.analysis.retrieval import all_pair_ranks
 from tl_experts.corpus.bundled import data_folder
 from tl_experts.experts.auroc import score
 from tl_experts.models import lean_passes, text_batches
-from tl_experts.steering.generation import generate_texts, text_perplexity
+from tl_experts.steering.generation import _text, generate_texts, text_perplexity
 
 SAMPLE = 300
 """Neurons that scikit-learn is timed on."""
@@ -33,6 +33,11 @@ PADDED = 24
 
 RETRIEVED = (22, 1_012, 4_096)
 """Languages, sentences, dimensions: FLORES-200's devtest by an 8B model."""
+
+
+def _of_its_time(setting: Setting) -> dict[str, Any]:
+    """The options of a row whose ratio is the share of the reference's time, on the device of the model."""
+    return {"direction": "of its time", "pairs": setting.pairs, "device": setting.device}
 
 
 def _pool() -> ProcessPoolExecutor:
@@ -92,9 +97,7 @@ def collecting(setting: Setting) -> Row:
         ),
         bare,
         target=1.0,
-        direction="of its time",
-        pairs=setting.pairs,
-        device=setting.device,
+        **_of_its_time(setting),
         note="Hugging Face's body, same batches, tokens ready, no hooks",
     )
 
@@ -187,9 +190,7 @@ def generating(setting: Setting) -> Row:
         steered,
         generate,
         target=1.02,
-        direction="of its time",
-        pairs=setting.pairs,
-        device=setting.device,
+        **_of_its_time(setting),
         note="the same without steering",
     )
 
@@ -213,9 +214,7 @@ def generating_plainly(setting: Setting) -> Row:
         lambda: _generate(setting, do_sample=False),
         reference,
         target=1.2,
-        direction="of its time",
-        pairs=setting.pairs,
-        device=setting.device,
+        **_of_its_time(setting),
         note="Hugging Face's generate, the same tokens",
     )
 
@@ -242,9 +241,7 @@ def retrieving(setting: Setting, measure: str = "cosine") -> Row:
         lambda: all_pair_ranks(vectors, measure=measure),  # type: ignore[arg-type]
         products,
         target=1.5 if measure == "cosine" else 2.5,
-        direction="of its time",
-        pairs=setting.pairs,
-        device=setting.device,
+        **_of_its_time(setting),
         note="the matrix products alone, each unordered pair once",
     )
 
@@ -285,9 +282,7 @@ def counting(setting: Setting) -> Row:
         lambda: collect_both(setting.model, setting.corpus, reading=reading, progress=False),
         lambda: collect_responses(setting.model, setting.corpus, reading=reading, progress=False),
         target=1.15,
-        direction="of its time",
-        pairs=setting.pairs,
-        device=setting.device,
+        **_of_its_time(setting),
         note="max pooling alone",
     )
 
@@ -295,7 +290,7 @@ def counting(setting: Setting) -> Row:
 def sampling(setting: Setting) -> Row:
     """Sampled texts against the model's own `generate`: the same texts."""
     model, new = setting.model, 24
-    prompt = torch.tensor([list(map(int, model.to_tokens("The", prepend_bos=True)[0]))] * 16)
+    prompt = model.to_tokens("The", prepend_bos=True).repeat(16, 1)
     options = {"max_new_tokens": new, "stop_at_eos": False, "verbose": False, "top_p": 0.9}
 
     def ours() -> list[str]:
@@ -306,20 +301,15 @@ def sampling(setting: Setting) -> Row:
         tokens: torch.Tensor = model.generate(prompt, **options)
         return tokens
 
-    ends = {model.tokenizer.eos_token_id, model.tokenizer.bos_token_id, model.tokenizer.pad_token_id}
-    for text, row in zip(ours(), reference()[:, -new:].tolist(), strict=True):
-        end = next((at for at, token in enumerate(row) if token in ends), new)
-        if text != model.tokenizer.decode(row[:end], skip_special_tokens=True).strip():
-            raise AssertionError("the two write different texts")
+    if ours() != [_text(model, row) for row in reference()[:, -new:].tolist()]:
+        raise AssertionError("the two write different texts")
     return in_turn(
         15,
         f"sampled texts, 16 of {new} tokens, top-p 0.9",
         ours,
         reference,
         target=1.0,
-        direction="of its time",
-        pairs=setting.pairs,
-        device=setting.device,
+        **_of_its_time(setting),
         note="the model's own generate, the same texts",
     )
 
@@ -343,9 +333,7 @@ def predicting(setting: Setting) -> Row:
         lambda: text_perplexity(model, text, progress=False),
         reference,
         target=1.0,
-        direction="of its time",
-        pairs=setting.pairs,
-        device=setting.device,
+        **_of_its_time(setting),
         note="the model's own pass and log_softmax of all logits",
     )
 

@@ -14,11 +14,6 @@ from tl_experts.experts.experts import Experts
 from tl_experts.models import attached, hook_name
 
 
-@pytest.fixture(scope="module")
-def experts(llama, corpus) -> Experts:
-    return find_experts(llama, corpus, k=12, progress=False)
-
-
 def mask_of(experts: Experts, shape) -> torch.Tensor:
     """True at the experts, per layer and neuron."""
     mask = torch.zeros(shape, dtype=torch.bool)

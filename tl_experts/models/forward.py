@@ -58,15 +58,10 @@ def forward_pass(
     bridge = is_bridge(model)
     if last_layer is not None and not (bridge and last_layer + 1 == model.cfg.n_layers):
         kwargs["stop_at_layer"] = last_layer + 1
-    with evaluating(model), lean_passes(model), Scope() as scope:
-        # HookedTransformer leaves out the unembedding by itself; the bridge runs Hugging Face's whole forward.
-        handle = model.unembed.register_forward_pre_hook(scope.only(stop_here)) if bridge else None
-        try:
-            with torch.inference_mode(), contextlib.suppress(_Enough):
-                model(begin, **kwargs)
-        finally:
-            if handle is not None:
-                handle.remove()
+    # HookedTransformer leaves out the unembedding by itself; the bridge runs Hugging Face's whole forward.
+    stop = before_unembedding(model, stop_here) if bridge else contextlib.nullcontext()
+    with evaluating(model), lean_passes(model), stop, torch.inference_mode(), contextlib.suppress(_Enough):
+        model(begin, **kwargs)
 
 
 def forward_logits(
@@ -93,12 +88,8 @@ def position_logits(
         positions: True where logits are wanted.
         attended: as in `forward_pass`.
     """
-    with Scope() as scope:
-        handle = model.unembed.register_forward_pre_hook(scope.only(partial(_choose, positions)))
-        try:
-            return _logits(model, tokens, attended)[0]
-        finally:
-            handle.remove()
+    with before_unembedding(model, partial(_choose, positions)):
+        return _logits(model, tokens, attended)[0]
 
 
 def position_states(
@@ -122,14 +113,25 @@ def position_states(
         found.append(args[0][positions.to(args[0].device)])
         raise _Enough
 
+    with before_unembedding(model, keep), contextlib.suppress(_Enough):
+        _logits(model, tokens, attended)
+    return found[0]
+
+
+@contextlib.contextmanager
+def before_unembedding(model: Model, act: Callable[..., Any]) -> Iterator[None]:
+    """Let a function see, replace or stop what passes of the block unembed.
+
+    Args:
+        model: either class.
+        act: a forward pre-hook of PyTorch.
+    """
     with Scope() as scope:
-        handle = model.unembed.register_forward_pre_hook(scope.only(keep))
+        handle = model.unembed.register_forward_pre_hook(scope.only(act))
         try:
-            with contextlib.suppress(_Enough):
-                _logits(model, tokens, attended)
+            yield
         finally:
             handle.remove()
-    return found[0]
 
 
 def _logits(model: Model, tokens: Tensor, attended: Tensor | None) -> Tensor:

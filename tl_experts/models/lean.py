@@ -16,10 +16,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch.nn.modules import module as torch_module
 
 from tl_experts.models.hooks import Model
-from tl_experts.models.lean_block import Plan, inner_hooked, run_block, run_norm, runs_lean
+from tl_experts.models.lean_block import Plan, hooked_everywhere, inner_hooked, run_block, run_norm, runs_lean
 from tl_experts.models.lens import COMPONENTS, is_bridge
 
 
@@ -57,8 +56,7 @@ def lean_passes(model: Model) -> Iterator[None]:
         >>> with lean_passes(model):
         ...     text = model.generate("To open a file,", max_new_tokens=5, verbose=False)
     """
-    hooked_everywhere: bool = torch_module._has_any_global_hook()  # type: ignore[no-untyped-call]
-    if COMPONENTS is None or is_bridge(model) or _PLAIN.get() or hooked_everywhere:
+    if COMPONENTS is None or is_bridge(model) or _PLAIN.get() or hooked_everywhere():
         yield
         return
     with _LOCK:

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.modules import module as torch_module
 
 from tl_experts.models.lens import COMPONENTS
 
@@ -79,10 +80,10 @@ def runs_lean(block: Any, x: Tensor) -> bool:
     ):
         return False
     attention, mlp = modules["attn"], modules["mlp"]
-    if attention.W_Q.device != x.device or _changed(attention) or _changed(mlp):
+    if attention.W_Q.device != x.device or changed(attention) or changed(mlp):
         return False
     norms = [*(modules.get(name) for name in _NORMS), attention.q_norm, attention.k_norm]
-    if any(_changed(norm) or inner_hooked(norm) for norm in norms if norm is not None):
+    if any(changed(norm) or inner_hooked(norm) for norm in norms if norm is not None):
         return False
     points = attention._modules
     return not any(_hooked(points[name]) for name in _ATTENTION_POINTS if name in points)
@@ -136,11 +137,17 @@ def run_norm(norm: Any, x: Float[Tensor, "*batch length"]) -> Float[Tensor, "*ba
     return found if bias is None else found.add_(bias)
 
 
+def hooked_everywhere() -> bool:
+    """Whether somebody hooks all modules of the process."""
+    found: bool = torch_module._has_any_global_hook()  # type: ignore[no-untyped-call]
+    return found
+
+
 def _hooked(module: Any) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
-def _changed(module: Any) -> bool:
+def changed(module: Any) -> bool:
     """Whether somebody hooks a module, or has given it another forward."""
     return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__)
 
@@ -305,7 +312,7 @@ def _attended(attention: Any, query: Tensor, key: Tensor, value: Tensor, padded:
     cfg, queries, keys = attention.cfg, query.shape[1], key.shape[1]
     by_head, values = key.permute(0, 2, 3, 1), value.transpose(1, 2)
     if (repeats := query.shape[2] // key.shape[2]) > 1:
-        # Transposed before they are repeated: that copy is the dear one.
+        # Transposed before they are repeated: that copy is the expensive one.
         by_head, values = (one.contiguous().repeat_interleave(repeats, dim=1) for one in (by_head, values))
     scores = (query.transpose(1, 2) @ by_head).div_(attention.attn_scale)
     if (cfg.attn_scores_soft_cap or 0) > 0:

@@ -5,15 +5,13 @@ to memory that is new each time takes a third of the unembedding. A piece that f
 once and overwritten by the next.
 """
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.modules import module as torch_module
 
 from tl_experts.models.hooks import Model
+from tl_experts.models.lean_block import changed, hooked_everywhere
 from tl_experts.models.lens import COMPONENTS, is_bridge
 
 _ROWS = 512
@@ -25,12 +23,12 @@ _NUMBERS = 2**20
 
 def unembeds_plainly(model: Model) -> bool:
     """Whether the logits are the product with ``W_U``, its bias and a soft cap, and no hook reads or changes them."""
-    hooked_everywhere: bool = torch_module._has_any_global_hook()  # type: ignore[no-untyped-call]
-    if COMPONENTS is None or is_bridge(model) or hooked_everywhere or _changed(model):
+    if COMPONENTS is None or is_bridge(model) or hooked_everywhere():
         return False
-    unembed = model.unembed
-    points = (unembed, unembed.hook_in, unembed.hook_out) if type(unembed) is COMPONENTS.unembed else ()
-    return bool(points) and not any(_changed(point) or point._forward_pre_hooks for point in points)
+    # The model itself may have pre-hooks: those of `steer` follow its passes.
+    if model._forward_hooks or "forward" in model.__dict__ or type(model.unembed) is not COMPONENTS.unembed:
+        return False
+    return not any(changed(point) for point in (model.unembed, model.unembed.hook_in, model.unembed.hook_out))
 
 
 def losses_by_piece(
@@ -66,8 +64,3 @@ def _losses(model: Model, states: Tensor, own: Tensor) -> Tensor:
         chosen = torch.where(inside, wide.gather(-1, places[:, None])[:, 0], chosen)
         normalisers.append(wide.logsumexp(-1))
     return torch.stack(normalisers).logsumexp(0) - chosen
-
-
-def _changed(module: Any) -> bool:
-    """Whether somebody hooks what a module returns, or has given it another forward."""
-    return bool(module._forward_hooks or "forward" in module.__dict__)

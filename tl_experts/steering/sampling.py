@@ -87,6 +87,7 @@ def sampled_tokens(
         inside = torch.arange(tokens.shape[-1], device=tokens.device) <= size
         likely = scaled.gather(-1, tokens).masked_fill(~inside, -torch.inf)
         scaled = torch.full_like(scaled, -torch.inf).scatter(-1, tokens, likely)
+    # By the steps of TransformerLens, so that the same numbers draw the same tokens.
     probabilities: Tensor = torch.distributions.Categorical(logits=scaled, validate_args=False).probs
     return probabilities.multinomial(1, replacement=True)[:, 0]
 
