@@ -16,9 +16,9 @@ from tl_experts.experts.auroc import score
 SIZES = (0.01, 0.0316, 0.1, 0.316, 1.0)
 
 THEORY = {
-    "1 scoring, by sentences": ("n log n", "n^0: a chunk of keys, whatever n"),
+    "1 scoring, by sentences": ("n", "n^0: a chunk of keys, whatever n"),
     "3 collecting, by sentences": ("n", "n: the responses"),
-    "4 find_experts, by sentences": ("n (the passes) to n log n", "n: the responses"),
+    "4 find_experts, by sentences": ("n", "n: the responses"),
     "7 retrieval, by sentences": ("n^2", "n^2: one pair's similarities"),
 }
 

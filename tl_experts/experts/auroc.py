@@ -125,8 +125,8 @@ def _quantile_ranks(counts: Array) -> tuple[Array, Array, Array]:
     """The ranks of the two positives around each quantile, and the weight between them.
 
     Returns:
-        For each language the ranks from the top, ascending; the index among them of the lower and the upper neighbour
-        of each quantile; the weight of the upper.
+        For each language the ranks from the top, ascending, and one that is never reached; the index among them of the
+        lower and the upper neighbour of each quantile; the weight of the upper.
     """
     targets = np.empty((len(counts), 2 * len(_QUANTILES)), dtype=np.int64)
     fractions = np.empty((len(counts), len(_QUANTILES)), dtype=np.float64)
@@ -139,7 +139,8 @@ def _quantile_ranks(counts: Array) -> tuple[Array, Array, Array]:
             targets[language, 2 * q + 1] = count - 1 - high
             fractions[language, q] = rank - low
     order = np.argsort(targets, axis=1, kind="stable")
-    return np.take_along_axis(targets, order, axis=1), np.argsort(order, axis=1), fractions
+    ranks = np.column_stack((np.take_along_axis(targets, order, axis=1), counts))
+    return ranks, np.argsort(order, axis=1), fractions
 
 
 @_compiled
@@ -192,6 +193,15 @@ def _sort(keys: Array, spare: Array) -> None:
 
 
 @_compiled
+def _mark(language: int, value: float, above: int, targets: Array, due: Array, goal: Array, marks: Array) -> None:
+    """Note the value at each target of a language that its positives so far have reached."""
+    while goal[language] < above:
+        marks[language, due[language]] = value
+        due[language] += 1
+        goal[language] = targets[language, due[language]]
+
+
+@_compiled
 def _walk(keys: Array, counts: Array, targets: Array, indices: Array, fractions: Array, out: Array) -> None:
     """Walk each neuron's sorted keys from the top, one group of equal values at a time."""
     neurons, sentences = keys.shape
@@ -199,7 +209,8 @@ def _walk(keys: Array, counts: Array, targets: Array, indices: Array, fractions:
     low_word = np.uint64(0xFFFFFFFF)
     above = np.zeros(languages, np.int64)  # positives with a higher response
     here = np.zeros(languages, np.int64)  # positives in this group
-    due = np.zeros(languages, np.int64)  # the next target
+    due = np.zeros(languages, np.int64)  # the index of the next target
+    goal = np.zeros(languages, np.int64)  # the next target
     wins = np.zeros(languages, np.float64)
     precision = np.zeros(languages, np.float64)
     sums = np.zeros(languages, np.float64)
@@ -210,40 +221,49 @@ def _walk(keys: Array, counts: Array, targets: Array, indices: Array, fractions:
         row = keys[n]
         above[:] = 0
         due[:] = 0
+        goal[:] = targets[:, 0]
         wins[:] = 0.0
         precision[:] = 0.0
         sums[:] = 0.0
         top = sentences - 1
         while top >= 0:
             bits = row[top] >> np.uint64(32)
-            bottom = top - 1
-            while bottom >= 0 and row[bottom] >> np.uint64(32) == bits:
-                bottom -= 1
-            size = top - bottom
             seen = sentences - 1 - top
             b = np.uint32(bits)
             word[0] = b ^ (np.uint32(0x80000000) if b >> np.uint32(31) else np.uint32(0xFFFFFFFF))
             value = np.float64(decoded[0])
-            if size > 1:
-                for i in range(bottom + 1, top + 1):
-                    here[row[i] & low_word] += 1
+            bottom = top - 1
+            if bottom < 0 or row[bottom] >> np.uint64(32) != bits:  # a group of one, as most are: half of the time
+                language = row[top] & low_word
+                mine = above[language]
+                wins[language] += (sentences - counts[language]) - (seen - mine)
+                mine += 1
+                above[language] = mine
+                precision[language] += mine / (seen + 1)
+                sums[language] += value
+                if goal[language] < mine:
+                    _mark(language, value, mine, targets, due, goal, marks)
+                top = bottom
+                continue
+            while bottom >= 0 and row[bottom] >> np.uint64(32) == bits:
+                bottom -= 1
+            size = top - bottom
+            for i in range(bottom + 1, top + 1):
+                here[row[i] & low_word] += 1
             for i in range(bottom + 1, top + 1):
                 language = row[i] & low_word
-                mine = 1
-                if size > 1:
-                    mine = here[language]
-                    if mine == 0:
-                        continue  # this language's part of the group has been counted
-                    here[language] = 0
+                mine = here[language]
+                if mine == 0:
+                    continue  # this language's part of the group has been counted
+                here[language] = 0
                 others = size - mine
                 negatives_below = (sentences - counts[language]) - (seen - above[language]) - others
                 wins[language] += mine * (negatives_below + 0.5 * others)
                 above[language] += mine
                 precision[language] += mine * (above[language] / (seen + size))
                 sums[language] += mine * value
-                while due[language] < targets.shape[1] and targets[language, due[language]] < above[language]:
-                    marks[language, due[language]] = value
-                    due[language] += 1
+                if goal[language] < above[language]:
+                    _mark(language, value, above[language], targets, due, goal, marks)
             top = bottom
         for language in range(languages):
             positives = counts[language]
