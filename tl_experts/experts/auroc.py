@@ -233,7 +233,7 @@ def _walk(keys: Array, counts: Array, targets: Array, indices: Array, fractions:
             word[0] = b ^ (np.uint32(0x80000000) if b >> np.uint32(31) else np.uint32(0xFFFFFFFF))
             value = np.float64(decoded[0])
             bottom = top - 1
-            if bottom < 0 or row[bottom] >> np.uint64(32) != bits:  # a group of one, as most are: half of the time
+            if bottom < 0 or row[bottom] >> np.uint64(32) != bits:  # a group of one, as most are: no ties to count
                 language = row[top] & low_word
                 mine = above[language]
                 wins[language] += (sentences - counts[language]) - (seen - mine)
