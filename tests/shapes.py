@@ -4,8 +4,8 @@ A check of whole signatures would reject a wrong option or type before the packa
 package's own messages. Only shapes, axes and dtypes have no other check.
 
 jaxtyping's import hook puts its decorator on every function. That binds the arguments of every call to the signature,
-also where nothing is an array: a third of the time of the tests. `decorator`, in its place, leaves functions without
-arrays as they are.
+also where nothing is an array: a third of the time of the tests of responses. `decorator`, in its place, leaves
+functions without arrays as they are.
 """
 
 import dataclasses
